@@ -1,0 +1,150 @@
+"""What ``plan()`` may know: one immutable value, taken at one instant.
+
+Times are POSIX seconds (UTC), sizes bytes, CPU cores, shares fractions of one.  Every type is a frozen
+dataclass of plain values, so that a snapshot can be written to the ledger, read back and planned again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Freshness(StrEnum):
+    """What the freshness daemon last said of an asset."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    NOT_EVALUATED = "not_evaluated"
+    NO_POLICY = "no_policy"
+
+
+class CheckState(StrEnum):
+    """The blocking checks of an asset, taken together, for its latest materialization."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    NOT_EVALUATED = "not_evaluated"
+    NO_CHECKS = "no_checks"
+
+
+@dataclass(frozen=True, slots=True)
+class DataState:
+    """What is known of one upstream asset.
+
+    ``mode`` is the mode in which the latest materialization was made; ``checks_failed`` and
+    ``checks_missing`` name the blocking checks that failed or were never evaluated for it.
+    """
+
+    asset: str
+    materialized_at: float | None = None
+    freshness: Freshness = Freshness.NO_POLICY
+    checks: CheckState = CheckState.NO_CHECKS
+    checks_failed: tuple[str, ...] = ()
+    checks_missing: tuple[str, ...] = ()
+    mode: str = "full"
+    source: bool = False
+    """True for an asset that nothing here materializes; it is never waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """Linux PSI: the share of the last ten seconds in which some task stalled; ``None`` where unknown."""
+
+    cpu: float | None = None
+    memory: float | None = None
+    io: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineReading:
+    """One reading of a machine, as the tightest cgroup above us sees it."""
+
+    at: float
+    cpu_capacity: float
+    cpu_used: float
+    memory_capacity: int
+    memory_used: int
+    pressure: Pressure = field(default_factory=Pressure)
+    disk_read: float = 0.0
+    """Bytes per second, as are the three below."""
+    disk_write: float = 0.0
+    network_received: float = 0.0
+    network_sent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Input that has arrived and was not taken in yet."""
+
+    source: str
+    items: int
+    lag_s: float
+    """Age of the oldest item that waits, in seconds."""
+    event_time: float | None = None
+    """The newest event time that was taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What runs of one kind share; runs are planned by kind, so that the cost follows kinds and not runs.
+
+    ``reads`` are the assets that the run reads and does not make itself.  A run whose assets belong to
+    more than one policy follows the most important one and cannot be ``degradable``: its rungs were not
+    promised for the other assets.
+    """
+
+    name: str
+    policy: str
+    location: str = ""
+    assets: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    degradable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """One run in the queue.
+
+    ``admitted_mode`` is the mode under which it was already admitted, if Dagster has not launched it yet;
+    ``passes`` counts the dequeue passes since then (a pool or a user's own tag limit holds it back).
+    """
+
+    run_id: str
+    work: Work
+    submitted_at: float
+    priority: int = 0
+    admitted_mode: str | None = None
+    passes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """One run that holds resources: starting, started or being cancelled."""
+
+    run_id: str
+    work: Work
+    mode: str
+    launched_at: float
+    started_at: float | None = None
+    cpu_used: float | None = None
+    """Cores in use now by its process tree; ``None`` where its processes cannot be seen."""
+    memory_used: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything ``plan()`` may know, at ``at``.
+
+    ``queued`` is in the order of submission.  ``machine`` is ``None`` when no reading is recent enough to
+    be believed.  ``run_limit`` is the coordinator's ``max_concurrent_runs`` (``None``: no limit).
+    """
+
+    at: float
+    queued: tuple[QueuedRun, ...] = ()
+    active: tuple[ActiveRun, ...] = ()
+    machine: MachineReading | None = None
+    data: Mapping[str, DataState] = field(default_factory=dict)
+    backlogs: tuple[Backlog, ...] = ()
+    run_limit: int | None = None

@@ -1,0 +1,89 @@
+"""What ``plan()`` says: verdicts, the reasons behind them, and the plan that holds them together."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from adaptive_assets.planning.snapshot import QueuedRun, Work
+
+
+class Verdict(StrEnum):
+    """What becomes of a queued run in this cycle."""
+
+    LAUNCH = "launch"
+    DEGRADE = "degrade"
+    """Launched, in a mode below full."""
+    DEFER = "defer"
+    FAIL = "fail"
+    """Its policy says that it must fail rather than wait longer for its data."""
+
+    @property
+    def admits(self) -> bool:
+        """Whether the run leaves the queue to run."""
+        return self in (Verdict.LAUNCH, Verdict.DEGRADE)
+
+
+class ReasonCode(StrEnum):
+    """Why; one code for each rule.  In the order in which reasons are shown: what can never run comes first."""
+
+    NEVER_FITS = "never_fits"
+    DATA_MISSING = "data_missing"
+    DATA_STALE = "data_stale"
+    FRESHNESS_NOT_EVALUATED = "freshness_not_evaluated"
+    CHECK_FAILED = "check_failed"
+    CHECK_NOT_EVALUATED = "check_not_evaluated"
+    DATA_DEGRADED = "data_degraded"
+    OUTSIDE_WINDOW = "outside_window"
+    NO_READING = "no_reading"
+    MEMORY = "memory"
+    CPU = "cpu"
+    PRESSURE = "pressure"
+    CONCURRENCY = "concurrency"
+    BEHIND = "behind"
+    DEADLINE = "deadline"
+    WAITED = "waited"
+    FITS = "fits"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule that spoke: its code, one sentence, and the numbers behind it (bytes, cores, seconds, shares)."""
+
+    code: ReasonCode
+    sentence: str
+    numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict on ``runs``, all of the kind ``work``; the first reason is the one to show."""
+
+    verdict: Verdict
+    work: Work
+    tier: str
+    mode: str
+    reasons: tuple[Reason, ...]
+    runs: tuple[QueuedRun, ...]
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> Reason:
+        """The reason that goes on the tag and into one line."""
+        return self.reasons[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One decision for every queued run: admissions one by one in launch order, deferrals by kind of work."""
+
+    at: float
+    revision: str
+    decisions: tuple[Decision, ...] = ()
+
+    def admitted(self) -> Iterator[Decision]:
+        """The decisions that let their runs go, in launch order."""
+        return (decision for decision in self.decisions if decision.verdict.admits)
+
+    def by_run(self) -> dict[str, Decision]:
+        """The decision on each run, by run id."""
+        return {run.run_id: decision for decision in self.decisions for run in decision.runs}
