@@ -1,0 +1,36 @@
+"""The policy layer: what people want, written in a file, read into frozen values and checked."""
+
+from adaptive_assets.policy.catalogue import AssetFacts, Catalogue, CheckFacts
+from adaptive_assets.policy.model import (
+    Estimate,
+    Gates,
+    Guards,
+    Objective,
+    Policy,
+    PolicyBook,
+    PressureGuards,
+    Rung,
+    Tier,
+    Window,
+)
+from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.units import HourRange
+
+__all__ = [
+    "AssetFacts",
+    "Catalogue",
+    "CheckFacts",
+    "Estimate",
+    "Gates",
+    "Guards",
+    "HourRange",
+    "Objective",
+    "Policy",
+    "PolicyBook",
+    "PolicyError",
+    "PressureGuards",
+    "Problem",
+    "Rung",
+    "Tier",
+    "Window",
+]

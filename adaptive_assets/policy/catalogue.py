@@ -1,0 +1,70 @@
+"""What is known of the assets, checks and jobs of all code locations, as plain values."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFacts:
+    """An asset check; a ``blocking`` one can close the gates of what reads the asset."""
+
+    name: str
+    blocking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFacts:
+    """An asset, in the words of its definition; ``key`` and ``parents`` are user strings such as ``a/b``."""
+
+    key: str
+    group: str = "default"
+    parents: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    checks: tuple[CheckFacts, ...] = ()
+    location: str = ""
+    materializable: bool = True
+    has_freshness_policy: bool = False
+    partitioned: bool = False
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Assets by key, and jobs by name with the code locations that define them."""
+
+    assets: Mapping[str, AssetFacts] = field(default_factory=dict)
+    jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """12 hex digits that change when, and only when, what the catalogue says changes."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """The catalogue as canonical JSON, which :meth:`from_json` reads back as an equal one."""
+        content = {
+            "assets": [asdict(facts) for _, facts in sorted(self.assets.items())],
+            "jobs": dict(self.jobs),
+        }
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Catalogue":
+        """What :meth:`to_json` wrote; :class:`ValueError` for anything else."""
+        try:
+            content = json.loads(text)
+            assets = [_asset(facts) for facts in content["assets"]]
+            jobs = {str(name): tuple(locations) for name, locations in content["jobs"].items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is not a catalogue: {error!r}") from error
+        return cls({facts.key: facts for facts in assets}, jobs)
+
+
+def _asset(facts: Mapping[str, object]) -> AssetFacts:
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+    plain["checks"] = tuple(CheckFacts(**check) for check in plain["checks"])  # type: ignore[attr-defined]
+    return AssetFacts(**plain)  # type: ignore[arg-type]

@@ -1,0 +1,155 @@
+"""The field types of the policy book: what may be written, and the plain number that it becomes.
+
+In a file every value carries its unit (validation then runs with :data:`IN_A_FILE` as its context).  Code that
+builds a book may pass plain numbers instead: seconds, bytes, fractions of one.
+"""
+
+import difflib
+import math
+import zoneinfo
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from adaptive_assets.policy.units import (
+    DURATION_PATTERN,
+    HOURS_PATTERN,
+    SHARE_PATTERN,
+    SIZE_PATTERN,
+    HourRange,
+    UnitError,
+    parse_duration,
+    parse_hours,
+    parse_share,
+    parse_size,
+    shorten,
+)
+
+IN_A_FILE: Final[Mapping[str, bool]] = {"in_a_file": True}
+"""The validation context under which a value must be written with its unit."""
+
+NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
+
+
+def _unit(parse: Callable[[str], float]) -> BeforeValidator:
+    """Reads text with ``parse``; a number passes as it is, unless it stands in a file, where it lacks its unit."""
+
+    def read(value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            return parse(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return parse(str(value)) if info.context is IN_A_FILE else value
+        return parse(_as_written(value)) if info.context is IN_A_FILE else value
+
+    return BeforeValidator(read)
+
+
+def _read_hours(value: object) -> object:
+    return value if isinstance(value, HourRange) else parse_hours(_as_written(value))
+
+
+def _known_timezone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = sorted(zoneinfo.available_timezones())
+        folded = {name.casefold(): name for name in known}
+        close = difflib.get_close_matches(value.casefold(), folded, n=1)
+        hint = (
+            f"did you mean `{folded[close[0]]}`?"
+            if close
+            else "write an IANA name such as `America/New_York`"
+        )
+        raise UnitError(f"`{shorten(value)}` is not a time zone", hint) from None
+    return value
+
+
+def _cores(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnitError(
+            f"`{shorten(_as_written(value))}` is not a number of cores", "write a number such as `0.5` or `2`"
+        )
+    return value
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UnitError(f"`{value}` is not a number that JSON can carry", "write a finite number")
+    if not isinstance(value, str | int | float | bool | None):
+        raise UnitError("a parameter is a single value", "write text, a number, `true` or `false`")
+    return value
+
+
+def _as_written(value: object) -> str:
+    """What a person reads in the file where Python has ``value``."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return "[...]"
+        case Mapping():
+            return "{...}"
+        case _:
+            return "null" if value is None else str(value)
+
+
+Duration = Annotated[
+    float,
+    _unit(parse_duration),
+    Field(ge=0, allow_inf_nan=False),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
+]
+"""Seconds; written ``5m``."""
+
+PositiveDuration = Annotated[
+    float,
+    _unit(parse_duration),
+    Field(gt=0, allow_inf_nan=False),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
+]
+"""Seconds, more than none; written ``5m``."""
+
+Size = Annotated[
+    int,
+    _unit(parse_size),
+    Field(gt=0),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MiB", "1.5GiB", "2GB"]}),
+]
+"""Bytes; written ``1.5GiB``."""
+
+Cores = Annotated[float, BeforeValidator(_cores), Field(gt=0, allow_inf_nan=False)]
+"""CPU cores; written as a number."""
+
+Share = Annotated[
+    float,
+    _unit(parse_share),
+    Field(gt=0, le=1),
+    WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN, "examples": ["85%"]}),
+]
+"""A fraction of one; written ``85%``."""
+
+Hours = Annotated[
+    HourRange,
+    BeforeValidator(_read_hours),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": HOURS_PATTERN, "examples": ["22:00-06:00"]}),
+]
+"""Hours of the day; written ``"22:00-06:00"``."""
+
+TimeZone = Annotated[
+    str, AfterValidator(_known_timezone), Field(json_schema_extra={"examples": ["America/New_York", "UTC"]})
+]
+"""The IANA name of a time zone."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+"""Letters, digits, ``_`` and ``-``, a letter first: it becomes a tag value and part of a sensor's name."""
+
+Text = Annotated[str, Field(min_length=1)]
+
+Parameter = Annotated[
+    str | int | float | bool | None,
+    BeforeValidator(_scalar),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+]
+"""A JSON scalar."""
