@@ -1,0 +1,44 @@
+"""Adaptive execution for Dagster: launch, defer or degrade every materialization by policy.
+
+The public names load on first use: a daemon that only wants the run coordinator never imports pandera,
+pandas or Polars.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from adaptive_assets.workflow.adapt import adapt
+    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
+    from adaptive_assets.workflow.io_manager import FrameIOManager
+    from adaptive_assets.workflow.pandera_checks import pandera_checks
+    from adaptive_assets.workflow.run_mode import Mode, RunMode
+
+__all__ = ["AdaptiveRunCoordinator", "FrameIOManager", "Mode", "RunMode", "adapt", "pandera_checks"]
+
+_HOMES: Final = {
+    "AdaptiveRunCoordinator": "adaptive_assets.workflow.coordinator",
+    "FrameIOManager": "adaptive_assets.workflow.io_manager",
+    "Mode": "adaptive_assets.workflow.run_mode",
+    "RunMode": "adaptive_assets.workflow.run_mode",
+    "adapt": "adaptive_assets.workflow.adapt",
+    "pandera_checks": "adaptive_assets.workflow.pandera_checks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that a public name lives in, and keep the name for the next use."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        value = getattr(import_module(home), name)
+    except AttributeError as error:
+        # As an AttributeError it would read "cannot import name" to the caller, and the cause would be lost.
+        raise ImportError(f"{home} cannot be imported: {error}", name=home) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
