@@ -1,0 +1,21 @@
+"""The ledger: an append-only record of what happened and why, in SQLite or PostgreSQL.
+
+Nothing here knows Dagster: whoever opens a :class:`Ledger` hands over its URL.
+"""
+
+from adaptive_assets.ledger.errors import LedgerError
+from adaptive_assets.ledger.location import ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger.rows import ActivationRow, DecisionRow, FaultRow, LedgerStatus, RunUsageRow
+from adaptive_assets.ledger.store import Ledger
+
+__all__ = [
+    "ActivationRow",
+    "DecisionRow",
+    "FaultRow",
+    "Ledger",
+    "LedgerError",
+    "LedgerStatus",
+    "RunUsageRow",
+    "ledger_url",
+    "sqlite_ledger_url",
+]

@@ -1,0 +1,105 @@
+"""What is read from the ledger, as plain values.  Times are POSIX seconds, sizes bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adaptive_assets.planning.snapshot import MachineReading
+
+__all__ = ["ActivationRow", "DecisionRow", "FaultRow", "LedgerStatus", "RunUsageRow"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One decision: on the run ``run_id``, or on the ``runs`` that waited of a kind of work (``run_id`` None).
+
+    ``work`` holds the fields of ``planning.Work``; ``reasons`` are mappings with ``code``, ``sentence`` and
+    ``numbers``, of which the first one is repeated in ``reason`` and ``sentence``.  ``run_ids`` names at most
+    the first twenty runs.
+    """
+
+    id: int
+    cycle_id: int
+    at: float
+    node: str
+    revision: str
+    verdict: str
+    run_id: str | None
+    work_key: str
+    work: Mapping[str, object]
+    policy: str
+    tier: str
+    mode: str
+    parameters: Mapping[str, object]
+    reason: str
+    sentence: str
+    reasons: tuple[Mapping[str, object], ...]
+    runs: int
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunUsageRow:
+    """What one run that ended took of the machine; ``None`` where it could not be seen.
+
+    ``status`` is Dagster's word (``SUCCESS``, ``FAILURE``, ``CANCELED``).  ``input_size`` is in whatever unit
+    the kind of work counts its input by.
+    """
+
+    run_id: str
+    work_key: str
+    policy: str
+    mode: str
+    node: str
+    status: str
+    submitted_at: float
+    launched_at: float | None
+    started_at: float | None
+    ended_at: float
+    cpu_seconds: float | None = None
+    memory_peak: int | None = None
+    io_read: int | None = None
+    io_write: int | None = None
+    input_size: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRow:
+    """A policy book that came into force, and where it was read from."""
+
+    at: float
+    revision: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """The same fault of the same part, seen ``times`` times from ``first_at`` to ``at``."""
+
+    at: float
+    first_at: float
+    node: str
+    part: str
+    message: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """The ledger at a glance; ``None`` and empty where nothing was recorded yet.
+
+    ``cycle_id``, ``at``, ``node`` and ``revision`` are those of the last cycle, as are ``queued`` and ``active``.
+    ``counts`` gives runs by verdict: ``defer`` those that the last cycle left waiting, the others those that were
+    decided in the hour before it.  ``faults`` are the recent ones, the newest first.
+    """
+
+    cycle_id: int | None = None
+    at: float | None = None
+    node: str | None = None
+    revision: str | None = None
+    queued: int = 0
+    active: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reading: MachineReading | None = None
+    reading_node: str | None = None
+    activation: ActivationRow | None = None
+    faults: tuple[FaultRow, ...] = ()

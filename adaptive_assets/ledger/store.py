@@ -1,0 +1,151 @@
+"""The ledger: what happened, and why.  Rows are added, never changed."""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adaptive_assets.ledger import queries, retention, writes
+from adaptive_assets.ledger.database import Database
+from adaptive_assets.ledger.errors import LedgerError
+from adaptive_assets.ledger.location import Location
+from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow
+from adaptive_assets.ledger.snapshots import SnapshotChain
+from adaptive_assets.planning.snapshot import MachineReading, Snapshot
+from adaptive_assets.planning.verdicts import Decision
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The append-only record of a deployment: policy revisions, decisions, snapshots, usage, node samples, faults.
+
+    Every method may raise :class:`LedgerError`.  One process writes cycles; any number may write the rest and
+    read.  Threads may share a ledger; a forked process must open its own.  Times are POSIX seconds.
+    """
+
+    def __init__(self, location: Location, schema: str) -> None:
+        self._location = location
+        self._database = Database(location, schema)
+        self._chains: dict[str, SnapshotChain] = {}
+        self._recording = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, *, schema: str = "adaptive_assets") -> "Ledger":
+        """The ledger at ``url``: a SQLite file, or ``schema`` in a PostgreSQL database.
+
+        Nothing is connected to before the first use, which also creates or migrates the tables.
+        """
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
+            raise LedgerError(
+                f"`{schema}` cannot name the ledger's schema: use small letters, digits and `_`"
+            )
+        return cls(Location.parse(url), schema)
+
+    @property
+    def safe_url(self) -> str:
+        """The URL with its secrets masked, fit for logs and pages."""
+        return self._location.safe_url
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self.safe_url}>"
+
+    def record_revision(self, *, at: float, revision: str, source: str, content: Mapping[str, Any]) -> None:
+        """A policy book came into force at ``at``, read from ``source``; its ``content`` is kept once."""
+        self._database.write(
+            "record a policy revision",
+            lambda c: writes.revision(c, at=at, revision=revision, source=source, content=content),
+        )
+
+    def record_catalogue(self, *, at: float, location: str, digest: str, body: str) -> None:
+        """What a code location holds; nothing is written if it said the same last."""
+        operation = f"record the catalogue of `{location}`"
+        if self._database.read(operation, lambda c: writes.newest_digest(c, location)) == digest:
+            return
+        self._database.write(
+            operation, lambda c: writes.catalogue(c, at=at, location=location, digest=digest, body=body)
+        )
+
+    def record_cycle(
+        self, *, at: float, node: str, revision: str, snapshot: Snapshot, decisions: Sequence[Decision]
+    ) -> dict[str, int]:
+        """One cycle, in one transaction: the snapshot, and the decisions that were not so in the cycle before.
+
+        Returns the decision id of each run that was let go or failed.
+        """
+        operation = "record a cycle"
+        with self._recording:
+            chain = self._chains.pop(node, None) or SnapshotChain()
+            draft = self._database.attempt(operation, lambda: chain.draft(snapshot))
+            cycle_id, ids = self._database.write(
+                operation,
+                lambda c: writes.cycle(
+                    c, at=at, node=node, revision=revision, draft=draft, decisions=decisions
+                ),
+            )
+            chain.stored(draft, cycle_id)
+            # Put back only now: after a failure nobody knows what was stored, and a new chain starts whole.
+            self._chains[node] = chain
+        return ids
+
+    def record_reading(self, *, at: float, node: str, reading: MachineReading) -> None:
+        """A sample of ``node``, which is also the sign that it is alive."""
+        self._database.write(
+            "record a reading", lambda c: writes.reading(c, at=at, node=node, reading=reading)
+        )
+
+    def record_usage(self, *, usages: Sequence[RunUsageRow]) -> None:
+        """What runs that ended took; a run that has its row already keeps it."""
+        self._database.write("record the usage of runs", lambda c: writes.usages(c, usages))
+
+    def record_fault(self, *, at: float, node: str, part: str, message: str) -> None:
+        """Something failed in ``part``; the secrets of the ledger's own URL are masked in ``message``."""
+        masked = self._location.mask(message)
+        self._database.write(
+            "record a fault", lambda c: writes.fault(c, at=at, node=node, part=part, message=masked)
+        )
+
+    def catalogues(self) -> dict[str, str]:
+        """The newest body of each code location."""
+        return self._database.read("read the catalogues", queries.catalogues)
+
+    def decisions_for_run(self, run_id: str, kind: str | None = None) -> list[DecisionRow]:
+        """The decisions on a run, the oldest first: its own, and those on its kind of work while it waited.
+
+        ``kind`` is its :func:`~adaptive_assets.planning.work_key.work_key`, of use for a run that no recorded
+        cycle has seen yet: then the latest deferral of that kind is given.
+        """
+        return self._database.read(
+            "read the decisions on a run", lambda c: queries.decisions_for_run(c, run_id, kind)
+        )
+
+    def recent_decisions(self, limit: int = 50) -> list[DecisionRow]:
+        """The last ``limit`` decisions, the newest first."""
+        return self._database.read("read the decisions", lambda c: queries.recent_decisions(c, limit))
+
+    def latest_status(self, *, now: float | None = None, minutes: float = 15.0) -> LedgerStatus:
+        """The last cycle, reading and activation, and the faults of the last ``minutes``.
+
+        They are counted back from ``now``, or without it from the newest row, be that ever so old.
+        """
+        return self._database.read("read the status", lambda c: queries.status(c, now, minutes))
+
+    def snapshot(self, cycle_id: int) -> Snapshot:
+        """The snapshot of a cycle, equal to the one that was recorded."""
+        return self._database.read("read a snapshot", lambda c: queries.snapshot(c, cycle_id))
+
+    def usages(self, *, policy: str | None = None, since: float | None = None) -> list[RunUsageRow]:
+        """Usages in the order in which the runs ended; of one policy, of runs that ended at ``since`` or later."""
+        return self._database.read("read the usage of runs", lambda c: queries.usages(c, policy, since))
+
+    def prune(self, *, before: float) -> int:
+        """Forget what is older than ``before``; the number of rows deleted.
+
+        Kept whatever its age: what the newest cycles and the runs that are still in them need, the newest
+        catalogue of each location, and the content of every revision.
+        """
+        return self._database.attempt("prune", lambda: retention.prune(self._database, before))
+
+    def dispose(self) -> None:
+        """Close the connections; a later use opens new ones."""
+        self._database.dispose()

@@ -1,0 +1,20 @@
+"""A short, stable name for a kind of work."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import lru_cache
+
+from adaptive_assets.planning.snapshot import Work
+
+__all__ = ["work_key"]
+
+
+@lru_cache(maxsize=16_384)
+def work_key(work: Work) -> str:
+    """Sixteen hexadecimal digits that are the same for equal work in every process and on every day.
+
+    The digest covers every field, so runs that share a key may be planned, explained and learned from alike.
+    """
+    content = json.dumps(asdict(work), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
