@@ -1,0 +1,28 @@
+"""What is true of the machine now: its limits, what is used of them, and by which run.
+
+Reads ``/proc``, ``/sys`` and psutil, and knows nothing of Dagster.
+"""
+
+from adaptive_assets.signals.cgroup import CpuLimit, Limits, MemoryLimit, read_limits
+from adaptive_assets.signals.faults import Fault
+from adaptive_assets.signals.host import HostCounters, read_host
+from adaptive_assets.signals.machine import Machine
+from adaptive_assets.signals.pressure import read_pressure, stalled_share
+from adaptive_assets.signals.processes import RunProcesses, RunUsage
+from adaptive_assets.signals.sampler import MachineSampler
+
+__all__ = [
+    "CpuLimit",
+    "Fault",
+    "HostCounters",
+    "Limits",
+    "Machine",
+    "MachineSampler",
+    "MemoryLimit",
+    "RunProcesses",
+    "RunUsage",
+    "read_host",
+    "read_limits",
+    "read_pressure",
+    "stalled_share",
+]

@@ -1,0 +1,163 @@
+"""What the processes of each run use, as far as this machine can see them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from adaptive_assets.signals.process_tree import ProcessTree, Spent
+from adaptive_assets.signals.smoothing import TIME_CONSTANT_S, smoothed
+
+_SAME_START_S = 2.0
+"""Two reports of one process's start differ by the kernel's tick and the rounding of its boot time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunUsage:
+    """What a run's processes used, when last looked at (``at``, POSIX seconds).
+
+    ``cpu_now`` is in cores, smoothed like the machine's; ``memory_now`` and ``memory_peak`` are resident
+    bytes.  ``cpu_seconds``, and the bytes read from and written to disks, are totals that never go down.  The
+    bytes are ``None`` where the kernel does not tell, because the run belongs to another user.  ``processes``
+    is zero once all processes of the run have ended.
+    """
+
+    at: float
+    processes: int
+    samples: int
+    cpu_now: float
+    cpu_seconds: float
+    memory_now: int
+    memory_peak: int
+    io_read: int | None
+    io_write: int | None
+
+
+_UNUSED = RunUsage(
+    at=0,
+    processes=0,
+    samples=0,
+    cpu_now=0,
+    cpu_seconds=0,
+    memory_now=0,
+    memory_peak=0,
+    io_read=0,
+    io_write=0,
+)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A run under watch; all but ``usage`` belongs to the thread that sweeps."""
+
+    root: psutil.Process
+    started_at: float
+    tree: ProcessTree
+    before: Spent
+    """What earlier processes of the same run had spent."""
+    usage: RunUsage | None
+    looked_at: float | None = None
+    ended: bool = False
+
+
+class RunProcesses:
+    """Follows the process trees of runs by run id.
+
+    ``watch``, ``usage`` and ``forget`` may be called from any thread and read no process but the one they are
+    given; ``sweep`` belongs to the sampler's thread.  They share one dictionary, touched in single steps, and
+    usage is handed over as a finished value: so no lock is needed, and a fork can leave none locked.
+    """
+
+    def __init__(
+        self, *, smoothing_s: float = TIME_CONSTANT_S, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._smoothing_s = smoothing_s
+        self._monotonic = monotonic
+        self._watched: dict[str, _Watched] = {}
+        self.problems: tuple[Exception, ...] = ()
+        """What went wrong in the last sweep, which went on with the other runs."""
+
+    def watch(
+        self, run_id: str, pid: int, create_time: float | None = None, *, known_at: float | None = None
+    ) -> bool:
+        """Follow process ``pid`` and its descendants as those of ``run_id``; ``False`` if it is not there.
+
+        A pid may have passed to another process by now.  ``create_time`` (POSIX seconds) is when the right
+        one started; ``known_at`` is a moment at which the pid was the run's, so that a process which started
+        later is not.  With neither, whoever has the pid now is believed.
+
+        Watching the same process again changes nothing.  Another process for the same run (Dagster resumed
+        it) adds to what the earlier one used.
+        """
+        try:
+            root = psutil.Process(pid)
+            started_at = root.create_time()
+        except (psutil.Error, ValueError):
+            return False
+        if not _may_be(started_at, create_time, known_at):
+            return False
+        watched = self._watched.get(run_id)
+        if watched is not None and watched.root == root:
+            return not watched.ended
+        usage = None if watched is None else watched.usage
+        self._watched[run_id] = _Watched(root, started_at, ProcessTree(root), _spent(usage or _UNUSED), usage)
+        return True
+
+    def usage(self, run_id: str) -> RunUsage | None:
+        """What the run used when last looked at; ``None`` if it is not watched or was not looked at yet."""
+        watched = self._watched.get(run_id)
+        return None if watched is None else watched.usage
+
+    def forget(self, run_id: str) -> RunUsage | None:
+        """Stop following the run; returns its last usage, as :meth:`usage` would."""
+        watched = self._watched.pop(run_id, None)
+        return None if watched is None else watched.usage
+
+    def clear(self) -> None:
+        """Stop following all runs."""
+        self._watched.clear()
+
+    def sweep(self, now: float) -> None:
+        """Look at every watched run, at ``now`` (POSIX seconds).  Raises nothing; see :attr:`problems`."""
+        problems: list[Exception] = []
+        for watched in list(self._watched.values()):
+            if watched.ended:
+                continue
+            try:
+                self._look(watched, now)
+            except Exception as error:  # noqa: BLE001 - whatever ails one run must not blind us to the others
+                problems.append(error)
+        self.problems = tuple(problems)
+
+    def _look(self, watched: _Watched, now: float) -> None:
+        tree, last = watched.tree, watched.usage or _UNUSED
+        alive = tree.look()
+        at = self._monotonic()
+        # Before the first look there were no cores in use, as long ago as the process is old.
+        elapsed = now - watched.started_at if watched.looked_at is None else at - watched.looked_at
+        watched.looked_at, watched.ended = at, not alive
+        spent = tree.spent.plus(watched.before)
+        rate = (spent.cpu_s - last.cpu_seconds) / elapsed if elapsed > 0 else 0.0
+        io_visible = tree.io_visible and last.io_read is not None
+        watched.usage = RunUsage(
+            at=now,
+            processes=tree.processes,
+            samples=last.samples + 1,
+            cpu_now=smoothed(last.cpu_now, rate, elapsed, self._smoothing_s) if alive else 0.0,
+            cpu_seconds=spent.cpu_s,
+            memory_now=tree.memory,
+            memory_peak=max(tree.memory, tree.high_water, last.memory_peak),
+            io_read=spent.read if io_visible else None,
+            io_write=spent.written if io_visible else None,
+        )
+
+
+def _may_be(started_at: float, create_time: float | None, known_at: float | None) -> bool:
+    if create_time is not None and abs(started_at - create_time) > _SAME_START_S:
+        return False
+    return known_at is None or started_at <= known_at + _SAME_START_S
+
+
+def _spent(usage: RunUsage) -> Spent:
+    return Spent(usage.cpu_seconds, usage.io_read or 0, usage.io_write or 0)
