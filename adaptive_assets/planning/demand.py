@@ -1,0 +1,61 @@
+"""What a run is expected to ask of the machine."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from adaptive_assets.planning.snapshot import MachineReading
+from adaptive_assets.policy import Estimate, Guards, Policy
+
+__all__ = ["FULL", "LAST_GOOD", "LAST_GOOD_PRIOR", "PRIOR", "Demand", "demand_of"]
+
+FULL: Final = "full"
+LAST_GOOD: Final = "last_good"
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Predicted peak: cores, bytes, and seconds from the start of the run to its end."""
+
+    cpu: float
+    memory: int
+    duration: float
+
+    def on(self, machine: MachineReading, guards: Guards) -> "Demand":
+        """The same demand with its CPU cut to what the guard leaves of the whole machine.
+
+        CPU can be shared: a run that would like more cores than there are takes longer, it is not refused.
+        Memory cannot, so it stays as it is.
+        """
+        return Demand(min(self.cpu, machine.cpu_capacity * guards.cpu), self.memory, self.duration)
+
+
+WIDEST: Final = 0.5
+"""The share of the guarded CPU that a single run may insist on."""
+
+PRIOR: Final = Demand(cpu=0.5, memory=512 * 1024**2, duration=60.0)
+"""Assumed of a run of which its policy declares nothing: one Python process with a data frame in it."""
+
+LAST_GOOD_PRIOR: Final = Demand(cpu=0.25, memory=256 * 1024**2, duration=10.0)
+"""Assumed of a run that only serves the last good version again."""
+
+
+def demand_of(policy: Policy, mode: str) -> Demand:
+    """The demand of a run of ``policy`` in ``mode``: what its rung declares, else the policy, else a prior.
+
+    A mode that the ladder no longer has (the policy was edited) is taken as full.
+    """
+    full = _filled(policy.estimate, PRIOR)
+    rung = next((rung for rung in policy.degrade if rung.mode == mode), None)
+    if rung is None:
+        return full
+    return _filled(rung.estimate, LAST_GOOD_PRIOR if mode == LAST_GOOD else full)
+
+
+def _filled(estimate: Estimate | None, fallback: Demand) -> Demand:
+    if estimate is None:
+        return fallback
+    return Demand(
+        cpu=fallback.cpu if estimate.cpu is None else estimate.cpu,
+        memory=fallback.memory if estimate.memory is None else estimate.memory,
+        duration=fallback.duration if estimate.duration is None else estimate.duration,
+    )

@@ -1,0 +1,93 @@
+"""Gates: is the data that a run would read fit to be read?"""
+
+from collections.abc import Iterator
+
+from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, Snapshot, Work
+from adaptive_assets.planning.verdicts import Reason, ReasonCode
+from adaptive_assets.planning.wording import seconds
+from adaptive_assets.policy import Gates
+
+__all__ = ["not_ready"]
+
+
+def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
+    """Every gate that is closed for ``work``, in the order of the assets it reads; empty when it is ready.
+
+    A policy without gates is always ready.  *Not evaluated* never counts as a pass.
+    """
+    if gates.fresh is None and gates.checks is None and gates.accept_degraded:
+        return ()
+    return tuple(
+        reason
+        for asset in work.reads
+        if not (state := snapshot.data.get(asset, DataState(asset))).source
+        for reason in _closed(gates, state, snapshot.at)
+    )
+
+
+def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
+    name = state.asset
+    if state.materialized_at is None:
+        yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": name})
+        return
+    age = at - state.materialized_at
+    if gates.fresh is not None:
+        yield from _stale(gates.fresh, state, age)
+    if gates.checks is not None:
+        yield from _unchecked(gates.checks, state, age)
+    if not gates.accept_degraded and state.mode != FULL:
+        yield Reason(
+            ReasonCode.DATA_DEGRADED,
+            f"`{name}` was last made in mode {state.mode}, and the policy accepts it only in full",
+            {"asset": name, "mode": state.mode},
+        )
+
+
+def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
+    name, numbers = state.asset, {"asset": state.asset, "age_s": age, "freshness": state.freshness.value}
+    match state.freshness:
+        case Freshness.PASS | Freshness.NO_POLICY:
+            return
+        case Freshness.WARN if worst == "warn":
+            return
+        case Freshness.NOT_EVALUATED:
+            yield Reason(
+                ReasonCode.FRESHNESS_NOT_EVALUATED,
+                f"the freshness of `{name}` has not been evaluated yet",
+                numbers,
+            )
+        case Freshness.WARN | Freshness.FAIL:
+            yield Reason(
+                ReasonCode.DATA_STALE,
+                f"`{name}` is {seconds(age)} old and its freshness is {state.freshness.upper()}",
+                numbers,
+            )
+
+
+def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
+    name = state.asset
+    match state.checks:
+        case CheckState.PASS | CheckState.NO_CHECKS:
+            return
+        case CheckState.WARN if worst == "warn":
+            return
+        case CheckState.NOT_EVALUATED:
+            yield Reason(
+                ReasonCode.CHECK_NOT_EVALUATED,
+                f"{_checks(state.checks_missing)} of `{name}` not evaluated for its latest version,"
+                f" made {seconds(age)} ago",
+                {"asset": name, "age_s": age, "checks": ", ".join(state.checks_missing)},
+            )
+        case CheckState.WARN | CheckState.FAIL:
+            yield Reason(
+                ReasonCode.CHECK_FAILED,
+                f"{_checks(state.checks_failed)} of `{name}` failed on the version made {seconds(age)} ago",
+                {"asset": name, "age_s": age, "checks": ", ".join(state.checks_failed)},
+            )
+
+
+def _checks(names: tuple[str, ...]) -> str:
+    if len(names) == 1:
+        return f"check {names[0]}"
+    return "checks " + ", ".join(names) if names else "the blocking checks"

@@ -1,0 +1,55 @@
+"""Deadlines: until when a run can start and still keep what its policy promised."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.snapshot import QueuedRun
+from adaptive_assets.planning.verdicts import Reason, ReasonCode
+from adaptive_assets.planning.wording import seconds
+from adaptive_assets.policy import Policy
+
+__all__ = ["LAUNCH_S", "LOOKAHEAD_S", "Promise"]
+
+LAUNCH_S: Final = 5.0
+"""From the verdict to the first line of user code: Dagster starts a process and loads the definitions."""
+
+LOOKAHEAD_S: Final = 10.0
+"""A verdict that is not given now is given a cycle later; two cycles at Dagster's default of 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The deadline of one run, as an instant; ``None`` when its policy has none."""
+
+    deadline_at: float | None
+
+    @classmethod
+    def of(cls, policy: Policy, run: QueuedRun) -> "Promise":
+        """The deadline counts from the submission of the run."""
+        deadline = policy.objective.deadline if policy.objective else None
+        return cls(None if deadline is None else run.submitted_at + deadline)
+
+    def slack(self, demand: Demand, at: float) -> float:
+        """Seconds for which the run can still wait and end in time; infinite without a deadline."""
+        if self.deadline_at is None:
+            return float("inf")
+        return self.deadline_at - at - LAUNCH_S - demand.duration
+
+    def met_by(self, demand: Demand, at: float) -> bool:
+        """Whether a run launched now ends in time."""
+        return self.slack(demand, at) >= 0
+
+    def endangered(self, demand: Demand, at: float) -> bool:
+        """Whether the next cycle may be too late to launch it."""
+        return self.slack(demand, at) < LOOKAHEAD_S
+
+    def reason(self, demand: Demand, at: float) -> Reason:
+        """Says that full mode can no longer be waited for."""
+        left = (self.deadline_at or at) - at
+        when = f"is due in {seconds(left)}" if left >= 0 else f"was due {seconds(-left)} ago"
+        return Reason(
+            ReasonCode.DEADLINE,
+            f"{when}, and full mode takes {seconds(demand.duration)} (and {seconds(LAUNCH_S)} to launch)",
+            {"deadline_in_s": left, "duration_s": demand.duration, "launch_s": LAUNCH_S},
+        )

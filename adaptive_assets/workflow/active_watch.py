@@ -1,0 +1,110 @@
+"""The runs that hold resources: what they are, what their processes use, and what they took when they ended."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from adaptive_assets.ledger import RunUsageRow
+from adaptive_assets.planning.snapshot import ActiveRun, Work
+from adaptive_assets.planning.work_key import work_key
+from adaptive_assets.signals import RunProcesses
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
+
+__all__ = ["ActiveWatch"]
+
+OVERLAP_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class ActiveWatch:
+    """Follows the active runs from cycle to cycle, with the processes of those that run on this machine."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        work_of: Callable[[dg.DagsterRun], Work],
+        processes: RunProcesses,
+        node: str,
+    ) -> None:
+        self._instance = instance
+        self._work_of = work_of
+        self._processes = processes
+        self._node = node
+        self._watched: set[str] = set()
+        self._read_at: float | None = None
+
+    def observe(self, now: float) -> tuple[ActiveRun, ...]:
+        """The active runs, oldest first."""
+        records = self._instance.get_run_records(dg.RunsFilter(statuses=list(ACTIVE_RUN_STATUSES)))
+        active = tuple(self._describe(record, now) for record in reversed(records))
+        if self._read_at is None:
+            self._read_at = now
+        return active
+
+    def ended(self, now: float) -> list[RunUsageRow]:
+        """What the runs took that ended since the last call. A row may come twice; the ledger keeps one."""
+        since = min(self._read_at if self._read_at is not None else now, now) - OVERLAP_S
+        self._read_at = now
+        records = self._instance.get_run_records(
+            dg.RunsFilter(
+                statuses=list(FINISHED_STATUSES), updated_after=datetime.fromtimestamp(since, tz=UTC)
+            )
+        )
+        return [self._usage(record) for record in records if record.end_time is not None]
+
+    def _describe(self, record: RunRecord, now: float) -> ActiveRun:
+        run = record.dagster_run
+        if record.start_time is not None and run.run_id not in self._watched:
+            self._watch(run)
+        usage = self._processes.usage(run.run_id)
+        return ActiveRun(
+            run_id=run.run_id,
+            work=self._work_of(run),
+            mode=run.tags.get(tags.MODE, tags.FULL),
+            launched_at=record.update_timestamp.timestamp() if record.start_time is None else record.start_time,
+            started_at=record.start_time,
+            cpu_used=usage.cpu_now if usage else None,
+            memory_used=usage.memory_now if usage else None,
+        )
+
+    def _watch(self, run: dg.DagsterRun) -> None:
+        """Follow its processes, if they run here: a pid that another machine means is younger or older."""
+        self._watched.add(run.run_id)
+        for pid, timestamp in self._pids(run.run_id):
+            self._processes.watch(run.run_id, pid, known_at=timestamp)
+
+    def _pids(self, run_id: str) -> Iterator[tuple[int, float]]:
+        """The process ids that the run's events name, with the time of the event."""
+        page = self._instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        for record in page.records:
+            event = record.event_log_entry.dagster_event
+            pid = event.engine_event_data.metadata.get("pid") if event else None
+            if pid is not None and str(pid.value).isdigit():
+                yield int(str(pid.value)), record.event_log_entry.timestamp
+
+    def _usage(self, record: RunRecord) -> RunUsageRow:
+        run = record.dagster_run
+        usage = self._processes.forget(run.run_id) if run.run_id in self._watched else None
+        self._watched.discard(run.run_id)
+        work = self._work_of(run)
+        return RunUsageRow(
+            run_id=run.run_id,
+            work_key=work_key(work),
+            policy=work.policy,
+            mode=run.tags.get(tags.MODE, tags.FULL),
+            node=self._node,
+            status=run.status.value,
+            submitted_at=record.create_timestamp.timestamp(),
+            launched_at=None,
+            started_at=record.start_time,
+            ended_at=record.end_time,
+            cpu_seconds=usage.cpu_seconds if usage and usage.samples else None,
+            memory_peak=usage.memory_peak if usage and usage.samples else None,
+            io_read=usage.io_read if usage and usage.samples else None,
+            io_write=usage.io_write if usage and usage.samples else None,
+            input_size=None,
+        )

@@ -1,0 +1,40 @@
+"""Backlogs that feeds report in small JSON files: what has arrived and was not taken in yet."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from adaptive_assets.planning.snapshot import Backlog
+
+__all__ = ["BacklogError", "read_backlogs"]
+
+
+class BacklogError(Exception):
+    """A backlog file that is there, but does not say what it should."""
+
+
+def read_backlogs(files: Iterable[Path]) -> tuple[Backlog, ...]:
+    """The backlogs in ``files``; a file that is not there yet reports nothing.
+
+    A file holds a list of objects with ``source``, ``items``, ``lag_s`` (seconds) and optionally
+    ``event_time`` (POSIX seconds).
+
+    Raises:
+        BacklogError: a file cannot be read or holds something else; names the file.
+    """
+    return tuple(backlog for file in files if file.exists() for backlog in _read(file))
+
+
+def _read(file: Path) -> Iterable[Backlog]:
+    try:
+        for entry in json.loads(file.read_text(encoding="utf-8")):
+            event_time = entry.get("event_time")
+            yield Backlog(
+                source=str(entry["source"]),
+                items=int(entry["items"]),
+                lag_s=float(entry["lag_s"]),
+                event_time=None if event_time is None else float(event_time),
+            )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        wanted = 'a list such as [{"source": "departures", "items": 3, "lag_s": 42.0}]'
+        raise BacklogError(f"{file}: no backlog file ({error!r}); write {wanted}") from error

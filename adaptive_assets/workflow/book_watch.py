@@ -1,0 +1,67 @@
+"""Keeps the policy book up to date with its file: an edit counts from the next cycle on, a broken one never."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from adaptive_assets.policy import PolicyBook, PolicyError, load_policy_book
+
+__all__ = ["BookState", "BookWatch"]
+
+
+@dataclass(frozen=True, slots=True)
+class BookState:
+    """The book in force; ``refused`` says what is wrong with the file when the book is not what it says."""
+
+    book: PolicyBook
+    text: str
+    refused: PolicyError | None = None
+
+
+class BookWatch:
+    """Reads the policy file when it has changed; safe to share between threads.
+
+    Until the file has been read once, the book in force is ``fallback``: the last one that was, if the
+    ledger has it, or the defaults.
+    """
+
+    def __init__(self, path: Path, fallback: BookState | None = None) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._state = fallback or BookState(PolicyBook(version=1), "")
+
+    def use_fallback(self, fallback: BookState) -> None:
+        """Put ``fallback`` in force while the file has never been read."""
+        with self._lock:
+            if not self._state.text:
+                self._state = BookState(fallback.book, fallback.text, self._state.refused)
+
+    @property
+    def last_good(self) -> BookState:
+        """The book in force, without a look at the file."""
+        with self._lock:
+            return self._state
+
+    def current(self) -> BookState:
+        """The state after a look at the file; reads it only if size, time or inode changed."""
+        with self._lock:
+            fingerprint = self._fingerprint()
+            if fingerprint is None or fingerprint != self._seen:
+                self._seen = fingerprint
+                self._state = self._read(self._state)
+            return self._state
+
+    def _fingerprint(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None  # what is wrong with it is for the loader to say
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _read(self, last: BookState) -> BookState:
+        try:
+            book = load_policy_book(self.path)
+            return BookState(book, self.path.read_text(encoding="utf-8"))
+        except PolicyError as error:
+            return BookState(last.book, last.text, error)

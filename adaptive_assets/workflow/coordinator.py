@@ -1,0 +1,162 @@
+"""The run coordinator that users name in ``dagster.yaml``."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from typing_extensions import Self
+
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.cycle import Cycle, Outcome
+from adaptive_assets.workflow.dagster_private import (
+    ConfigurableClassData,
+    QueuedRunCoordinator,
+    RunQueueConfig,
+    SubmitRunContext,
+    concurrency_settings,
+    dequeue_daemon,
+    report_daemon_error,
+)
+from adaptive_assets.workflow.deployment import Deployment
+from adaptive_assets.workflow.on_failure import OnFailure, Ruling
+
+__all__ = ["AdaptiveRunCoordinator"]
+
+HELD: dict[str, Any] = {"key": tags.ADMISSION, "value": tags.HELD, "limit": 0}
+"""The limit by which the stock dequeue daemon passes every held run by."""
+
+logger = logging.getLogger("dagster.adaptive_assets")
+
+
+class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
+    """Decides for every queued run whether to launch, defer or degrade it; Dagster's own daemon launches it.
+
+    It is a ``QueuedRunCoordinator`` and takes all of its configuration, with two differences:
+    ``max_concurrent_runs`` is unlimited unless it is given, because the guards limit what runs at once; and
+    ``policies``, ``ledger``, ``backlogs`` and ``on_failure`` are added.
+    """
+
+    def __init__(
+        self,
+        policies: str,
+        ledger: str | None = None,
+        backlogs: Sequence[str] = (),
+        on_failure: str = OnFailure.HOLD.value,
+        inst_data: ConfigurableClassData | None = None,
+        **queue: Any,
+    ) -> None:
+        super().__init__(inst_data=inst_data, **queue)
+        self._given_limit: int | None = queue.get("max_concurrent_runs")
+        self._deployment = Deployment(policies, ledger, tuple(backlogs))
+        self._ruling = Ruling(OnFailure(on_failure))
+        self._cycle: Cycle | None = None
+        self._pass: tuple[int, RunQueueConfig] | None = None
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """The stock coordinator's configuration and ours."""
+        return {
+            **QueuedRunCoordinator.config_type(),
+            "policies": dg.Field(
+                dg.StringSource, description="The policy file; relative to DAGSTER_HOME or the working directory."
+            ),
+            "ledger": dg.Field(
+                dg.StringSource,
+                is_required=False,
+                description="SQLAlchemy URL of the ledger. Without it, the ledger is kept beside Dagster's storage.",
+            ),
+            "backlogs": dg.Field(
+                dg.Array(dg.StringSource),
+                is_required=False,
+                default_value=[],
+                description="JSON files in which feeds report what has arrived and was not taken in yet.",
+            ),
+            "on_failure": dg.Field(
+                dg.Enum.from_python_enum_direct_values(OnFailure),
+                is_required=False,
+                default_value=OnFailure.HOLD.value,
+                description=(
+                    "What rules when planning keeps failing: `hold` launches nothing more,"
+                    " `open` launches as stock Dagster would."
+                ),
+            ),
+        }
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> Self:
+        """Called by Dagster with the validated section of ``dagster.yaml``."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Refuses an instance whose settings would silently override every decision."""
+        if concurrency_settings(instance).get("runs"):
+            raise dg.DagsterInvariantViolationError(
+                "dagster.yaml sets `concurrency.runs`, which overrides what AdaptiveRunCoordinator decides."
+                " Move max_concurrent_runs and tag_concurrency_limits from there to `run_coordinator.config`,"
+                " and remove `concurrency.runs`."
+            )
+        super().register_instance(instance)
+
+    def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
+        """Put the run under its policy and hold it, then queue it as stock Dagster does."""
+        if context.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED:
+            self._deployment.submission(self._instance).prepare(context)
+        return super().submit_run(context)
+
+    def get_run_queue_config(self) -> RunQueueConfig:
+        """Runs one cycle if the dequeue daemon begins a pass; for everybody else it is free of effects."""
+        daemon = dequeue_daemon(sys._getframe())
+        if daemon is not None:
+            config = self._begin_pass(daemon)
+            self._pass = (threading.get_ident(), config)
+            return config
+        if self._pass is not None and self._pass[0] == threading.get_ident():
+            return self._pass[1]
+        return self._queue_config(self._given_limit)
+
+    def dispose(self) -> None:
+        """Stop the sampler and close the ledger."""
+        self._deployment.dispose()
+        super().dispose()
+
+    def _begin_pass(self, daemon: Any) -> RunQueueConfig:
+        now = time.time()
+        try:
+            if self._cycle is None:
+                self._cycle = self._deployment.cycle(self._instance, self._limit())
+            outcome = self._cycle.run(now)
+        except Exception as error:
+            message = f"The cycle failed: {type(error).__name__}: {error}"
+            logger.exception(message)
+            self._deployment.record_fault(now, "cycle", message)
+            report_daemon_error(daemon, message, type(error).__name__)
+            outcome = self._ruling.failed(error)
+        else:
+            self._ruling.succeeded(outcome)
+            for fault in outcome.faults:
+                report_daemon_error(daemon, f"{fault.part}: {fault.message}", "AdaptiveAssetsFault")
+        return self._config_after(outcome)
+
+    def _config_after(self, outcome: Outcome | None) -> RunQueueConfig:
+        """What the stock pass is to do; with nothing to launch it ends before it reads the queue."""
+        if outcome is None:
+            return super().get_run_queue_config()
+        if not outcome.free:
+            return self._queue_config(outcome.active)
+        return self._queue_config(self._given_limit)
+
+    def _limit(self) -> int | None:
+        return None if self._given_limit in (None, -1) else self._given_limit
+
+    def _queue_config(self, limit: int | None) -> RunQueueConfig:
+        stock = super().get_run_queue_config()
+        return stock._replace(
+            max_concurrent_runs=-1 if limit is None else limit,
+            tag_concurrency_limits=[*stock.tag_concurrency_limits, HELD],
+        )

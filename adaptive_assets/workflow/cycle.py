@@ -1,0 +1,195 @@
+"""One cycle: observe, plan, record, enact."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import dagster as dg
+
+from adaptive_assets.ledger import Ledger, LedgerError
+from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.snapshot import Snapshot, Work
+from adaptive_assets.planning.transitions import Stance, transitions
+from adaptive_assets.planning.verdicts import Decision
+from adaptive_assets.policy import Catalogue, PolicyError
+from adaptive_assets.signals import MachineSampler, RunProcesses
+from adaptive_assets.workflow.active_watch import ActiveWatch
+from adaptive_assets.workflow.backlogs import BacklogError, read_backlogs
+from adaptive_assets.workflow.book_watch import BookWatch
+from adaptive_assets.workflow.catalogue_store import CatalogueStore
+from adaptive_assets.workflow.enactment import Enactment
+from adaptive_assets.workflow.faults import Fault, Faults
+from adaptive_assets.workflow.governance import Governance, facts_of
+from adaptive_assets.workflow.queue_watch import QueueWatch
+from adaptive_assets.workflow.readiness import data_states
+
+__all__ = ["Cycle", "Outcome"]
+
+T = TypeVar("T")
+
+HEARTBEAT_S = 15.0
+"""How often the machine's reading goes into the ledger."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a cycle leaves to the dequeue pass: runs that are free to launch, and runs in progress."""
+
+    free: int
+    active: int
+    faults: tuple[Fault, ...] = ()
+
+
+class Cycle:
+    """The cycle of one dequeue daemon. It keeps no state that a restart would lose: what it knows of runs
+
+    is read from their tags, and what it remembers between cycles only saves reads and writes.
+    """
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        *,
+        books: BookWatch,
+        ledger: Ledger,
+        catalogues: CatalogueStore,
+        machine: MachineSampler,
+        processes: RunProcesses,
+        backlog_files: Sequence[Path] = (),
+        run_limit: int | None = None,
+        node: str,
+    ) -> None:
+        self._instance = instance
+        self._books = books
+        self._ledger = ledger
+        self._catalogues = catalogues
+        self._machine = machine
+        self._backlog_files = backlog_files
+        self._run_limit = run_limit
+        self._node = node
+        self._queue = QueueWatch(instance, self._work_of)
+        self._active = ActiveWatch(instance, self._work_of, processes, node)
+        self._enactment = Enactment(instance, self._queue)
+        self._state = books.last_good
+        self._governance = Governance(self._state.book, Catalogue({}, {}))
+        self._governed: tuple[str, int] | None = None
+        self._mismatch: PolicyError | None = None
+        self._stances: dict[str, Stance] = {}
+        self._recorded_revision: str | None = None
+        self._beat_at: float | None = None
+        self._faults = Faults()
+        self._said: list[Fault] = []
+
+    def run(self, now: float) -> Outcome:
+        """Observe, plan, record and enact, as of ``now``.
+
+        The ledger, the policy file, the backlog files and the sampler may be at fault without stopping it;
+        what Dagster's own storage raises is the caller's to handle.
+        """
+        self._said = []
+        self._faults.begin()
+        self._govern(now)
+        snapshot = self._observe(now)
+        decided = plan(snapshot, self._governance.book)
+        changed, self._stances = transitions(self._stances, decided)
+        ids = self._record(now, snapshot, changed)
+        free = self._enactment.enact(decided, ids)
+        self._queue.pass_over()
+        for part in self._faults.settle():
+            logger.info("%s: works again.", part)
+        return Outcome(free, len(snapshot.active), tuple(self._said))
+
+    def _work_of(self, run: dg.DagsterRun) -> Work:
+        return self._governance.work_of(facts_of(run))
+
+    def _govern(self, now: float) -> None:
+        """Bring policy book and catalogue up to date; what is refused leaves the last good ones in force."""
+        catalogue = self._attempt("ledger", self._catalogues.shared, now) or self._governance.catalogue
+        state = self._books.current()
+        key = (state.book.revision, id(catalogue))
+        if key != self._governed:
+            self._mismatch = None
+            try:
+                self._governance = Governance(state.book, catalogue)
+                self._state = state
+            except PolicyError as error:
+                self._mismatch = error
+                self._govern_last_good(catalogue)
+            self._governed = key
+            self._queue.reassess()
+        if refused := state.refused or self._mismatch:
+            in_force = self._governance.book.revision
+            self._fault("policy", f"{refused}\nThe policy book {in_force} stays in force.", now)
+
+    def _govern_last_good(self, catalogue: Catalogue) -> None:
+        try:
+            self._governance = Governance(self._governance.book, catalogue)
+        except PolicyError:
+            pass  # the last good book is at odds with the new assets too: keep both as they were
+
+    def _observe(self, now: float) -> Snapshot:
+        queued = self._queue.observe(now)
+        kinds = {id(run.work): run.work for run in queued}.values()
+        read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
+        if self._machine.fault:
+            self._fault("signals", str(self._machine.fault), now)
+        return Snapshot(
+            at=now,
+            queued=queued,
+            active=self._active.observe(now),
+            machine=self._machine.latest(now),
+            data=data_states(self._instance, self._governance.catalogue, read),
+            backlogs=self._attempt("backlog", lambda: read_backlogs(self._backlog_files), now) or (),
+            run_limit=self._run_limit,
+        )
+
+    def _is_gated(self, work: Work) -> bool:
+        gates = self._governance.book.policy(work.policy).gates
+        return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
+
+    def _record(self, now: float, snapshot: Snapshot, changed: list[Decision]) -> dict[str, int]:
+        return self._attempt("ledger", lambda: self._write(now, snapshot, changed), now) or {}
+
+    def _write(self, now: float, snapshot: Snapshot, changed: list[Decision]) -> dict[str, int]:
+        """All that this cycle adds to the ledger. It comes before any tag, so that nothing acts unrecorded."""
+        revision = self._governance.book.revision
+        if revision != self._recorded_revision:
+            self._ledger.record_revision(
+                at=now, revision=revision, source=str(self._books.path), content={"text": self._state.text}
+            )
+            self._recorded_revision = revision
+        ids: dict[str, int] = {}
+        if changed:
+            ids = self._ledger.record_cycle(
+                at=now, node=self._node, revision=revision, snapshot=snapshot, decisions=changed
+            )
+        if snapshot.machine and (self._beat_at is None or not 0 <= now - self._beat_at < HEARTBEAT_S):
+            self._ledger.record_reading(at=now, node=self._node, reading=snapshot.machine)
+            self._beat_at = now
+        if ended := self._active.ended(now):
+            self._ledger.record_usage(usages=ended)
+        return ids
+
+    def _attempt(self, part: str, action: Callable[[], T], now: float) -> T | None:
+        try:
+            return action()
+        except (LedgerError, BacklogError) as error:
+            self._fault(part, str(error), now)
+            return None
+
+    def _fault(self, part: str, message: str, now: float) -> None:
+        """Say a fault in the log, to the daemon (through the outcome) and, where it can, in the ledger."""
+        fault = self._faults.open(part, message, now)
+        if fault is None:
+            return
+        logger.error("%s: %s", part, message)
+        self._said.append(fault)
+        if part != "ledger":
+            try:
+                self._ledger.record_fault(at=now, node=self._node, part=part, message=message)
+            except LedgerError as error:
+                logger.error("ledger: %s", error)

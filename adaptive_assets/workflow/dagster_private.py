@@ -1,0 +1,147 @@
+"""Every private Dagster name that this project relies on, in one place.
+
+Each has a test of its own against the installed Dagster, so that an upgrade which moves one of them fails
+there and not in production. Nothing else in the project imports from ``dagster._*``.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster._core.events import EngineEventData
+from dagster._core.run_coordinator.base import SubmitRunContext
+from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
+from dagster._core.storage.legacy_storage import LegacyRunStorage
+from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
+from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
+from dagster._core.storage.tags import MAX_RETRIES_TAG, PRIORITY_TAG
+from dagster._serdes import ConfigurableClassData
+from dagster._utils.error import SerializableErrorInfo
+from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dagster._core.definitions.assets.graph.remote_asset_graph import (
+        RemoteAssetNode,
+        RemoteWorkspaceAssetGraph,
+    )
+    from dagster._core.definitions.freshness import FreshnessStateRecord
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+    from dagster._core.storage.event_log.base import AssetRecord
+
+__all__ = [
+    "ACTIVE_RUN_STATUSES",
+    "FINISHED_STATUSES",
+    "MAX_RETRIES_TAG",
+    "PRIORITY_TAG",
+    "ConfigurableClassData",
+    "EngineEventData",
+    "QueuedRunCoordinator",
+    "RunQueueConfig",
+    "RunRecord",
+    "SubmitRunContext",
+    "asset_records",
+    "concurrency_settings",
+    "dequeue_daemon",
+    "freshness_states",
+    "latest_checks",
+    "location_of",
+    "report_daemon_error",
+    "sqlite_directory",
+    "storage_url",
+    "workspace_graph",
+]
+
+
+def dequeue_daemon(frame: FrameType) -> Any | None:
+    """The dequeue daemon whose pass is just beginning, if the function of ``frame`` was called for it.
+
+    The pass begins with ``run_iteration`` → ``instance.get_concurrency_config`` → ``get_run_queue_config``.
+    Later calls in the same pass come from deeper down, and other processes call for other reasons; so the
+    grandparent frame says exactly when to plan: once per pass, and nowhere else.
+    """
+    module = sys.modules.get("dagster._daemon.run_coordinator.queued_run_coordinator_daemon")
+    if module is None:
+        return None
+    parent = frame.f_back
+    grandparent = parent.f_back if parent else None
+    if grandparent is None:
+        return None
+    if grandparent.f_code is not module.QueuedRunCoordinatorDaemon.run_iteration.__code__:
+        return None
+    return grandparent.f_locals["self"]
+
+
+def report_daemon_error(daemon: Any, message: str, kind: str) -> None:
+    """Show ``message`` as an error of the daemon in the UI, without ending the pass that it is in."""
+    daemon._errors.appendleft((SerializableErrorInfo(message, [], kind), datetime.now(tz=UTC)))
+
+
+def concurrency_settings(instance: dg.DagsterInstance) -> "Mapping[str, Any]":
+    """The ``concurrency`` section of ``dagster.yaml``; empty when there is none."""
+    return instance.get_settings("concurrency") or {}
+
+
+def sqlite_directory(instance: dg.DagsterInstance) -> Path | None:
+    """The directory of an instance that keeps its runs in SQLite files; ``None`` for any other storage."""
+    storage = _run_storage(instance)
+    if isinstance(storage, SqliteRunStorage):
+        return Path(make_url(storage._conn_string).database or "").parent
+    if isinstance(storage, InMemoryRunStorage):
+        return Path(instance.root_directory)
+    return None
+
+
+def storage_url(instance: dg.DagsterInstance) -> str:
+    """The SQLAlchemy URL of the instance's run storage, password included: hand it to nobody but the ledger.
+
+    Raises:
+        DagsterInvariantViolationError: the storage is of a kind that has no such URL.
+    """
+    url = getattr(_run_storage(instance), "postgres_url", None)
+    if not url:
+        raise dg.DagsterInvariantViolationError(
+            f"AdaptiveRunCoordinator cannot keep its ledger beside {type(instance.run_storage).__name__}:"
+            " give `ledger` in run_coordinator.config, the URL of a PostgreSQL database or a SQLite file."
+        )
+    return str(url)
+
+
+def _run_storage(instance: dg.DagsterInstance) -> Any:
+    storage = instance.run_storage
+    return storage._storage.run_storage if isinstance(storage, LegacyRunStorage) else storage
+
+
+def workspace_graph(context: SubmitRunContext) -> "RemoteWorkspaceAssetGraph":
+    """The asset graph of all code locations that are loaded where the run is submitted."""
+    return context.workspace.asset_graph
+
+
+def location_of(node: "RemoteAssetNode") -> str:
+    """The code location of an asset."""
+    return node.resolve_to_singular_repo_scoped_node().repository_handle.location_name
+
+
+def asset_records(
+    instance: dg.DagsterInstance, keys: "Sequence[dg.AssetKey]"
+) -> "dict[dg.AssetKey, AssetRecord]":
+    """The storage's record of each asset that has ever been materialized, in one read."""
+    return {record.asset_entry.asset_key: record for record in instance.get_asset_records(keys)}
+
+
+def freshness_states(
+    instance: dg.DagsterInstance, keys: "Sequence[dg.AssetKey]"
+) -> "Mapping[dg.AssetKey, FreshnessStateRecord]":
+    """What the freshness daemon last said of each asset that has a freshness policy."""
+    return instance.get_freshness_state_records(keys)
+
+
+def latest_checks(
+    instance: dg.DagsterInstance, keys: "Sequence[dg.AssetCheckKey]"
+) -> "Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]":
+    """The latest execution of each check that was ever planned, in one read."""
+    return instance.event_log_storage.get_latest_asset_check_execution_by_key(keys) if keys else {}

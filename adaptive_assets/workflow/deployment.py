@@ -1,0 +1,116 @@
+"""Puts the parts together for one process: policy file, ledger, catalogue, sampler."""
+
+import logging
+import platform
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
+from adaptive_assets.policy import PolicyError, parse_policy_book
+from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
+from adaptive_assets.workflow.book_watch import BookState, BookWatch
+from adaptive_assets.workflow.catalogue_store import CatalogueStore
+from adaptive_assets.workflow.cycle import Cycle
+from adaptive_assets.workflow.dagster_private import sqlite_directory, storage_url
+from adaptive_assets.workflow.submission import Submission
+
+__all__ = ["Deployment", "open_ledger", "policy_path"]
+
+logger = logging.getLogger("dagster.adaptive_assets")
+
+
+def policy_path(given: str, instance: dg.DagsterInstance) -> Path:
+    """The policy file: as given if absolute, else in ``DAGSTER_HOME`` if it is there, else in the working directory."""
+    path = Path(given).expanduser()
+    home = Path(instance.root_directory) / path
+    return home if not path.is_absolute() and home.exists() else path.absolute()
+
+
+def open_ledger(instance: dg.DagsterInstance, url: str | None) -> Ledger:
+    """The ledger at ``url``, or else beside the instance's storage."""
+    if url is None:
+        directory = sqlite_directory(instance)
+        url = sqlite_ledger_url(directory) if directory else ledger_url(storage_url(instance))
+    return Ledger.open(url)
+
+
+class Deployment:
+    """Everything of ours that one process keeps; made when it is first asked for, because the coordinator is
+
+    loaded by processes that never use it. Safe to share between threads.
+    """
+
+    def __init__(self, policies: str, ledger: str | None, backlogs: Sequence[str]) -> None:
+        self._policies = policies
+        self._ledger_url = ledger
+        self._backlogs = [Path(file).expanduser().absolute() for file in backlogs]
+        self._lock = threading.RLock()
+        self._ledger: Ledger | None = None
+        self._books: BookWatch | None = None
+        self._catalogues: CatalogueStore | None = None
+        self._submission: Submission | None = None
+        self._sampler: MachineSampler | None = None
+
+    def submission(self, instance: dg.DagsterInstance) -> Submission:
+        """What prepares runs that this process submits."""
+        with self._lock:
+            if self._submission is None:
+                ledger, books, catalogues = self._parts(instance)
+                self._submission = Submission(instance, books, ledger, catalogues)
+            return self._submission
+
+    def cycle(self, instance: dg.DagsterInstance, run_limit: int | None) -> Cycle:
+        """The cycle of the dequeue daemon, with the sampler running. Call once."""
+        with self._lock:
+            ledger, books, catalogues = self._parts(instance)
+            self._recall(ledger, books)
+            processes = RunProcesses()
+            self._sampler = MachineSampler(Machine(), processes=processes)
+            self._sampler.sample()
+            self._sampler.start()
+            return Cycle(
+                instance,
+                books=books,
+                ledger=ledger,
+                catalogues=catalogues,
+                machine=self._sampler,
+                processes=processes,
+                backlog_files=self._backlogs,
+                run_limit=run_limit,
+                node=platform.node(),
+            )
+
+    def record_fault(self, now: float, part: str, message: str) -> None:
+        """Put a fault into the ledger, if there is one to put it in."""
+        if self._ledger is not None:
+            try:
+                self._ledger.record_fault(at=now, node=platform.node(), part=part, message=message)
+            except LedgerError as error:
+                logger.error("ledger: %s", error)
+
+    def dispose(self) -> None:
+        """Stop the sampler and close the ledger."""
+        with self._lock:
+            if self._sampler is not None:
+                self._sampler.stop()
+            if self._ledger is not None:
+                self._ledger.dispose()
+
+    def _parts(self, instance: dg.DagsterInstance) -> tuple[Ledger, BookWatch, CatalogueStore]:
+        if self._ledger is None or self._books is None or self._catalogues is None:
+            self._ledger = open_ledger(instance, self._ledger_url)
+            self._books = BookWatch(policy_path(self._policies, instance))
+            self._catalogues = CatalogueStore(self._ledger)
+        return self._ledger, self._books, self._catalogues
+
+    def _recall(self, ledger: Ledger, books: BookWatch) -> None:
+        """Take the policy book that was last in force, for the case that the file is broken now."""
+        try:
+            text = ledger.active_policy_text()
+            if text:
+                books.use_fallback(BookState(parse_policy_book(text, str(books.path)), text))
+        except (LedgerError, PolicyError) as error:
+            logger.error("The policy book that was last in force cannot be recalled: %s", error)

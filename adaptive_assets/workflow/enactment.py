@@ -1,0 +1,130 @@
+"""Acts on a plan: run tags and events. Idempotent, and only what changed is written."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+
+from adaptive_assets.planning.snapshot import QueuedRun
+from adaptive_assets.planning.verdicts import Decision, Plan, Verdict
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.dagster_private import MAX_RETRIES_TAG, EngineEventData
+from adaptive_assets.workflow.queue_watch import QueueWatch
+
+__all__ = ["Enactment", "reason_text"]
+
+DEFERRALS_PER_CYCLE = 25
+"""How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
+first in line are told first, and the others in the cycles after."""
+
+REASON_LENGTH = 300
+"""A tag is one line in the UI; the event in the run's log has every reason in full."""
+
+logger = logging.getLogger(__name__)
+
+
+def reason_text(decision: Decision) -> str:
+    """The reason as the tag shows it: ``memory: needs 2.0 GiB, …``."""
+    text = f"{decision.reason.code}: {decision.reason.sentence}"
+    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
+
+
+class Enactment:
+    """Writes plans to the runs of one instance."""
+
+    def __init__(self, instance: dg.DagsterInstance, queue: QueueWatch) -> None:
+        self._instance = instance
+        self._queue = queue
+
+    def enact(self, plan: Plan, decision_ids: Mapping[str, int]) -> int:
+        """Make the runs carry what ``plan`` says of them; returns how many are now free to launch."""
+        free = 0
+        waiting: list[Decision] = []
+        for decision in plan.decisions:
+            match decision.verdict:
+                case Verdict.LAUNCH | Verdict.DEGRADE:
+                    for run in decision.runs:
+                        free += 1
+                        if run.admitted_mode != decision.mode:
+                            self._admit(run, decision, decision_ids.get(run.run_id))
+                case Verdict.FAIL:
+                    for run in decision.runs:
+                        self._fail(run, decision, decision_ids.get(run.run_id))
+                case Verdict.DEFER:
+                    waiting.append(decision)
+        self._defer(waiting)
+        return free
+
+    def _admit(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
+        self._tell(run, decision)
+        self._tag(
+            run,
+            {
+                tags.ADMISSION: tags.ADMITTED,
+                tags.MODE: decision.mode,
+                tags.MODE_PARAMETERS: json.dumps(dict(decision.parameters), sort_keys=True),
+                tags.REASON: reason_text(decision),
+                tags.DECISION: "" if decision_id is None else str(decision_id),
+                tags.POLICY: decision.work.policy,
+                tags.TIER: decision.tier,
+            },
+        )
+
+    def _fail(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
+        body = self._queue.run(run.run_id)
+        fresh = {tags.REASON: reason_text(decision), MAX_RETRIES_TAG: "0"}
+        self._tag(run, fresh | ({tags.DECISION: str(decision_id)} if decision_id is not None else {}))
+        self._tell(run, decision)
+        self._instance.report_run_failed(body, f"{decision.reason.sentence} (policy `{decision.work.policy}`)")
+
+    def _defer(self, waiting: Iterable[Decision]) -> None:
+        """Hold every run, and tell the first in line why; what they were told is not told again."""
+        budget = DEFERRALS_PER_CYCLE
+        for decision in waiting:
+            code = f"{decision.reason.code}:"
+            for run in decision.runs:
+                carries = self._queue.run(run.run_id).tags
+                told = carries.get(tags.REASON, "").startswith(code)
+                if carries.get(tags.ADMISSION) == tags.HELD and (told or not budget):
+                    continue
+                if not told and budget:
+                    budget -= 1
+                    self._tell(run, decision)
+                self._tag(
+                    run,
+                    {
+                        tags.ADMISSION: tags.HELD,
+                        tags.MODE: tags.FULL,
+                        tags.REASON: reason_text(decision),
+                        tags.POLICY: decision.work.policy,
+                        tags.TIER: decision.tier,
+                    },
+                )
+
+    def _tag(self, run: QueuedRun, wanted: dict[str, str]) -> None:
+        present = self._queue.run(run.run_id).tags
+        changed = {key: value for key, value in wanted.items() if present.get(key) != value}
+        if changed:
+            self._instance.add_run_tags(run.run_id, changed)
+            self._queue.tagged(run.run_id, changed)
+
+    def _tell(self, run: QueuedRun, decision: Decision) -> None:
+        """The full sentences and their numbers, in the run's event log."""
+        lines = [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
+        mode = f" in mode {decision.mode}" if decision.verdict is Verdict.DEGRADE else ""
+        metadata: dict[str, dg.MetadataValue] = {
+            "policy": dg.MetadataValue.text(decision.work.policy),
+            "tier": dg.MetadataValue.text(decision.tier),
+            "reasons": dg.MetadataValue.json(
+                [
+                    {"code": reason.code.value, "sentence": reason.sentence, "numbers": dict(reason.numbers)}
+                    for reason in decision.reasons
+                ]
+            ),
+        }
+        self._instance.report_engine_event(
+            f"{decision.verdict.capitalize()}{mode}. " + "; ".join(lines),
+            self._queue.run(run.run_id),
+            EngineEventData(metadata),
+        )

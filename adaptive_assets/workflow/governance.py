@@ -1,0 +1,138 @@
+"""Which policy governs a run: the policy book applied to the catalogue of assets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import dagster as dg
+
+from adaptive_assets.planning.snapshot import Work
+from adaptive_assets.policy import Catalogue, Policy, PolicyBook, PolicyError, Problem
+from adaptive_assets.workflow.selection import Selector
+
+__all__ = ["DEFAULT", "Governance", "RunFacts", "facts_of"]
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run says of itself; ``assets`` is empty for a run of a plain job."""
+
+    job: str
+    location: str
+    assets: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+def facts_of(run: dg.DagsterRun) -> RunFacts:
+    """The facts of a Dagster run, of any origin."""
+    origin = run.remote_job_origin
+    checks = {check.asset_key for check in run.asset_check_selection or ()}
+    return RunFacts(
+        job=run.job_name,
+        location=origin.location_name if origin else "",
+        assets=tuple(sorted(key.to_user_string() for key in (run.asset_selection or checks))),
+        tags=run.tags,
+    )
+
+
+class Governance:
+    """The policies of one revision over one catalogue.
+
+    The policy of a run is, first, one whose ``run_tags`` or ``jobs`` name the run itself; then the most
+    important of those that select its assets; then ``default``. A run of no assets follows ``default``
+    unless its job or tags are named.
+    """
+
+    def __init__(self, book: PolicyBook, catalogue: Catalogue) -> None:
+        self.book = book
+        self.catalogue = catalogue
+        self._by_asset = self._assign()
+        self._order = {policy.name: place for place, policy in enumerate(book.policies)}
+        self._work = lru_cache(maxsize=65_536)(self._describe)
+        by_job: dict[str, list[str]] = {}
+        for facts in catalogue.assets.values():
+            for job in facts.jobs:
+                by_job.setdefault(job, []).append(facts.key)
+        self._by_job = {job: tuple(sorted(keys)) for job, keys in by_job.items()}
+
+    def policy_of_asset(self, key: str) -> str:
+        """The name of the policy that selects the asset, or ``default``."""
+        return self._by_asset.get(key, DEFAULT)
+
+    def work_of(self, run: RunFacts) -> Work:
+        """The kind of work that ``run`` is, and the policy that governs it."""
+        return self._work(run.job, run.location, run.assets, self._named(run))
+
+    def _describe(self, job: str, location: str, assets: tuple[str, ...], named: str | None) -> Work:
+        assets = assets or self._by_job.get(job, ())
+        policies = {self.policy_of_asset(key) for key in assets} or {DEFAULT}
+        policy = named or min(policies, key=self._importance)
+        reads = {parent for key in assets for parent in self._parents(key)} - set(assets)
+        return Work(
+            name=_label(job, assets),
+            policy=policy,
+            location=location,
+            assets=assets,
+            reads=tuple(sorted(reads)),
+            degradable=named is not None or len(policies) == 1,
+        )
+
+    def _importance(self, name: str) -> tuple[int, int]:
+        policy = self.book.policy(name)
+        return self.book.rank(policy.tier), self._order.get(name, len(self._order))
+
+    def _parents(self, key: str) -> tuple[str, ...]:
+        facts = self.catalogue.assets.get(key)
+        return facts.parents if facts else ()
+
+    def _named(self, run: RunFacts) -> str | None:
+        for policy in self.book.policies:
+            if policy.run_tags and all(run.tags.get(key) == value for key, value in policy.run_tags.items()):
+                return policy.name
+            if run.job in policy.jobs:
+                return policy.name
+        return None
+
+    def _assign(self) -> dict[str, str]:
+        """Asset by asset, the policy that selects it.
+
+        Raises:
+            PolicyError: a selection is malformed, or two policies select the same asset.
+        """
+        assigned: dict[str, str] = {}
+        problems: list[Problem] = []
+        select = Selector(self.catalogue)
+        for place, policy in enumerate(self.book.policies):
+            if policy.select is None:
+                continue
+            try:
+                selected = select(policy.select)
+            except ValueError as error:
+                problems.append(self._problem(place, f"`{policy.select}` is not an asset selection: {error}"))
+                continue
+            for key in sorted(selected):
+                if key in assigned:
+                    problems.append(self._overlap(place, policy, key, assigned[key]))
+                    break
+                assigned[key] = policy.name
+        if problems:
+            raise PolicyError(problems)
+        return assigned
+
+    def _overlap(self, place: int, policy: Policy, key: str, other: str) -> Problem:
+        message = f"`{policy.name}` and `{other}` both select the asset `{key}`"
+        return self._problem(place, message, "narrow one of the two selections, e.g. with `and not`")
+
+    def _problem(self, place: int, message: str, hint: str = "") -> Problem:
+        file, line, column = self.book.locate(("policies", place, "select"))
+        return Problem(file, line, column, message, hint or "see Dagster's asset selection syntax", "error")
+
+
+def _label(job: str, assets: tuple[str, ...]) -> str:
+    """A short name for people; runs of Dagster's own implicit job are named by their assets."""
+    if not job.startswith("__"):
+        return job
+    shown = ", ".join(assets[:3])
+    return f"{shown} and {len(assets) - 3} more" if len(assets) > 3 else shown or job

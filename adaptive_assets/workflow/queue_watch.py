@@ -1,0 +1,118 @@
+"""The queue as the planner sees it, without reading ten thousand run bodies in every cycle."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from adaptive_assets.planning.snapshot import QueuedRun, Work
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.dagster_private import PRIORITY_TAG, RunRecord
+
+__all__ = ["QueueWatch"]
+
+OVERLAP_S = 10.0
+"""How far back a read for changes reaches: processes that write to the same storage differ in their clocks."""
+PAGE = 1_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    run: dg.DagsterRun
+    queued: QueuedRun
+
+
+class QueueWatch:
+    """Follows the queue: all ids in every cycle, the bodies only of runs that are new or were changed.
+
+    ``work_of`` says what kind of work a run is; when it changes (policies, catalogue), call
+    :meth:`reassess`.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, work_of: Callable[[dg.DagsterRun], Work]) -> None:
+        self._instance = instance
+        self._work_of = work_of
+        self._seen: dict[str, _Seen] = {}
+        self._read_at: float | None = None
+
+    def observe(self, now: float) -> tuple[QueuedRun, ...]:
+        """The queued runs in the order of their submission."""
+        ids = self._instance.get_run_ids(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+        queued = set(ids)
+        self._seen = {run_id: seen for run_id, seen in self._seen.items() if run_id in queued}
+        changed = self._changed(now) if self._seen else []
+        for record in changed:
+            self._take_in(record)
+        missing = [run_id for run_id in ids if run_id not in self._seen]
+        for start in range(0, len(missing), PAGE):
+            for record in self._instance.get_run_records(dg.RunsFilter(run_ids=missing[start : start + PAGE])):
+                self._take_in(record)
+        self._read_at = now
+        return tuple(self._seen[run_id].queued for run_id in reversed(ids) if run_id in self._seen)
+
+    def run(self, run_id: str) -> dg.DagsterRun:
+        """The body of a queued run, as last read."""
+        return self._seen[run_id].run
+
+    def tagged(self, run_id: str, new_tags: dict[str, str]) -> None:
+        """Remember tags that were just written, so that the next cycle need not read the run again."""
+        seen = self._seen[run_id]
+        run = seen.run.with_tags({**seen.run.tags, **new_tags})
+        self._seen[run_id] = _Seen(run, self._describe(run, seen.queued.submitted_at, seen.queued))
+
+    def reassess(self) -> None:
+        """Ask again what kind of work every queued run is."""
+        for run_id, seen in self._seen.items():
+            queued = replace(seen.queued, work=self._work_of(seen.run))
+            self._seen[run_id] = _Seen(seen.run, queued)
+
+    def pass_over(self) -> None:
+        """Count one more dequeue pass for the admitted runs that are still in the queue."""
+        for run_id, seen in self._seen.items():
+            if seen.queued.admitted_mode is not None:
+                self._seen[run_id] = _Seen(seen.run, replace(seen.queued, passes=seen.queued.passes + 1))
+
+    def _changed(self, now: float) -> list[RunRecord]:
+        since = min(self._read_at if self._read_at is not None else now, now) - OVERLAP_S
+        return list(
+            self._instance.get_run_records(
+                dg.RunsFilter(
+                    statuses=[dg.DagsterRunStatus.QUEUED],
+                    updated_after=datetime.fromtimestamp(since, tz=UTC),
+                )
+            )
+        )
+
+    def _take_in(self, record: RunRecord) -> None:
+        run = record.dagster_run
+        if run.status is not dg.DagsterRunStatus.QUEUED:
+            return
+        known = self._seen.get(run.run_id)
+        if known is not None and known.run.tags == run.tags:
+            return
+        submitted_at = known.queued.submitted_at if known else record.create_timestamp.timestamp()
+        self._seen[run.run_id] = _Seen(run, self._describe(run, submitted_at, known and known.queued))
+
+    def _describe(self, run: dg.DagsterRun, submitted_at: float, known: QueuedRun | None) -> QueuedRun:
+        admitted = run.tags.get(tags.ADMISSION) == tags.ADMITTED
+        mode = run.tags.get(tags.MODE, tags.FULL) if admitted else None
+        return QueuedRun(
+            run_id=run.run_id,
+            work=self._work_of(run),
+            submitted_at=submitted_at,
+            priority=_priority(run),
+            admitted_mode=mode,
+            passes=known.passes if known and known.admitted_mode == mode else 0,
+        )
+
+
+def _priority(run: dg.DagsterRun) -> int:
+    """``dagster/priority`` as stock Dagster reads it: what is not a number counts as 0."""
+    try:
+        return int(run.tags.get(PRIORITY_TAG, "0"))
+    except ValueError:
+        return 0

@@ -1,0 +1,97 @@
+"""Submitting a run: it is put under its policy and held, and whatever goes wrong with that, it is queued."""
+
+import logging
+import time
+
+import dagster as dg
+
+from adaptive_assets.ledger import Ledger, LedgerError
+from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.book_watch import BookWatch
+from adaptive_assets.workflow.catalogue_store import CatalogueStore
+from adaptive_assets.workflow.dagster_private import EngineEventData, SubmitRunContext, workspace_graph
+from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of
+
+__all__ = ["Submission"]
+
+QUEUED = "queued: waits for its first cycle"
+
+logger = logging.getLogger(__name__)
+
+
+class Submission:
+    """What happens to a run before it enters the queue; safe to share between threads."""
+
+    def __init__(
+        self, instance: dg.DagsterInstance, books: BookWatch, ledger: Ledger, catalogues: CatalogueStore
+    ) -> None:
+        self._instance = instance
+        self._books = books
+        self._ledger = ledger
+        self._catalogues = catalogues
+        self._governance: Governance | None = None
+
+    def prepare(self, context: SubmitRunContext) -> None:
+        """Tag the run with its policy and hold it until a cycle admits it.
+
+        Never raises: a run that cannot be put under its policy is queued under ``default``, one that cannot
+        even be tagged is queued as it is, and the fault is reported in its event log.
+        """
+        run = context.dagster_run
+        try:
+            policy, tier = self._policy_of(context)
+        except Exception as error:  # noqa: BLE001  a run is worth more than its policy
+            self._report(run, "could not be put under its policy and is queued under `default`", error)
+            book = self._books.last_good.book
+            policy, tier = DEFAULT, book.policy(DEFAULT).tier
+        try:
+            self._instance.add_run_tags(run.run_id, self._tags(policy, tier))
+        except Exception as error:  # noqa: BLE001  as above
+            self._report(run, "could not be held and is queued without tags", error)
+
+    def _policy_of(self, context: SubmitRunContext) -> tuple[str, str]:
+        now = time.time()
+        catalogue, unpublished = self._catalogues.describe(workspace_graph(context))
+        if unpublished:
+            try:
+                self._catalogues.publish(unpublished, now)
+            except LedgerError as error:
+                self._report(context.dagster_run, "is queued, but the daemon may not learn what it reads", error)
+        governance = self._govern(self._books.current().book, catalogue)
+        work = governance.work_of(facts_of(context.dagster_run))
+        return work.policy, governance.book.policy(work.policy).tier
+
+    def _govern(self, book: PolicyBook, catalogue: Catalogue) -> Governance:
+        known = self._governance
+        if known is None or known.catalogue is not catalogue or known.book.revision != book.revision:
+            try:
+                known = Governance(book, catalogue)
+            except PolicyError:
+                if known is None:
+                    raise
+                # the daemon refuses the edited book and says so; until it is mended the last good one rules
+            self._governance = known
+        return known
+
+    def _tags(self, policy: str, tier: str) -> dict[str, str]:
+        """Every tag of ours, because a re-executed run brings along those of the run that it repeats."""
+        return {
+            tags.ADMISSION: tags.HELD,
+            tags.POLICY: policy,
+            tags.TIER: tier,
+            tags.MODE: tags.FULL,
+            tags.MODE_PARAMETERS: "{}",
+            tags.REASON: QUEUED,
+            tags.DECISION: "",
+        }
+
+    def _report(self, run: dg.DagsterRun, what: str, error: Exception) -> None:
+        message = f"Run {run.run_id} {what}: {error}"
+        logger.error(message)
+        now = time.time()
+        try:
+            self._instance.report_engine_event(message, run, EngineEventData({}))
+            self._ledger.record_fault(at=now, node="", part="submission", message=message)
+        except Exception as second:  # noqa: BLE001  there is nowhere left to say it but the log
+            logger.error("The fault of run %s could not be recorded: %s", run.run_id, second)
