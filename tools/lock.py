@@ -1,4 +1,4 @@
-"""Resolve requirements.lock anew from pyproject.toml (`make lock`; `make lock UPGRADE=1` moves to newer versions).
+"""Resolve requirements.lock anew from pyproject.toml (`make lock`; with `UPGRADE=1`, to newer versions).
 
 The lock covers every extra, platform and supported Python, with the hash of each archive that the public
 registry offers. It names no place to fetch from: where packages come from is each machine's own

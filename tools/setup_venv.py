@@ -99,7 +99,15 @@ def _install_pinned(python: Path, pins: list[Pin], *options: str) -> None:
 
 def _pip_install(python: Path, *arguments: str) -> None:
     """Run `pip install`, printing every twentieth step; the rest of its words appear only if it fails."""
-    pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--progress-bar=off",
+    ]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     last_words = deque[str](maxlen=40)
     collected = 0
@@ -108,7 +116,7 @@ def _pip_install(python: Path, *arguments: str) -> None:
     ) as process:
         for line in process.stdout or ():
             last_words.append(line)
-            if line.startswith("Collecting "):
+            if line.startswith(("Collecting ", "Processing ")):
                 collected += 1
                 if collected % 20 == 0:
                     print(f"  {collected} collected", flush=True)
