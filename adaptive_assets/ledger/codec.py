@@ -9,9 +9,9 @@ import json
 import types
 import typing
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from adaptive_assets.ledger.errors import LedgerError
@@ -21,13 +21,17 @@ __all__ = ["decode", "dumps", "encode", "pack", "unpack"]
 Json = Any
 """What ``json`` writes and reads: ``None``, truth values, numbers, strings, lists and string-keyed dicts."""
 
+Short = Mapping[Any, Callable[[Any], Json]]
+Long = Mapping[Any, Callable[[Json], Any]]
+"""By type: how to write its objects in short, and how to read them again."""
+
 _ATOMS: Final = frozenset({str, int, float, bool, types.NoneType})
 T = TypeVar("T")
 _NO_DEFAULT: Final = object()
-_NOTHING: Final[Mapping[type, Callable[[Any], Json]]] = {}
+_NOTHING: Final[Mapping[Any, Any]] = {}
 
 
-def encode(value: Any, short: Mapping[type, Callable[[Any], Json]] = _NOTHING) -> Json:
+def encode(value: Any, short: Short = _NOTHING) -> Json:
     """``value`` as JSON; objects of a type in ``short`` are written as what that function gives for them.
 
     Raises :class:`LedgerError` for a value that JSON has no place for.
@@ -53,12 +57,12 @@ def encode(value: Any, short: Mapping[type, Callable[[Any], Json]] = _NOTHING) -
     raise LedgerError(f"there is no JSON for a value of type {kind.__name__}")
 
 
-def decode(kind: type[T], plain: Json, long: Mapping[type, Callable[[Json], Any]] = _NOTHING) -> T:
+def decode(kind: type[T], plain: Json, long: Long = _NOTHING) -> T:
     """The inverse of :func:`encode`; ``kind`` may be any hint that a field may have.
 
     Raises :class:`TypeError`, :class:`ValueError` or :class:`KeyError` where ``plain`` does not fit ``kind``.
     """
-    value: T = _decoder(kind)(plain, long)
+    value: T = _decoder(typing.cast("Hashable", kind))(plain, long)
     return value
 
 
@@ -77,7 +81,7 @@ def unpack(blob: bytes) -> Json:
     return json.loads(zlib.decompress(blob))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:
     """Name and default of each field of a dataclass."""
     return tuple((field.name, _default(field)) for field in dataclasses.fields(kind))
@@ -91,10 +95,10 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
     return _NO_DEFAULT
 
 
-Decoder = Callable[[Json, Mapping[type, Callable[[Json], Any]]], Any]
+Decoder = Callable[[Json, Long], Any]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _decoder(hint: Any) -> Decoder:
     """How to read a value of type ``hint``, worked out once."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -130,7 +134,7 @@ def _dataclass(kind: type) -> Decoder:
     hints = typing.get_type_hints(kind)
     fields = {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)}
 
-    def read(plain: Json, long: Mapping[type, Callable[[Json], Any]]) -> Any:
+    def read(plain: Json, long: Long) -> Any:
         if kind in long:
             return long[kind](plain)
         return kind(**{name: fields[name](item, long) for name, item in plain.items()})

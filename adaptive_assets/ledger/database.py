@@ -1,8 +1,10 @@
-"""Connections to the ledger: one transaction at a time, and every failure told in words that hold no secret."""
+"""Connections to the ledger: one transaction at a time, and failures told in words that hold no secret."""
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -23,7 +25,7 @@ WRITES: Final = "adaptive_ledger_writes"
 
 
 class Database:
-    """The ledger's database; connected to, and migrated, when first used.  Safe to share between threads."""
+    """The ledger's database; connected to, and migrated, when first used.  Threads may share it."""
 
     def __init__(self, location: Location, schema: str) -> None:
         """``schema`` is where the tables live on PostgreSQL; a SQLite file is the ledger's alone."""
@@ -31,21 +33,18 @@ class Database:
         self._schema = None if location.is_sqlite else schema
         self._engine = _engine(location, self._schema)
         self._ready = False
-        self._readying = threading.Lock()
+        self._getting_ready = threading.Lock()
 
     def read(self, operation: str, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads; ``operation`` completes the sentence "cannot …" should it fail."""
-        return self.attempt(operation, lambda: self._transaction(work, writes=False))
+        return self.attempt(operation, lambda: self._transaction(work, writes=False, wait_s=WAIT_S))
 
     def write(self, operation: str, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, once everything that it wrote is committed; all of it or nothing."""
-        return self.attempt(operation, lambda: self._transaction(work, writes=True))
+        return self.attempt(operation, lambda: self._transaction(work, writes=True, wait_s=WAIT_S))
 
     def attempt(self, operation: str, act: Callable[[], T]) -> T:
-        """What ``act`` returns, or :class:`LedgerError` with the cause in words, cleaned of secrets.
-
-        It is raised outside of the ``except``: the driver's exception, which may quote the URL, is not chained.
-        """
+        """What ``act`` returns, or :class:`LedgerError` with the cause in words, cleaned of secrets."""
         try:
             return act()
         except LedgerError as error:
@@ -54,82 +53,88 @@ class Database:
             cause = str(error.orig)
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
             cause = str(error)
+        # Next time everything is looked at anew: the file may have been moved away, the server restored.
+        self._ready = False
+        self.dispose()
+        # Raised out here, so that the driver's exception, which may quote the URL, is not chained to it.
         cause = self._location.mask(" ".join(cause.split()))
-        raise LedgerError(
-            f"cannot {operation} in the ledger {self._location.safe_url}: {cause}{_hint(cause)}"
-        )
+        raise LedgerError(f"cannot {operation} in {self._location.safe_url}: {cause}{_hint(cause)}")
 
     def dispose(self) -> None:
         """Close the idle connections; the next use opens new ones."""
         self._engine.dispose()
 
-    def _transaction(self, work: Callable[[Connection], T], *, writes: bool) -> T:
-        self._prepare()
+    def _transaction(self, work: Callable[[Connection], T], *, writes: bool, wait_s: int) -> T:
+        self._get_ready()
+        return self._within(work, writes=writes, wait_s=wait_s)
+
+    def _within(self, work: Callable[[Connection], T], *, writes: bool, wait_s: int) -> T:
         with self._engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
-            if writes:
-                self._limit_waiting(connection, WAIT_S)
+            if self._schema is not None and writes:
+                # For this transaction; SQLite's connections are born with their limit.
+                limit = {"limit": f"{wait_s}s"}
+                connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), limit)
             return work(connection)
 
-    def _prepare(self) -> None:
+    def _get_ready(self) -> None:
         """Migrate, once in the life of this object; a look suffices where nothing is to be done."""
-        with self._readying:
+        with self._getting_ready:
             if self._ready:
                 return
             if (file := self._location.file) is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
-            with self._engine.connect() as connection, connection.begin():
-                current = is_current(connection, self._schema)
-            if not current:
-                with (
-                    self._engine.connect().execution_options(**{WRITES: True}) as connection,
-                    connection.begin(),
-                ):
-                    self._limit_waiting(connection, MIGRATION_WAIT_S)
-                    migrate(connection, self._schema)
+            schema = self._schema
+            if not self._within(lambda c: is_current(c, schema), writes=False, wait_s=WAIT_S):
+                self._within(lambda c: migrate(c, schema), writes=True, wait_s=MIGRATION_WAIT_S)
             self._ready = True
-
-    def _limit_waiting(self, connection: Connection, seconds: int) -> None:
-        """On PostgreSQL, for this transaction; SQLite's connections are born with their limit."""
-        if self._schema is not None:
-            connection.execute(
-                text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": f"{seconds}s"}
-            )
 
 
 def _engine(location: Location, schema: str | None) -> Engine:
-    """The engine itself knows no query secret: they go to the driver by another way."""
-    hidden = {key: value for key, value in location.url.query.items() if key not in HARMLESS}
-    arguments: dict[str, Any] = dict(hidden)
-    if location.is_sqlite:
-        if "timeout" not in location.url.query:
-            arguments["timeout"] = WAIT_S
-        arguments["isolation_level"] = None
-    else:
-        for key, value in (("connect_timeout", WAIT_S), ("application_name", "adaptive_assets ledger")):
-            if key not in location.url.query:
-                arguments[key] = value
-    engine = create_engine(
-        location.url.difference_update_query(hidden),
-        connect_args=arguments,
-        hide_parameters=True,
-        pool_pre_ping=schema is not None,
-        pool_size=1,
-        max_overflow=4,
-        execution_options={"schema_translate_map": {None: schema}} if schema is not None else {},
-    )
-    if location.is_sqlite:
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    """An engine that knows no query secret itself: those are handed to the driver by another way."""
+    try:
+        return _sqlite_engine(location) if schema is None else _postgresql_engine(location, schema)
+    except ImportError as error:
+        raise LedgerError(f"no driver for {location.safe_url}: {error}") from None
+
+
+def _sqlite_engine(location: Location) -> Engine:
+    arguments: dict[str, Any] = {"isolation_level": None}
+    if "timeout" not in location.url.query:
+        arguments["timeout"] = WAIT_S
+    engine = create_engine(location.url, connect_args=arguments, hide_parameters=True)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
-    if mode != "wal":
-        cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.close()
+def _postgresql_engine(location: Location, schema: str) -> Engine:
+    hidden = {key: value for key, value in location.url.query.items() if key not in HARMLESS}
+    ours: dict[str, Any] = {"connect_timeout": WAIT_S, "application_name": "adaptive_assets ledger"}
+    defaults = {key: value for key, value in ours.items() if key not in location.url.query}
+    return create_engine(
+        location.url.difference_update_query(hidden),
+        connect_args={**hidden, **defaults},
+        execution_options={"schema_translate_map": {None: schema}},
+        hide_parameters=True,
+        max_overflow=4,
+        pool_pre_ping=True,
+        pool_size=1,
+    )
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    """Foreign keys, and a journal that lets readers read while one process writes."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA foreign_keys = ON")
+        give_up_at = time.monotonic() + WAIT_S
+        while cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                cursor.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # Several processes make a new file theirs at once: SQLite does not wait for this lock itself.
+                if "locked" not in str(error) or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -138,20 +143,17 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _hint(cause: str) -> str:
-    """What to do about the commonest causes."""
-    for sign, hint in _HINTS.items():
-        if sign in cause:
-            return f" ({hint})"
-    return ""
-
-
 _HINTS: Final = {
     "database is locked": "another process has held it for longer than the ledger waits",
     "file is not a database": "move the file away and a new ledger is made in its place",
-    "malformed": "the file is damaged; move it away and a new ledger is made in its place",
+    "malformed": "the file is damaged: move it away and a new ledger is made in its place",
     "readonly database": "the file or its directory cannot be written",
-    "read-only transaction": "the server or the role only reads",
+    "read-only transaction": "the server, or the role, may only read",
     "unable to open database file": "its directory must exist and be writable",
-    "permission denied": "the role needs CREATE on the database, or a schema that it owns",
+    "permission denied": "the role needs CREATE on the database, or a schema of that name of its own",
 }
+
+
+def _hint(cause: str) -> str:
+    """What to do about the commonest causes."""
+    return next((f" ({hint})" for sign, hint in _HINTS.items() if sign in cause), "")

@@ -1,6 +1,6 @@
 """Where the ledger is kept: its URL, and how to speak of it without giving its secrets away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -15,40 +15,47 @@ __all__ = ["Location", "ledger_url", "sqlite_ledger_url"]
 FILE_NAME: Final = "adaptive_ledger.db"
 MASK: Final = "***"
 HARMLESS: Final = frozenset(
-    "application_name connect_timeout host hostaddr mode port sslmode target_session_attrs timeout uri".split()
+    {
+        "application_name",
+        "connect_timeout",
+        "host",
+        "hostaddr",
+        "mode",
+        "port",
+        "sslmode",
+        "target_session_attrs",
+        "timeout",
+        "uri",
+    }
 )
 """The query parameters whose values may be shown; whatever else a URL carries is taken for a secret."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class Location:
-    """A parsed ledger URL.  ``safe_url`` is fit for logs; ``url`` is not."""
+    """A parsed ledger URL.  Only ``safe_url`` is fit for logs, and only it shows in the ``repr``."""
 
-    url: URL
-    secrets: tuple[str, ...]
+    url: URL = field(repr=False)
+    safe_url: str
+    secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> "Location":
-        """Read a URL of SQLite (a file) or PostgreSQL; :class:`LedgerError` for anything else."""
+        """Read the URL of a SQLite file or a PostgreSQL database; :class:`LedgerError` for anything else."""
         try:
-            url = make_url(text)
+            parsed = make_url(text)
         except (ArgumentError, ValueError):
-            url = None
-        if url is None:
-            raise LedgerError(
-                "the ledger's URL cannot be read; write sqlite:////path/to/file or postgresql://…"
-            )
-        backend = url.get_backend_name()
-        if backend in ("postgresql", "postgres"):
-            return cls(_postgresql(url), _secrets(url))
-        if backend == "sqlite":
-            return cls(_sqlite(url), _secrets(url))
-        raise LedgerError(f"the ledger can be kept in SQLite or PostgreSQL, not in {backend!r}")
+            parsed = None
+        # Raised out here, so that the library's exception, which may quote the URL, is not chained to it.
+        if parsed is None:
+            raise LedgerError("the ledger's URL cannot be read: write sqlite:////path/to/file or postgresql://…")
+        url = _normalised(parsed)
+        return cls(url, _safe_url(url), _secrets(url))
 
     @property
     def is_sqlite(self) -> bool:
         """Whether the ledger is a SQLite file."""
-        return self.url.get_backend_name() == "sqlite"
+        return self.url.drivername == "sqlite"
 
     @property
     def file(self) -> Path | None:
@@ -56,20 +63,11 @@ class Location:
         database = self.url.database
         return Path(database) if self.is_sqlite and database and not database.startswith("file:") else None
 
-    @property
-    def safe_url(self) -> str:
-        """The URL with its password and every query value that could be a secret masked."""
-        shown = {key: value if key in HARMLESS else MASK for key, value in self.url.query.items()}
-        return self.url.set(query=shown).render_as_string(hide_password=True).replace("%2A%2A%2A", MASK)
-
     def mask(self, text: str) -> str:
         """``text`` without the secrets of the URL, should a driver have put them there."""
         for secret in self.secrets:
             text = text.replace(secret, MASK)
         return text
-
-    def __repr__(self) -> str:
-        return f"Location({self.safe_url!r})"
 
 
 def ledger_url(storage_url: str) -> str:
@@ -78,9 +76,7 @@ def ledger_url(storage_url: str) -> str:
     Dagster's SQLite storage is a directory of files: use :func:`sqlite_ledger_url` there.
     """
     if Location.parse(storage_url).is_sqlite:
-        raise LedgerError(
-            "beside a SQLite storage the ledger is a file of its own: give its directory instead"
-        )
+        raise LedgerError("beside a SQLite storage the ledger is a file of its own: name its directory instead")
     return storage_url
 
 
@@ -89,26 +85,32 @@ def sqlite_ledger_url(directory: Path) -> str:
     return URL.create("sqlite", database=str(directory.absolute() / FILE_NAME)).render_as_string()
 
 
-def _postgresql(url: URL) -> URL:
-    """With the driver that Dagster installs: a bare ``postgresql://`` means psycopg 3 to newer SQLAlchemy."""
-    if "@" in (url.host or "") or "@" in (url.database or ""):
-        raise LedgerError(
-            "the ledger's URL has an `@` too many; write one in a user name or password as `%40`"
-        )
-    return url.set(drivername="postgresql+psycopg2")
+def _normalised(url: URL) -> URL:
+    """With the driver that Dagster installs (a bare ``postgresql://`` means psycopg 3 to newer SQLAlchemy)
 
-
-def _sqlite(url: URL) -> URL:
+    and, for a file, its whole path.
+    """
+    backend = url.get_backend_name()
+    if backend in {"postgresql", "postgres"}:
+        if "@" in (url.host or "") or "@" in (url.database or ""):
+            raise LedgerError("the ledger's URL has an `@` too many: in a user name or password write it as `%40`")
+        return url.set(drivername="postgresql+psycopg2")
+    if backend != "sqlite":
+        raise LedgerError(f"the ledger can be kept in SQLite or PostgreSQL, not in `{backend}`")
     if not url.database or url.database == ":memory:":
         raise LedgerError("the ledger needs a file that several processes can open: sqlite:////path/to/file")
-    if url.database.startswith("file:"):
-        return url.set(drivername="sqlite")
-    return url.set(drivername="sqlite", database=str(Path(url.database).absolute()))
+    in_full = url.database if url.database.startswith("file:") else str(Path(url.database).absolute())
+    return url.set(drivername="sqlite", database=in_full)
+
+
+def _safe_url(url: URL) -> str:
+    shown = {key: value if key in HARMLESS else MASK for key, value in url.query.items()}
+    return url.set(query=shown).render_as_string(hide_password=True).replace(quote(MASK), MASK)
 
 
 def _secrets(url: URL) -> tuple[str, ...]:
-    """Every spelling of every secret in ``url``, longest first so that none hides a part of another."""
-    found: set[str] = {str(url.password)} if url.password else set()
+    """Every spelling of every secret in ``url``, the longest first so that none hides a part of another."""
+    found = {str(url.password)} if url.password else set()
     for key, value in url.query.items():
         if key not in HARMLESS:
             found.update([value] if isinstance(value, str) else value)

@@ -16,6 +16,8 @@ from adaptive_assets.ledger.snapshots import restore
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot
 
 __all__ = [
+    "active_policy_text",
+    "catalogue_digests",
     "catalogues",
     "decisions_for_run",
     "newest_catalogues",
@@ -33,6 +35,27 @@ def catalogues(connection: Connection) -> dict[str, str]:
     table = tables.catalogues
     query = select(table.c.location, table.c.body).where(table.c.id.in_(newest_catalogues()))
     return {location: body for location, body in connection.execute(query)}
+
+
+def catalogue_digests(connection: Connection) -> dict[str, str]:
+    """The digest of the newest catalogue of each code location."""
+    table = tables.catalogues
+    query = select(table.c.location, table.c.digest).where(table.c.id.in_(newest_catalogues()))
+    return {location: digest for location, digest in connection.execute(query)}
+
+
+def active_policy_text(connection: Connection) -> str | None:
+    """The text of the policy book of the last activation."""
+    revisions, activations = tables.revisions, tables.activations
+    content = connection.execute(
+        select(revisions.c.content)
+        .join(activations, activations.c.revision == revisions.c.revision)
+        .order_by(activations.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if content is None:
+        return None
+    return str(json.loads(content).get("text", ""))
 
 
 def newest_catalogues() -> Select[tuple[int]]:

@@ -109,6 +109,14 @@ class Ledger:
         """The newest body of each code location."""
         return self._database.read("read the catalogues", queries.catalogues)
 
+    def catalogue_digests(self) -> dict[str, str]:
+        """The digest of the newest catalogue of each code location."""
+        return self._database.read("read the catalogues", queries.catalogue_digests)
+
+    def active_policy_text(self) -> str | None:
+        """The text of the policy book that was last in force; ``None`` if none ever was."""
+        return self._database.read("read the policy book", queries.active_policy_text)
+
     def decisions_for_run(self, run_id: str, kind: str | None = None) -> list[DecisionRow]:
         """The decisions on a run, the oldest first: its own, and those on its kind of work while it waited.
 
