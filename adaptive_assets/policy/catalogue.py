@@ -30,6 +30,8 @@ class AssetFacts:
     materializable: bool = True
     has_freshness_policy: bool = False
     partitioned: bool = False
+    jobs: tuple[str, ...] = ()
+    """The jobs that may materialize it."""
 
 
 @dataclass(frozen=True)
