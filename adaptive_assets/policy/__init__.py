@@ -1,6 +1,7 @@
 """The policy layer: what people want, written in a file, read into frozen values and checked."""
 
 from adaptive_assets.policy.catalogue import AssetFacts, Catalogue, CheckFacts
+from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
 from adaptive_assets.policy.model import (
     Estimate,
     Gates,
@@ -33,4 +34,6 @@ __all__ = [
     "Rung",
     "Tier",
     "Window",
+    "load_policy_book",
+    "parse_policy_book",
 ]

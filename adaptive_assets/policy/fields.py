@@ -1,7 +1,7 @@
 """The field types of the policy book: what may be written, and the plain number that it becomes.
 
-In a file every value carries its unit (validation then runs with :data:`IN_A_FILE` as its context).  Code that
-builds a book may pass plain numbers instead: seconds, bytes, fractions of one.
+In a file every value carries its unit (validation then runs with :data:`IN_A_FILE` as its context).  Code
+that builds a book may pass plain numbers instead: seconds, bytes, fractions of one.
 """
 
 import difflib
@@ -33,7 +33,7 @@ NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 
 
 def _unit(parse: Callable[[str], float]) -> BeforeValidator:
-    """Reads text with ``parse``; a number passes as it is, unless it stands in a file, where it lacks its unit."""
+    """Reads text with ``parse``; a number passes as it is, but in a file it lacks its unit."""
 
     def read(value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):

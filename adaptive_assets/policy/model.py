@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from typing_extensions import override
 
 from adaptive_assets.policy.fields import (
     Cores,
@@ -50,7 +51,6 @@ class _Value(BaseModel):
         extra="forbid",
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
     )
 
 
@@ -63,6 +63,9 @@ class Tier(_Value):
     """The lower tiers whose running work may be made to give way."""
     preemption: Literal["renice", "suspend", "requeue"] | None = None
     """The hardest way in which work of this tier may be made to give way."""
+
+
+USUAL_TIERS: Final = (Tier(name="critical"), Tier(name=USUAL_TIER), Tier(name="batch"))
 
 
 class PressureGuards(_Value):
@@ -115,7 +118,7 @@ class Gates(_Value):
     fresh: Literal["pass", "warn"] | None = None
     """The worst freshness that is accepted."""
     checks: Literal["pass", "warn"] | None = None
-    """The worst outcome of the blocking checks that is accepted; `warn` lets failures of severity WARN through."""
+    """The worst outcome of the blocking checks that is accepted; `warn` lets failures of severity WARN by."""
     accept_degraded: StrictBool = True
     """Whether data that was made in a mode below full will do."""
     wait_at_most: Duration | None = None
@@ -221,9 +224,7 @@ class PolicyBook(_Value):
 
     version: Literal[1]
     """The version of the file's language."""
-    tiers: tuple[Tier, ...] = Field(
-        default=(Tier(name="critical"), Tier(name="standard"), Tier(name="batch")), min_length=1
-    )
+    tiers: tuple[Tier, ...] = Field(default=USUAL_TIERS, min_length=1)
     """The classes of importance, the highest first."""
     guards: Guards = Guards()
     """Limits on the machine."""
@@ -234,19 +235,28 @@ class PolicyBook(_Value):
 
     _places: Places = PrivateAttr(default=Places())
 
+    @field_validator("version", mode="before")
+    @classmethod
+    def _no_truth(cls, version: object) -> object:
+        if isinstance(version, bool):  # which equals 1 in Python
+            raise UnitError("the version is a number", "write `version: 1`")
+        return version
+
     @field_validator("default", mode="before")
     @classmethod
-    def _named_default(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, Mapping) and "name" not in value:
-            return {**value, "name": DEFAULT}
-        return value
+    def _named_default(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        if value.get("name", DEFAULT) != DEFAULT:
+            raise UnitError("the default policy has no name of its own", "remove `name`")
+        return {**value, "name": DEFAULT}
 
     @field_validator("default")
     @classmethod
     def _governs_the_rest(cls, default: Policy) -> Policy:
         if default.name != DEFAULT or default.select or default.jobs or default.run_tags:
             raise UnitError(
-                "`default` holds for everything else, so it has no `name`, `select`, `jobs` or `run_tags`",
+                "the default policy holds for everything else, so it has no `select`, `jobs` or `run_tags`",
                 "remove them, or write a policy under `policies`",
             )
         return default
@@ -267,12 +277,18 @@ class PolicyBook(_Value):
     @model_validator(mode="after")
     def _names_hold(self) -> Self:
         used: list[tuple[Path, str]] = [
-            (("policies", position, "tier"), policy.tier) for position, policy in enumerate(self.policies)
+            *((("policies", position, "tier"), policy.tier) for position, policy in enumerate(self.policies)),
+            (("default", "tier"), self.default.tier),
+            *(
+                (("tiers", position, "preempts"), name)
+                for position, t in enumerate(self.tiers)
+                for name in t.preempts
+            ),
         ]
         names = Names(
             tiers=[tier.name for tier in self.tiers],
             policies=[policy.name for policy in self.policies],
-            used=[*used, (("default", "tier"), self.default.tier)],
+            used=used,
         )
         if broken := next(broken_names(names), None):
             raise UnitError(broken.message, broken.hint)
@@ -300,7 +316,11 @@ class PolicyBook(_Value):
 
     def locate(self, path: Path) -> Place:
         """Where the value at ``path`` is written; if it is not, where that which should hold it is."""
-        return self._places(path)
+        return self._places.value(path)
+
+    def place(self, places: Places) -> None:
+        """Remember where the values are written; for the loader."""
+        self._places = places
 
     @functools.cached_property
     def _by_name(self) -> Mapping[str, Policy]:
@@ -310,10 +330,12 @@ class PolicyBook(_Value):
     def _ranks(self) -> Mapping[str, int]:
         return {tier.name: rank for rank, tier in enumerate(self.tiers)}
 
+    @override
     def __eq__(self, other: object) -> bool:
         """Two books are equal when they say the same, wherever they were read."""
         return isinstance(other, PolicyBook) and self.content() == other.content()
 
+    @override
     def __hash__(self) -> int:
         return hash(self.revision)
 

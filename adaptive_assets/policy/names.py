@@ -19,10 +19,10 @@ DEFAULT = "default"
 class Names:
     """The names of a book; ``None`` where one is absent or is not text.
 
-    ``used`` are the places that name a tier, with the name; ``tiers`` is ``None`` when the tiers cannot be read.
+    ``used`` are the places that name a tier, with the name.
     """
 
-    tiers: Sequence[str | None] | None
+    tiers: Sequence[str | None]
     policies: Sequence[str | None]
     used: Sequence[tuple[Path, str]] = ()
 
@@ -38,7 +38,7 @@ class BrokenName:
 
 def broken_names(names: Names) -> Iterator[BrokenName]:
     """What is wrong with the names of a book, each with its place."""
-    yield from _taken("tiers", names.tiers or ())
+    yield from _taken("tiers", names.tiers)
     yield from _taken("policies", names.policies)
     for position, name in enumerate(names.policies):
         if name == DEFAULT:
@@ -47,8 +47,6 @@ def broken_names(names: Names) -> Iterator[BrokenName]:
                 "the name `default` is kept for the policy of whatever no other policy governs",
                 "write its terms under the key `default`, or choose another name",
             )
-    if names.tiers is None:
-        return
     known = [name for name in names.tiers if name is not None]
     if len(known) == len(names.tiers):
         for path, name in names.used:
@@ -63,7 +61,7 @@ def did_you_mean(name: str, known: Collection[str], otherwise: str) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean `{close[0]}`?"
-    return f"{otherwise} {', '.join(f'`{other}`' for other in known)}"
+    return f"{otherwise} {', '.join(f'`{other}`' for other in dict.fromkeys(known))}"
 
 
 def _taken(part: str, names: Sequence[str | None]) -> Iterator[BrokenName]:
@@ -80,4 +78,6 @@ def _taken(part: str, names: Sequence[str | None]) -> Iterator[BrokenName]:
             if name == other
             else f"`{name}` and `{other}` are one name to Dagster, which knows no hyphen"
         )
-        yield BrokenName((part, position, "name"), message, f"rename one; the first is {part}[{before}]")
+        yield BrokenName(
+            (part, position, "name"), message, f"rename one; the first is entry {before + 1} of `{part}`"
+        )

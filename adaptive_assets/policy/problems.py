@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -19,6 +21,7 @@ class Problem:
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
 
+    @override
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         word = "warning: " if self.severity == "warning" else ""
@@ -31,9 +34,10 @@ class PolicyError(ValueError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(
-            sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+            sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.column))
         )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    @override
     def __reduce__(self) -> tuple[type["PolicyError"], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from typing_extensions import override
+
 _DECIMAL: Final = r"[0-9]+(\.[0-9]+)?"
 DURATION_PATTERN: Final = rf"^(?=[0-9])({_DECIMAL}d)?({_DECIMAL}h)?({_DECIMAL}m)?({_DECIMAL}s)?$"
 SIZE_PATTERN: Final = rf"^{_DECIMAL}(B|kB|KB|KiB|MB|MiB|GB|GiB|TB|TiB)$"
@@ -52,6 +54,7 @@ class UnitError(ValueError):
         self.message = message
         self.hint = hint
 
+    @override
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}"
 
@@ -75,6 +78,7 @@ class HourRange:
         if self.start_minute == self.end_minute:
             raise ValueError("a range of hours cannot end where it starts")
 
+    @override
     def __str__(self) -> str:
         return "-".join(f"{m // 60:02}:{m % 60:02}" for m in (self.start_minute, self.end_minute))
 
@@ -123,7 +127,7 @@ def parse_size(text: str) -> int:
     if len(text) > _LONGEST_TEXT or not re.fullmatch(SIZE_PATTERN, text):
         raise UnitError(
             f"`{shorten(text)}` is not a size",
-            f"{_size_suggestion(text)}: the units are B, kB, MB, GB, TB (thousands) and KiB, MiB, GiB, TiB (1024s)",
+            f"{_size_suggestion(text)}: the units are B, kB, MB, GB, TB and KiB, MiB, GiB, TiB (of 1024)",
         )
     number = text.rstrip("BKMGTik")
     size = round(Decimal(number) * _BYTES[text[len(number) :]])
@@ -142,7 +146,7 @@ def format_size(size: int) -> str:
 
 
 def parse_share(text: str) -> float:
-    """The fraction of one that ``"85%"`` is; :class:`UnitError` for anything else, 0% and more than 100% included."""
+    """The fraction of one that ``"85%"`` is; :class:`UnitError` for anything else, for 0% and above 100%."""
     if _NUMBER.fullmatch(text) and text[0] not in "+-" and len(text) <= _LONGEST_TEXT:
         number = Decimal(text)
         percent = number * 100 if number < 1 else number

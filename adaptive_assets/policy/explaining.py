@@ -1,0 +1,184 @@
+"""Pydantic's errors as problems: our own sentences, at the place in the file."""
+
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from adaptive_assets.policy.names import Path, did_you_mean
+from adaptive_assets.policy.places import Places
+from adaptive_assets.policy.problems import Problem
+from adaptive_assets.policy.shape import keys_at
+from adaptive_assets.policy.units import UnitError, shorten
+
+_REQUIRED: Final = {
+    "version": "version: 1",
+    "name": "name: reports",
+    "mode": "mode: reduced",
+    "prefer": 'prefer: "22:00-06:00"',
+    "timezone": "timezone: America/New_York",
+}
+"""How the keys that cannot be left out are written."""
+
+_KEY: Final = "[key]"
+"""What pydantic adds to the path when it speaks of a key and not of its value."""
+
+Sentence = tuple[str, str]
+"""The message and the hint."""
+
+
+def explain(error: ValidationError, places: Places, refused: Collection[Path]) -> Iterator[Problem]:
+    """A problem for each error, except about the paths that are ``refused`` whatever they hold.
+
+    Errors about the book as a whole are left out: they are about names, which are checked apart.
+    """
+    for details in error.errors(include_url=False):
+        path = tuple(step for step in details["loc"] if step != _KEY)
+        known_already = not path or any(path[: len(other)] == other for other in refused)
+        miscounted = details["type"] == "too_short" and details["input"]
+        if known_already or miscounted:
+            continue
+        about_key = details["type"] == "extra_forbidden" or _KEY in details["loc"]
+        node = places.nearest(path)
+        fault = _Fault(
+            path,
+            name=_name(path),
+            value=details["input"],
+            written=shorten(node.text) if node and node.text else _outline(details["input"]),
+            context=details.get("ctx", {}),
+        )
+        place = places.key(path) if about_key else places.value(path)
+        yield Problem(*place, *_sentence(details["type"], fault))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """One error: ``name`` is what the value is called, ``written`` how it stands in the file."""
+
+    path: Path
+    name: str
+    value: Any
+    written: str
+    context: Mapping[str, Any]
+
+
+def _sentence(kind: str, fault: _Fault) -> Sentence:
+    error = fault.context.get("error")
+    if isinstance(error, UnitError):
+        return error.message, error.hint
+    if fault.value is None and kind != "extra_forbidden":
+        return f"{fault.name} has no value", "write one after the colon, or remove the key"
+    if kind in _SENTENCES:
+        return _SENTENCES[kind](fault)
+    return f"{fault.name} cannot be `{fault.written}`", "see the reference of the policy file"
+
+
+def _missing(fault: _Fault) -> Sentence:
+    return f"{fault.name} is missing", f"add `{_REQUIRED[str(fault.path[-1])]}`"
+
+
+def _unknown_key(fault: _Fault) -> Sentence:
+    *above, key = (step for step in fault.path if isinstance(step, str))
+    return f"unknown key `{shorten(key)}`", _key_hint(tuple(above), key)
+
+
+@functools.lru_cache(maxsize=256)
+def _key_hint(above: Path, key: str) -> str:
+    """Where the key belongs, or which key was meant.  Remembered: the same slip is often in every policy."""
+    known = keys_at(above)
+    for part, model in known.items():
+        if model and key in keys_at((*above, part)):
+            return f"it belongs under `{part}`"
+    return did_you_mean(key, known, "the keys here are")
+
+
+def _not_a_mapping(fault: _Fault) -> Sentence:
+    keys = list(keys_at(tuple(step for step in fault.path if isinstance(step, str))))[:3]
+    such_as = ", such as " + ", ".join(f"`{key}`" for key in keys) if keys else ""
+    return f"{fault.name} is not a mapping", f"write keys and values below it{such_as}"
+
+
+def _not_a_list(fault: _Fault) -> Sentence:
+    return f"{fault.name} is not a list", "start each entry with `- `, or write `[one, two]`"
+
+
+def _not_a_choice(fault: _Fault) -> Sentence:
+    if fault.path == ("version",):
+        return f"`{fault.written}` is no version of the policy file that is known here", "write `version: 1`"
+    choices = [choice.strip("'") for choice in fault.context["expected"].replace(" or ", ", ").split(", ")]
+    return f"{fault.name} cannot be `{fault.written}`", did_you_mean(
+        str(fault.value), choices, "write one of"
+    )
+
+
+def _not_text(fault: _Fault) -> Sentence:
+    if isinstance(fault.value, list | dict):
+        return f"{fault.name} is not text", "write a single value"
+    kind = "true or false" if isinstance(fault.value, bool) else "a number"
+    return (
+        f"YAML reads `{fault.written}` as {kind}, and {fault.name} is text",
+        f'write it in quotes: "{fault.written}"',
+    )
+
+
+def _empty(fault: _Fault) -> Sentence:
+    return f"{fault.name} is empty", "write a value, or remove the key"
+
+
+def _not_a_name(fault: _Fault) -> Sentence:
+    return (
+        f"`{fault.written}` cannot be a name",
+        "use letters, digits, `_` and `-`: a letter first, at most 63 in all",
+    )
+
+
+def _not_a_truth(fault: _Fault) -> Sentence:
+    return f"{fault.name} cannot be `{fault.written}`", "write `true` or `false`"
+
+
+def _not_whole(fault: _Fault) -> Sentence:
+    return f"{fault.name} cannot be `{fault.written}`", "write a whole number such as `4`"
+
+
+def _too_small(fault: _Fault) -> Sentence:
+    least = "more than zero" if "gt" in fault.context else f"at least `{fault.context['ge']}`"
+    return f"{fault.name} cannot be `{fault.written}`", f"write {least}"
+
+
+def _not_finite(fault: _Fault) -> Sentence:
+    return f"{fault.name} cannot be `{fault.written}`", "write a finite number"
+
+
+_SENTENCES: Final[Mapping[str, Callable[[_Fault], Sentence]]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown_key,
+    "model_type": _not_a_mapping,
+    "mapping_type": _not_a_mapping,
+    "dict_type": _not_a_mapping,
+    "tuple_type": _not_a_list,
+    "literal_error": _not_a_choice,
+    "string_type": _not_text,
+    "string_too_short": _empty,
+    "too_short": _empty,
+    "string_pattern_mismatch": _not_a_name,
+    "bool_type": _not_a_truth,
+    "int_type": _not_whole,
+    "greater_than": _too_small,
+    "greater_than_equal": _too_small,
+    "finite_number": _not_finite,
+}
+"""By pydantic's name of the error."""
+
+
+def _name(path: Path) -> str:
+    """What the value at ``path`` is called: its key, with the position of an entry of a list."""
+    keys = [position for position, step in enumerate(path) if isinstance(step, str)]
+    from_key = path[keys[-1] :] if keys else path
+    return "`" + str(from_key[0]) + "".join(f"[{step}]" for step in from_key[1:]) + "`"
+
+
+def _outline(value: object) -> str:
+    """A value that is no scalar, by its shape."""
+    return "[...]" if isinstance(value, list) else "{...}" if isinstance(value, dict) else shorten(str(value))

@@ -1,0 +1,34 @@
+"""The fields that a policy file may one day have, and that this version would not act on.
+
+They are refused where a book is put in force: a promise that nobody keeps must not look like one that is.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from adaptive_assets.policy.names import Path
+from adaptive_assets.policy.places import mapping, sequence
+
+NOT_HONOURED_YET: Final[Mapping[str, frozenset[str]]] = {
+    "tiers": frozenset({"preempts", "preemption"}),
+    "policies": frozenset({"cost"}),
+    "default": frozenset({"cost"}),
+}
+"""By the part of the book in which they stand."""
+
+
+def not_honoured(content: Mapping[str, object]) -> Iterator[Path]:
+    """The paths in a book's plain ``content`` of fields that are not honoured yet."""
+    for part, names in NOT_HONOURED_YET.items():
+        entries: list[tuple[Path, object]] = (
+            [((part,), content.get(part))]
+            if part == "default"
+            else [((part, position), entry) for position, entry in enumerate(sequence(content.get(part)))]
+        )
+        for path, entry in entries:
+            yield from ((*path, name) for name in mapping(entry) if name in names)
+
+
+def refusal(path: Path) -> tuple[str, str]:
+    """The message and the hint about one of them."""
+    return f"`{path[-1]}` is not honoured yet by this version", "remove it; nothing would act on it"

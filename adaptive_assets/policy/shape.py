@@ -1,0 +1,52 @@
+"""Which keys the parts of a policy file have, read off the models."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from adaptive_assets.policy.honoured import NOT_HONOURED_YET
+from adaptive_assets.policy.model import PolicyBook
+from adaptive_assets.policy.names import DEFAULT, Path
+
+IMPLIED_OF_DEFAULT: Final = frozenset({"name", "select", "jobs", "run_tags"})
+"""Keys of a policy that the default policy does not have: it holds for everything else."""
+
+
+def written_key(name: str, info: FieldInfo) -> str:
+    """The key under which a field is written."""
+    return info.validation_alias if isinstance(info.validation_alias, str) else name
+
+
+def keys_at(path: Path) -> Mapping[str, type[BaseModel] | None]:
+    """The keys that the mapping at ``path`` may have, each with the model of what is below it, if any.
+
+    Empty where no such mapping is known, or where its keys are free.
+    """
+    model: type[BaseModel] | None = PolicyBook
+    for step in path:
+        if model is not None and isinstance(step, str):
+            model = _keys(model).get(step)
+    if model is None:
+        return {}
+    part = str(path[0]) if path else ""
+    hidden = NOT_HONOURED_YET.get(part, frozenset()) | (
+        IMPLIED_OF_DEFAULT if path == (DEFAULT,) else frozenset()
+    )
+    return {key: below for key, below in _keys(model).items() if key not in hidden}
+
+
+def _keys(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
+    return {
+        written_key(name, info): next(_models(info.annotation), None)
+        for name, info in model.model_fields.items()
+    }
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that occur in a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
