@@ -1,0 +1,1 @@
+"""The brain: ``plan()`` and its parts. Pure: no I/O, no clock, no Dagster."""

@@ -45,7 +45,12 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
 
 
 def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    name, numbers = state.asset, {"asset": state.asset, "age_s": age, "freshness": state.freshness.value}
+    name = state.asset
+    numbers: dict[str, float | int | str | None] = {
+        "asset": name,
+        "age_s": age,
+        "freshness": state.freshness.value,
+    }
     match state.freshness:
         case Freshness.PASS | Freshness.NO_POLICY:
             return

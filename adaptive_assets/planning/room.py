@@ -12,7 +12,7 @@ from adaptive_assets.policy import Guards, PolicyBook
 __all__ = ["SETTLING_S", "Room"]
 
 SETTLING_S: Final = 15.0
-"""How long after its launch a run may not show in the readings yet: start-up, plus the readings' smoothing."""
+"""How long a launched run may not show in the readings yet: start-up, plus the readings' smoothing."""
 
 
 @dataclass(slots=True)

@@ -90,7 +90,11 @@ def _split(band: Band, closed: tuple[Reason, ...], shut_s: float, at: float, int
     gates, window = band.policy.gates, band.policy.window
     outside = tuple(_outside(band.policy, shut_s)) if shut_s else ()
     full = demand_of(band.policy, FULL)
-    waiting, ready, waived, degraded, expired = [], [], [], [], []
+    waiting: list[QueuedRun] = []
+    ready: list[QueuedRun] = []
+    waived: list[QueuedRun] = []
+    degraded: list[QueuedRun] = []
+    expired: list[QueuedRun] = []
     for run in band.runs:
         promise, waited = Promise.of(band.policy, run), at - run.submitted_at
         hurried = promise.endangered(full, at)

@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Why; one code for each rule.  In the order in which reasons are shown: what can never run comes first."""
+    """Why; one code for each rule, what can never run first."""
 
     NEVER_FITS = "never_fits"
     DATA_MISSING = "data_missing"
@@ -47,7 +47,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule that spoke: its code, one sentence, and the numbers behind it (bytes, cores, seconds, shares)."""
+    """One rule that spoke: its code, one sentence, and its numbers (bytes, cores, seconds, shares)."""
 
     code: ReasonCode
     sentence: str

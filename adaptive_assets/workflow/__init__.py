@@ -1,0 +1,1 @@
+"""The workflow layer: where policies, signals and plans meet Dagster."""

@@ -1,4 +1,4 @@
-"""The runs that hold resources: what they are, what their processes use, and what they took when they ended."""
+"""The runs that hold resources: what their processes use, and what they took when they ended."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ class ActiveWatch:
     def observe(self, now: float) -> tuple[ActiveRun, ...]:
         """The active runs, oldest first."""
         records = self._instance.get_run_records(dg.RunsFilter(statuses=list(ACTIVE_RUN_STATUSES)))
-        active = tuple(self._describe(record, now) for record in reversed(records))
+        active = tuple(self._describe(record) for record in reversed(records))
         if self._read_at is None:
             self._read_at = now
         return active
@@ -54,9 +54,9 @@ class ActiveWatch:
                 statuses=list(FINISHED_STATUSES), updated_after=datetime.fromtimestamp(since, tz=UTC)
             )
         )
-        return [self._usage(record) for record in records if record.end_time is not None]
+        return [self._usage(record, record.end_time) for record in records if record.end_time is not None]
 
-    def _describe(self, record: RunRecord, now: float) -> ActiveRun:
+    def _describe(self, record: RunRecord) -> ActiveRun:
         run = record.dagster_run
         if record.start_time is not None and run.run_id not in self._watched:
             self._watch(run)
@@ -65,7 +65,9 @@ class ActiveWatch:
             run_id=run.run_id,
             work=self._work_of(run),
             mode=run.tags.get(tags.MODE, tags.FULL),
-            launched_at=record.update_timestamp.timestamp() if record.start_time is None else record.start_time,
+            launched_at=record.update_timestamp.timestamp()
+            if record.start_time is None
+            else record.start_time,
             started_at=record.start_time,
             cpu_used=usage.cpu_now if usage else None,
             memory_used=usage.memory_now if usage else None,
@@ -86,7 +88,7 @@ class ActiveWatch:
             if pid is not None and str(pid.value).isdigit():
                 yield int(str(pid.value)), record.event_log_entry.timestamp
 
-    def _usage(self, record: RunRecord) -> RunUsageRow:
+    def _usage(self, record: RunRecord, ended_at: float) -> RunUsageRow:
         run = record.dagster_run
         usage = self._processes.forget(run.run_id) if run.run_id in self._watched else None
         self._watched.discard(run.run_id)
@@ -101,7 +103,7 @@ class ActiveWatch:
             submitted_at=record.create_timestamp.timestamp(),
             launched_at=None,
             started_at=record.start_time,
-            ended_at=record.end_time,
+            ended_at=ended_at,
             cpu_seconds=usage.cpu_seconds if usage and usage.samples else None,
             memory_peak=usage.memory_peak if usage and usage.samples else None,
             io_read=usage.io_read if usage and usage.samples else None,

@@ -1,7 +1,6 @@
 """`adapt()`: a project's definitions, made adaptive by a policy book."""
 
 from collections.abc import Mapping
-
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +54,9 @@ def adapt(
     chosen = _choose(book, graph)
     _check_ladders(chosen, graph)
     _check_undivided(chosen, graph)
-    sensors = policy_sensors(graph, {key: p.name for key, p in chosen.items()}, list(defs.sensors or []), automation)
+    sensors = policy_sensors(
+        graph, {key: p.name for key, p in chosen.items()}, list(defs.sensors or []), automation
+    )
     return dg.Definitions.merge(_with_policies(defs, chosen), dg.Definitions(sensors=sensors))
 
 
@@ -102,7 +103,9 @@ def _check_undivided(chosen: Mapping[dg.AssetKey, Policy], graph: "AssetGraph") 
         together = graph.get(key).execution_set_asset_keys if graph.get(key).is_materializable else {key}
         names = {other: chosen[other].name if other in chosen else "default" for other in sorted(together)}
         if len(set(names.values())) > 1:
-            listed = ", ".join(f"`{other.to_user_string()}` (policy `{name}`)" for other, name in names.items())
+            listed = ", ".join(
+                f"`{other.to_user_string()}` (policy `{name}`)" for other, name in names.items()
+            )
             raise dg.DagsterInvalidDefinitionError(
                 f"One computation makes assets of different policies, so every run of it would mix them: {listed}. "
                 "Select all of them with one policy, or let the multi-asset be subset (`can_subset=True`)."

@@ -1,4 +1,4 @@
-"""Keeps the policy book up to date with its file: an edit counts from the next cycle on, a broken one never."""
+"""Follows the policy file: an edit counts from the next cycle on, a broken one never."""
 
 import threading
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Carries the catalogue from where runs are submitted, and the asset graph is known, to the dequeue daemon."""
+"""Carries the catalogue from where runs are submitted, and assets are known, to the daemon."""
 
 import threading
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What is known of the assets of a workspace, as plain values (``policy.Catalogue``), one per code location."""
+"""What is known of the assets of a workspace: one ``policy.Catalogue`` per code location."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["catalogues_of", "merged"]
 
 
+KIND = "dagster/kind/"
+
+
 def catalogues_of(graph: "RemoteWorkspaceAssetGraph") -> dict[str, Catalogue]:
     """A catalogue for each code location of ``graph``, by location name.
 
@@ -33,7 +36,7 @@ def catalogues_of(graph: "RemoteWorkspaceAssetGraph") -> dict[str, Catalogue]:
         assets[location][facts.key] = facts
         jobs[location].update(facts.jobs)
     return {
-        location: Catalogue(found, {job: (location,) for job in sorted(jobs[location])})
+        location: Catalogue(found, dict.fromkeys(sorted(jobs[location]), (location,)))
         for location, found in assets.items()
     }
 
@@ -59,7 +62,7 @@ def _facts(
         group=node.group_name or "default",
         parents=tuple(sorted(parent.to_user_string() for parent in node.parent_keys)),
         tags=dict(node.tags),
-        kinds=tuple(sorted(node.kinds)),
+        kinds=tuple(sorted(tag.removeprefix(KIND) for tag in node.tags if tag.startswith(KIND))),
         owners=tuple(node.owners),
         checks=tuple(
             CheckFacts(check.name, blocking.get(check, False))

@@ -1,14 +1,14 @@
 """The run coordinator that users name in ``dagster.yaml``."""
 
+import inspect
 import logging
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
-from typing_extensions import Self
+from typing_extensions import override
 
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.cycle import Cycle, Outcome
@@ -57,12 +57,15 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         self._pass: tuple[int, RunQueueConfig] | None = None
 
     @classmethod
+    @override
     def config_type(cls) -> Any:
         """The stock coordinator's configuration and ours."""
+        stock: Any = QueuedRunCoordinator.config_type()
         return {
-            **QueuedRunCoordinator.config_type(),
+            **stock,
             "policies": dg.Field(
-                dg.StringSource, description="The policy file; relative to DAGSTER_HOME or the working directory."
+                dg.StringSource,
+                description="The policy file; relative to DAGSTER_HOME or the working directory.",
             ),
             "ledger": dg.Field(
                 dg.StringSource,
@@ -76,7 +79,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
                 description="JSON files in which feeds report what has arrived and was not taken in yet.",
             ),
             "on_failure": dg.Field(
-                dg.Enum.from_python_enum_direct_values(OnFailure),
+                dg.Enum("OnFailure", [dg.EnumValue(choice.value) for choice in OnFailure]),
                 is_required=False,
                 default_value=OnFailure.HOLD.value,
                 description=(
@@ -87,12 +90,14 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         }
 
     @classmethod
+    @override
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
         """Called by Dagster with the validated section of ``dagster.yaml``."""
         return cls(inst_data=inst_data, **config_value)
 
+    @override
     def register_instance(self, instance: dg.DagsterInstance) -> None:
         """Refuses an instance whose settings would silently override every decision."""
         if concurrency_settings(instance).get("runs"):
@@ -103,15 +108,17 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             )
         super().register_instance(instance)
 
+    @override
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Put the run under its policy and hold it, then queue it as stock Dagster does."""
         if context.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED:
             self._deployment.submission(self._instance).prepare(context)
         return super().submit_run(context)
 
+    @override
     def get_run_queue_config(self) -> RunQueueConfig:
         """Runs one cycle if the dequeue daemon begins a pass; for everybody else it is free of effects."""
-        daemon = dequeue_daemon(sys._getframe())
+        daemon = dequeue_daemon(inspect.currentframe())
         if daemon is not None:
             config = self._begin_pass(daemon)
             self._pass = (threading.get_ident(), config)
@@ -120,6 +127,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             return self._pass[1]
         return self._queue_config(self._given_limit)
 
+    @override
     def dispose(self) -> None:
         """Stop the sampler and close the ledger."""
         self._deployment.dispose()
@@ -127,10 +135,11 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     def _begin_pass(self, daemon: Any) -> RunQueueConfig:
         now = time.time()
+        outcome: Outcome | None
         try:
             if self._cycle is None:
                 self._cycle = self._deployment.cycle(self._instance, self._limit())
-            outcome = self._cycle.run(now)
+            done = outcome = self._cycle.run(now)
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
             logger.exception(message)
@@ -138,8 +147,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             report_daemon_error(daemon, message, type(error).__name__)
             outcome = self._ruling.failed(error)
         else:
-            self._ruling.succeeded(outcome)
-            for fault in outcome.faults:
+            self._ruling.succeeded(done)
+            for fault in done.faults:
                 report_daemon_error(daemon, f"{fault.part}: {fault.message}", "AdaptiveAssetsFault")
         return self._config_after(outcome)
 

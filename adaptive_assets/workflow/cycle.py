@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -126,10 +127,9 @@ class Cycle:
             self._fault("policy", f"{refused}\nThe policy book {in_force} stays in force.", now)
 
     def _govern_last_good(self, catalogue: Catalogue) -> None:
-        try:
+        """When it is at odds with the new assets too, the catalogue stays as it was as well."""
+        with suppress(PolicyError):
             self._governance = Governance(self._governance.book, catalogue)
-        except PolicyError:
-            pass  # the last good book is at odds with the new assets too: keep both as they were
 
     def _observe(self, now: float) -> Snapshot:
         queued = self._queue.observe(now)
@@ -155,7 +155,7 @@ class Cycle:
         return self._attempt("ledger", lambda: self._write(now, snapshot, changed), now) or {}
 
     def _write(self, now: float, snapshot: Snapshot, changed: list[Decision]) -> dict[str, int]:
-        """All that this cycle adds to the ledger. It comes before any tag, so that nothing acts unrecorded."""
+        """All that this cycle adds to the ledger, before any tag: nothing acts unrecorded."""
         revision = self._governance.book.revision
         if revision != self._recorded_revision:
             self._ledger.record_revision(
@@ -192,4 +192,4 @@ class Cycle:
             try:
                 self._ledger.record_fault(at=now, node=self._node, part=part, message=message)
             except LedgerError as error:
-                logger.error("ledger: %s", error)
+                logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all

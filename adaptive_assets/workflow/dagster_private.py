@@ -4,6 +4,8 @@ Each has a test of its own against the installed Dagster, so that an upgrade whi
 there and not in production. Nothing else in the project imports from ``dagster._*``.
 """
 
+# ruff: noqa: SLF001  touching private members is what this module is for
+
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +16,12 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
+from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
 from dagster._core.storage.legacy_storage import LegacyRunStorage
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
-from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
 from dagster._core.storage.tags import MAX_RETRIES_TAG, PRIORITY_TAG
 from dagster._serdes import ConfigurableClassData
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy.engine import make_url
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ __all__ = [
 ]
 
 
-def dequeue_daemon(frame: FrameType) -> Any | None:
+def dequeue_daemon(frame: FrameType | None) -> Any | None:
     """The dequeue daemon whose pass is just beginning, if the function of ``frame`` was called for it.
 
     The pass begins with ``run_iteration`` → ``instance.get_concurrency_config`` → ``get_run_queue_config``.
@@ -65,7 +67,7 @@ def dequeue_daemon(frame: FrameType) -> Any | None:
     grandparent frame says exactly when to plan: once per pass, and nowhere else.
     """
     module = sys.modules.get("dagster._daemon.run_coordinator.queued_run_coordinator_daemon")
-    if module is None:
+    if module is None or frame is None:
         return None
     parent = frame.f_back
     grandparent = parent.f_back if parent else None

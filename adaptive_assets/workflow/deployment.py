@@ -23,7 +23,7 @@ logger = logging.getLogger("dagster.adaptive_assets")
 
 
 def policy_path(given: str, instance: dg.DagsterInstance) -> Path:
-    """The policy file: as given if absolute, else in ``DAGSTER_HOME`` if it is there, else in the working directory."""
+    """The policy file: as given, else in ``DAGSTER_HOME`` if it is there, else in the working directory."""
     path = Path(given).expanduser()
     home = Path(instance.root_directory) / path
     return home if not path.is_absolute() and home.exists() else path.absolute()
@@ -89,7 +89,7 @@ class Deployment:
             try:
                 self._ledger.record_fault(at=now, node=platform.node(), part=part, message=message)
             except LedgerError as error:
-                logger.error("ledger: %s", error)
+                logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all
 
     def dispose(self) -> None:
         """Stop the sampler and close the ledger."""
@@ -113,4 +113,5 @@ class Deployment:
             if text:
                 books.use_fallback(BookState(parse_policy_book(text, str(books.path)), text))
         except (LedgerError, PolicyError) as error:
-            logger.error("The policy book that was last in force cannot be recalled: %s", error)
+            message = "The policy book that was last in force cannot be recalled: %s"
+            logger.error(message, error)  # noqa: TRY400  the message says it all

@@ -76,7 +76,9 @@ class Enactment:
         fresh = {tags.REASON: reason_text(decision), MAX_RETRIES_TAG: "0"}
         self._tag(run, fresh | ({tags.DECISION: str(decision_id)} if decision_id is not None else {}))
         self._tell(run, decision)
-        self._instance.report_run_failed(body, f"{decision.reason.sentence} (policy `{decision.work.policy}`)")
+        self._instance.report_run_failed(
+            body, f"{decision.reason.sentence} (policy `{decision.work.policy}`)"
+        )
 
     def _defer(self, waiting: Iterable[Decision]) -> None:
         """Hold every run, and tell the first in line why; what they were told is not told again."""

@@ -137,7 +137,11 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         candidates = before[: len(before) - spare] if spare else before
         if not candidates:
             return
-        good = _newest_good(context.step_context.instance, context.asset_key, before) if context.has_asset_key else None
+        good = (
+            _newest_good(context.step_context.instance, context.asset_key, before)
+            if context.has_asset_key
+            else None
+        )
         for version in candidates:
             if version != good:
                 version.path.unlink(missing_ok=True)
@@ -200,7 +204,8 @@ def _is_good(instance: dg.DagsterInstance, key: dg.AssetKey, run_id: str) -> boo
         else:
             planned.add(data.check_name)
     failed = any(
-        not e.passed and e.blocking is not False and e.severity is dg.AssetCheckSeverity.ERROR for e in evaluated.values()
+        not e.passed and e.blocking is not False and e.severity is dg.AssetCheckSeverity.ERROR
+        for e in evaluated.values()
     )
     return not failed and planned <= evaluated.keys()
 
@@ -269,7 +274,11 @@ def _write(obj: Any, path: Path, *, of: str) -> None:
         what = "as parquet" if kind else "as a pickle"
         raise dg.Failure(
             f"{of} cannot be stored {what}: {type(error).__name__}: {error}. "
-            + ("Give every column one type and a text name." if kind else "Return a value that pickle can write."),
+            + (
+                "Give every column one type and a text name."
+                if kind
+                else "Return a value that pickle can write."
+            ),
             allow_retries=False,
         ) from error
 

@@ -96,12 +96,21 @@ def _schema_of(model: Any) -> Any:
     try:
         schema = model.to_schema() if isinstance(model, type) else model
     except (AttributeError, SchemaInitError) as error:
-        raise dg.DagsterInvalidDefinitionError(f"pandera_checks() cannot make a schema of {model!r}: {error}") from error
+        raise dg.DagsterInvalidDefinitionError(
+            f"pandera_checks() cannot make a schema of {model!r}: {error}"
+        ) from error
     if not (hasattr(schema, "columns") and hasattr(schema, "validate")):
         raise dg.DagsterInvalidDefinitionError(
             f"pandera_checks() takes a pandera DataFrameModel class or a DataFrameSchema, not {model!r}"
         )
-    demands = (schema.columns, schema.checks, schema.dtype, schema.unique, schema.strict, getattr(schema, "index", None))
+    demands = (
+        schema.columns,
+        schema.checks,
+        schema.dtype,
+        schema.unique,
+        schema.strict,
+        getattr(schema, "index", None),
+    )
     if not any(demands):
         raise dg.DagsterInvalidDefinitionError(
             f"the pandera schema {schema.name or model!r} demands nothing (no column, check or index), so it would "
@@ -238,7 +247,9 @@ def _evaluated(
     if not failures:
         return dg.AssetCheckResult(passed=True, severity=severity, metadata=metadata)
     lines = ["| column | check | problem | rows | examples |", "|---|---|---|---|---|"]
-    lines += [f"| {f.column} | {f.check} | {f.problem} | {f.count} | {', '.join(f.cases)} |" for _, f in failures]
+    lines += [
+        f"| {f.column} | {f.check} | {f.problem} | {f.count} | {', '.join(f.cases)} |" for _, f in failures
+    ]
     metadata["summary"] = dg.MetadataValue.md("\n".join(lines))
     only_warnings = all(f.warning for _, f in failures)
     return dg.AssetCheckResult(

@@ -14,7 +14,7 @@ from adaptive_assets.workflow.dagster_private import PRIORITY_TAG, RunRecord
 __all__ = ["QueueWatch"]
 
 OVERLAP_S = 10.0
-"""How far back a read for changes reaches: processes that write to the same storage differ in their clocks."""
+"""How far back a read for changes reaches: the clocks of processes that write to one storage differ."""
 PAGE = 1_000
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ class QueueWatch:
             self._take_in(record)
         missing = [run_id for run_id in ids if run_id not in self._seen]
         for start in range(0, len(missing), PAGE):
-            for record in self._instance.get_run_records(dg.RunsFilter(run_ids=missing[start : start + PAGE])):
+            for record in self._instance.get_run_records(
+                dg.RunsFilter(run_ids=missing[start : start + PAGE])
+            ):
                 self._take_in(record)
         self._read_at = now
         return tuple(self._seen[run_id].queued for run_id in reversed(ids) if run_id in self._seen)
@@ -95,7 +97,9 @@ class QueueWatch:
         if known is not None and known.run.tags == run.tags:
             return
         submitted_at = known.queued.submitted_at if known else record.create_timestamp.timestamp()
-        self._seen[run.run_id] = _Seen(run, self._describe(run, submitted_at, known and known.queued))
+        self._seen[run.run_id] = _Seen(
+            run, self._describe(run, submitted_at, known.queued if known else None)
+        )
 
     def _describe(self, run: dg.DagsterRun, submitted_at: float, known: QueuedRun | None) -> QueuedRun:
         admitted = run.tags.get(tags.ADMISSION) == tags.ADMITTED

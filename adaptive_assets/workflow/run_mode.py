@@ -109,7 +109,9 @@ def _parameters(text: str | None) -> Mapping[str, Any]:
     except ValueError:
         parameters = None
     if not isinstance(parameters, dict) or any(isinstance(v, dict | list) for v in parameters.values()):
-        raise _malformed(tags.MODE_PARAMETERS, text, 'a JSON object of plain values, such as `{"sample": 0.25}`')
+        raise _malformed(
+            tags.MODE_PARAMETERS, text, 'a JSON object of plain values, such as `{"sample": 0.25}`'
+        )
     return MappingProxyType(parameters)
 
 

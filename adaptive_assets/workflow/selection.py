@@ -25,7 +25,7 @@ class Selector:
         """
         try:
             found = dg.AssetSelection.from_string(text).resolve(self._assets, allow_missing=True)
-        except Exception as error:  # noqa: BLE001  the parser raises its library's own types
+        except Exception as error:  # the parser raises its library's own types
             raise ValueError(_first_line(error)) from error
         return frozenset(key.to_user_string() for key in found) & self._known
 
@@ -46,7 +46,7 @@ def _spec(facts: AssetFacts) -> dg.AssetSpec:
 
 
 def _materializable(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
-    """Selections by group or tag pass over assets that nothing materializes: give them a function that could."""
+    """Selections by group or tag pass over what nothing materializes, so give it a function that could."""
 
     @dg.multi_asset(specs=specs, name="catalogue", can_subset=True)
     def catalogue() -> None:

@@ -57,7 +57,9 @@ class Submission:
             try:
                 self._catalogues.publish(unpublished, now)
             except LedgerError as error:
-                self._report(context.dagster_run, "is queued, but the daemon may not learn what it reads", error)
+                self._report(
+                    context.dagster_run, "is queued, but the daemon may not learn what it reads", error
+                )
         governance = self._govern(self._books.current().book, catalogue)
         work = governance.work_of(facts_of(context.dagster_run))
         return work.policy, governance.book.policy(work.policy).tier
@@ -93,5 +95,5 @@ class Submission:
         try:
             self._instance.report_engine_event(message, run, EngineEventData({}))
             self._ledger.record_fault(at=now, node="", part="submission", message=message)
-        except Exception as second:  # noqa: BLE001  there is nowhere left to say it but the log
-            logger.error("The fault of run %s could not be recorded: %s", run.run_id, second)
+        except Exception as second:  # there is nowhere left to say it but the log
+            logger.exception("The fault of run %s could not be recorded", run.run_id, exc_info=second)

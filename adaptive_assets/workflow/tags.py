@@ -1,4 +1,4 @@
-"""The run tags by which the coordinator, Dagster's dequeue daemon and the run itself understand one another."""
+"""The run tags by which the coordinator, Dagster's daemon and the run itself understand one another."""
 
 from typing import Final
 
