@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adaptive_assets.ledger import queries, retention, writes
+from adaptive_assets.ledger import in_force, queries, retention, writes
 from adaptive_assets.ledger.database import Database
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.location import Location
@@ -111,11 +111,11 @@ class Ledger:
 
     def catalogue_digests(self) -> dict[str, str]:
         """The digest of the newest catalogue of each code location."""
-        return self._database.read("read the catalogues", queries.catalogue_digests)
+        return self._database.read("read the catalogues", in_force.catalogue_digests)
 
     def active_policy_text(self) -> str | None:
         """The text of the policy book that was last in force; ``None`` if none ever was."""
-        return self._database.read("read the policy book", queries.active_policy_text)
+        return self._database.read("read the policy book", in_force.policy_text)
 
     def decisions_for_run(self, run_id: str, kind: str | None = None) -> list[DecisionRow]:
         """The decisions on a run, the oldest first: its own, and those on its kind of work while it waited.

@@ -49,7 +49,7 @@ def _materializable(specs: list[dg.AssetSpec]) -> dg.AssetsDefinition:
     """Selections by group or tag pass over what nothing materializes, so give it a function that could."""
 
     @dg.multi_asset(specs=specs, name="catalogue", can_subset=True)
-    def catalogue() -> None:
+    def catalogue():  # type: ignore[no-untyped-def]  # an annotation would have to name each output
         raise NotImplementedError
 
     return catalogue

@@ -1,0 +1,29 @@
+"""What is in force: the last policy book, and what each code location last said of itself."""
+
+import json
+
+from sqlalchemy import Connection, func, select
+
+from adaptive_assets.ledger import tables
+
+__all__ = ["catalogue_digests", "policy_text"]
+
+
+def catalogue_digests(connection: Connection) -> dict[str, str]:
+    """The digest of the newest catalogue of each code location."""
+    table = tables.catalogues
+    newest = select(func.max(table.c.id)).group_by(table.c.location)
+    rows = connection.execute(select(table.c.location, table.c.digest).where(table.c.id.in_(newest)))
+    return {row.location: row.digest for row in rows}
+
+
+def policy_text(connection: Connection) -> str | None:
+    """The text of the policy book of the last activation; ``None`` before the first."""
+    revisions, activations = tables.revisions, tables.activations
+    content = connection.execute(
+        select(revisions.c.content)
+        .join(activations, activations.c.revision == revisions.c.revision)
+        .order_by(activations.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if content is None else str(json.loads(content).get("text", ""))
