@@ -5,7 +5,7 @@ A pure function: no clock, no I/O, no randomness. The same snapshot and policy b
 
 from heapq import heapify, heappop, heapreplace
 
-from adaptive_assets.planning.degradation import Step, step_down
+from adaptive_assets.planning.degradation import SHARED, Step, step_down
 from adaptive_assets.planning.demand import FULL, Demand, demand_of
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.room import Room
@@ -20,6 +20,10 @@ __all__ = ["plan"]
 HELD_BACK_PASSES = 2
 """After so many dequeue passes an admitted run is held back by something of Dagster's own (a pool, a tag
 limit, a code location that is down): room is no longer kept for it, or a full pool would idle the machine."""
+
+TRICKLE_S = 120.0
+"""After so long, the head of the line goes while none of our runs is active, if it lacks only CPU or calm:
+a stranger who keeps the machine busy slows our work down to one run at a time, and never to none."""
 
 
 def plan(snapshot: Snapshot, book: PolicyBook) -> Plan:
@@ -71,7 +75,7 @@ class _Planner:
         full = demand_of(band.policy, FULL)
         ladder = band.policy.degrade if band.work.degradable else ()
         never = self._room.never_fits(full)
-        blocked = (*((never,) if never else self._room.lacks(full)), *self._behind())
+        blocked = (*((never,) if never else self._lacks(run, full)), *self._behind())
         full_is_open = not blocked and not band.only_rungs
         endangered = promise.endangered(full, self._at)
 
@@ -134,6 +138,13 @@ class _Planner:
             self._decisions.append(
                 Decision(verdict, band.work, band.policy.tier, mode, reasons, runs, parameters)
             )
+
+    def _lacks(self, run: QueuedRun, demand: Demand) -> tuple[Reason, ...]:
+        lacks = self._room.lacks(demand)
+        only_shared = all(reason.code in SHARED for reason in lacks)
+        if only_shared and not self._room.runs and self._at - run.submitted_at >= TRICKLE_S:
+            return ()
+        return lacks
 
     def _take(self, run: QueuedRun, demand: Demand) -> None:
         if run.passes < HELD_BACK_PASSES:
