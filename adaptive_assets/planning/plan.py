@@ -99,6 +99,8 @@ class _Planner:
 
     def _launch(self, band: Band, run: QueuedRun, demand: Demand) -> None:
         waived = (self._waited(band, run), *band.closed) if band.closed else ()
+        if lacks := self._room.lacks(demand):
+            waived = (*waived, self._trickled(run, lacks[0]))
         self._decide(Verdict.LAUNCH, band, (run,), (*waived, self._fits(demand)))
         self._take(run, demand)
         band.next += 1
@@ -180,6 +182,14 @@ class _Planner:
         else:
             sentence = f"its deadline leaves no time to wait any longer for its data: {first}"
         return Reason(ReasonCode.WAITED, sentence, {"waited_s": waited, "wait_at_most_s": limit})
+
+    def _trickled(self, run: QueuedRun, lack: Reason) -> Reason:
+        waited = self._at - run.submitted_at
+        return Reason(
+            ReasonCode.WAITED,
+            f"waited {seconds(waited)} while others kept the machine busy, so one run goes: {lack.sentence}",
+            {"waited_s": waited, "limit_s": TRICKLE_S},
+        )
 
     def _fits(self, demand: Demand) -> Reason:
         return Reason(
