@@ -1,5 +1,6 @@
 # One environment for everything: .venv, installed from requirements.lock with every hash checked.
-# `make PYTHON=/path/to/python3.12 venv` chooses the interpreter; `make help` lists the targets.
+# `make venv PYTHON=/path/to/python3.12` chooses the interpreter, `make test PYTEST_ARGS="-n 2 -k policy"` the tests;
+# `make help` lists the targets.
 
 SHELL := /bin/sh
 VENV := .venv
@@ -25,7 +26,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml tools/setup_venv.py
 	if [ -z "$$found" ]; then \
 	  echo 'No usable Python found: 3.11 to 3.14 is needed, with its venv and ensurepip modules' >&2; \
 	  echo '(on Debian and Ubuntu: the package python3-venv). Looked for: $(CANDIDATES).' >&2; \
-	  echo 'Name one with: make PYTHON=/path/to/python3 venv' >&2; \
+	  echo 'Name one with: make venv PYTHON=/path/to/python3' >&2; \
 	  exit 1; \
 	fi; \
 	"$$found" tools/setup_venv.py $(VENV)
@@ -37,16 +38,16 @@ dev: venv ## start Dagster, the daemon and the flight feed; Ctrl-C stops everyth
 test: test-unit test-e2e ## run the unit tests, then the end-to-end tests
 
 test-unit: venv ## run the tests that need seconds
-	$(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m pytest -m "not e2e" $(PYTEST_ARGS)
 
-test-e2e: venv ## run the tests that start real daemons, servers and runs
-	$(BIN)/python -m pytest -m e2e
+test-e2e: venv ## run the tests that start real daemons and runs
+	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
 lint: venv ## ruff, mypy --strict, and the layers between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: venv ## rewrite the code as `make lint` wants it
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+import pytest
 
 from tools.postgres import connect, database_name
 
@@ -37,6 +38,7 @@ def test_databases_are_apart(instance_postgres: dg.DagsterInstance, postgres_url
     connection.close()
 
 
+@pytest.mark.e2e
 def test_no_server_outlives_its_test_run() -> None:
     """The PostgreSQL server stops even when the process that started it is killed."""
     program = """
