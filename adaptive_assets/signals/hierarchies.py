@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 class Hierarchy:
     """One cgroup tree as it can be seen from here.
 
-    ``mount`` is the highest directory in sight and ``group`` the one this process is in; both are real paths,
-    below the root that was read.
+    ``mount`` is the highest directory in sight; ``group``, the one this process is in, is the same or below.
+    Both are real paths, below the root that was read.
     """
 
     version: int
@@ -20,12 +20,11 @@ class Hierarchy:
 
     def upwards(self) -> Iterator[Path]:
         """The directories from our own group up to the highest that can be seen."""
-        yield self.group
-        if self.group != self.mount:
-            for parent in self.group.parents:
-                yield parent
-                if parent == self.mount:
-                    return
+        group = self.group
+        yield group
+        while group != self.mount:
+            group = group.parent
+            yield group
 
 
 @dataclass(frozen=True, slots=True)
