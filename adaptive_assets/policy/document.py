@@ -5,13 +5,13 @@ that may be wrong: duplicate keys are found, what stands behind aliases is count
 through it, nesting cannot exhaust the stack, and no tag can name a Python type.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import yaml
 
-from adaptive_assets.policy.places import Node
+from adaptive_assets.policy.places import Entry, ListNode, MappingNode, Node, ScalarNode
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.scalars import is_merge, known_tag, read_scalar
 from adaptive_assets.policy.syntax import explain_yaml_error
@@ -58,16 +58,20 @@ class _Key(NamedTuple):
     text: str
     line: int
     column: int
-    merge: bool
+    merges: bool
+    """Whether it is the `<<` that takes in other mappings."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping that has not ended yet; ``key`` is the key of a mapping that waits for its value."""
+    """A list or mapping that has not ended yet.
 
-    node: Node
+    ``key`` is the key that waits for its value, ``bases`` the mappings taken in by `<<`.
+    """
+
+    node: ListNode | MappingNode
     key: _Key | None = None
-    bases: list[Node] = field(default_factory=list)
+    bases: list[MappingNode] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -81,117 +85,110 @@ class _Builder:
     open: list[_Open] = field(default_factory=list)
 
     def build(self, events: Iterable[yaml.Event]) -> None:
+        """Take in all events of a document."""
+        steps: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.DocumentStartEvent: self._document,
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.SequenceStartEvent: self._start,
+            yaml.MappingStartEvent: self._start,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+        }
         for event in events:
-            match event:
-                case yaml.ScalarEvent():
-                    self._scalar(event)
-                case yaml.AliasEvent():
-                    self._alias(event)
-                case yaml.SequenceStartEvent():
-                    self._start(event, [])
-                case yaml.MappingStartEvent():
-                    self._start(event, {})
-                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                    self._end(event)
-                case yaml.DocumentStartEvent() if self.root is not None:
-                    raise self._fatal(event, "a second document starts here", "a policy book is one document")
+            if step := steps.get(type(event)):
+                step(event)
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        node = self._node(event, read_scalar(event), event.value)
-        if not known_tag(event):
-            self._report(
-                node, f"the tag `{shorten(event.tag or '')}` means nothing here", "write the plain value"
-            )
-        top = self.open[-1] if self.open else None
-        if top and top.key is None and isinstance(top.node.content, dict):
-            top.key = _Key(event.value, node.line, node.column, is_merge(event))
-        else:
-            self._put(event, node)
+    def _document(self, event: Any) -> None:
+        if self.root is not None:
+            raise self._fatal(event, "a second document starts here", "a policy book is one document")
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        node = self.anchors.get(event.anchor or "")
-        name = shorten(event.anchor or "")
+    def _scalar(self, event: Any) -> None:
+        line, column = _position(event)
+        if self._awaits_key():
+            self.open[-1].key = _Key(event.value, line, column, is_merge(event))
+            return
+        if event.tag is not None and not known_tag(event.tag):
+            self._report(line, column, f"the tag `{shorten(event.tag)}` means nothing here", "remove it")
+        self._finish(event, self._anchored(event, ScalarNode(line, column, read_scalar(event), event.value)))
+
+    def _alias(self, event: Any) -> None:
+        node, name = self.anchors.get(event.anchor), shorten(event.anchor)
+        if self._awaits_key():
+            raise self._fatal(event, "an alias cannot be a key", "write the key out")
         if node is None:
-            raise self._fatal(event, f"there is no anchor `&{name}` above", "quote text that starts with `*`")
+            raise self._fatal(
+                event, f"there is no `&{name}` above", "put text that starts with `*` in quotes"
+            )
         if any(outer.node is node for outer in self.open):
             raise self._fatal(event, f"`*{name}` stands inside `&{name}` itself", "write the value out")
-        top = self.open[-1]
-        if top.key is None and isinstance(top.node.content, dict):
-            raise self._fatal(event, "an alias cannot be a key", "write the key out")
-        self._put(event, node)
+        self._finish(event, node)
 
-    def _start(self, event: Any, content: list[Node] | dict[str, Node]) -> None:
+    def _start(self, event: Any) -> None:
+        line, column = _position(event)
+        if self._awaits_key():
+            raise self._fatal(event, "a key must be text", "put text that starts with `{` or `[` in quotes")
         if len(self.open) >= DEEPEST:
-            raise self._fatal(
-                event, f"this is nested more than {DEEPEST} levels deep", "a policy book needs six"
-            )
-        top = self.open[-1] if self.open else None
-        if top and top.key is None and isinstance(top.node.content, dict):
-            raise self._fatal(event, "a key must be text", "quote text that starts with `{` or `[`")
-        node = self._node(event, content)
+            raise self._fatal(event, f"more than {DEEPEST} levels of nesting", "a policy book needs six")
         if event.tag not in _COLLECTION_TAGS:
-            self._report(node, f"the tag `{shorten(event.tag)}` means nothing here", "remove it")
+            self._report(line, column, f"the tag `{shorten(event.tag)}` means nothing here", "remove it")
+        kind = MappingNode if isinstance(event, yaml.MappingStartEvent) else ListNode
+        node = kind(line, column)
+        self._anchored(event, node)
         self.open.append(_Open(node))
 
-    def _end(self, event: yaml.Event) -> None:
+    def _end(self, event: Any) -> None:
         ended = self.open.pop()
-        for base in ended.bases:
-            _inherit(ended.node, base)
-        self._put(event, ended.node)
+        if isinstance(ended.node, MappingNode):
+            for base in ended.bases:
+                ended.node.entries = base.entries | ended.node.entries
+        self._finish(event, ended.node)
 
-    def _put(self, event: yaml.Event, node: Node) -> None:
-        """Hang a finished node below the collection that is open."""
+    def _finish(self, event: Any, node: Node) -> None:
+        """Hang a finished node below the list or mapping that is open."""
         if not self.open:
             self.root = node
             return
         top = self.open[-1]
-        top.node.size += node.size
+        top.node.size += 1 + (0 if isinstance(node, ScalarNode) else node.size)
         if top.node.size > MOST_VALUES:
-            message = f"with what stands behind aliases, the file has more than {MOST_VALUES:,} values"
-            raise self._fatal(
-                event, message, "write fewer policies with wider selections, and use fewer aliases"
-            )
-        if isinstance(top.node.content, list):
-            top.node.content.append(node)
-        elif isinstance(top.node.content, dict) and top.key is not None:
-            self._put_under(top, top.key, top.node.content, node)
+            message = f"more than {MOST_VALUES:,} values, counting what stands behind aliases"
+            raise self._fatal(event, message, "use fewer aliases, and fewer policies with wider selections")
+        if isinstance(top.node, ListNode):
+            top.node.items.append(node)
+        elif top.key is not None:
+            self._enter(top, top.node, top.key, node)
             top.key = None
 
-    def _put_under(self, top: _Open, key: _Key, content: dict[str, Node], node: Node) -> None:
-        if key.merge:
-            bases = node.content if isinstance(node.content, list) else [node]
-            if all(isinstance(base.content, dict) for base in bases):
-                top.bases += bases
-            else:
-                self._report(
-                    key, "`<<` takes in something that is no mapping", "give it an alias of a mapping"
-                )
-        elif key.text in content:
-            hint = f"keep one; the first is on line {top.node.keys[key.text][0]}"
-            self._report(key, f"`{shorten(key.text)}` is given twice", hint)
+    def _enter(self, top: _Open, mapping: MappingNode, key: _Key, node: Node) -> None:
+        """Put ``node`` under a key, or remember what a `<<` takes in."""
+        if key.merges:
+            bases = node.items if isinstance(node, ListNode) else [node]
+            mappings = [base for base in bases if isinstance(base, MappingNode)]
+            top.bases += mappings
+            if len(mappings) < len(bases):
+                self._report(key.line, key.column, "`<<` takes in mappings only", "give it an alias of one")
+        elif key.text in mapping.entries:
+            hint = f"keep one; the first is on line {mapping.entries[key.text].line}"
+            self._report(key.line, key.column, f"`{shorten(key.text)}` is given twice", hint)
         else:
-            content[key.text] = node
-            top.node.keys[key.text] = (key.line, key.column)
+            mapping.entries[key.text] = Entry(key.line, key.column, node)
 
-    def _node(self, event: Any, content: Any, text: str = "") -> Node:
-        node = Node(event.start_mark.line + 1, event.start_mark.column + 1, content, text)
+    def _awaits_key(self) -> bool:
+        """Whether what comes next is the key of a mapping."""
+        return bool(self.open) and self.open[-1].key is None and isinstance(self.open[-1].node, MappingNode)
+
+    def _anchored(self, event: Any, node: Node) -> Node:
         if event.anchor is not None:
             self.anchors[event.anchor] = node
         return node
 
-    def _report(self, at: Node | _Key, message: str, hint: str) -> None:
-        self.problems.append(Problem(self.source, at.line, at.column, message, hint))
+    def _report(self, line: int, column: int, message: str, hint: str) -> None:
+        self.problems.append(Problem(self.source, line, column, message, hint))
 
-    def _fatal(self, event: yaml.Event, message: str, hint: str) -> PolicyError:
-        mark = event.start_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problem = Problem(self.source, line, column, message, hint)
-        return PolicyError([*self.problems, problem])
+    def _fatal(self, event: Any, message: str, hint: str) -> PolicyError:
+        return PolicyError([*self.problems, Problem(self.source, *_position(event), message, hint)])
 
 
-def _inherit(node: Node, base: Node) -> None:
-    """Take in the keys of ``base`` that ``node`` does not have itself (`<<`)."""
-    if isinstance(node.content, dict) and isinstance(base.content, dict):
-        for key, value in base.content.items():
-            if node.content.setdefault(key, value) is value:
-                node.keys.setdefault(key, base.keys[key])
+def _position(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1

@@ -41,12 +41,12 @@ def explain(error: ValidationError, places: Places, refused: Collection[Path]) -
         if known_already or miscounted:
             continue
         about_key = details["type"] == "extra_forbidden" or _KEY in details["loc"]
-        node = places.nearest(path)
+        text = places.text(path)
         fault = _Fault(
             path,
             name=_name(path),
             value=details["input"],
-            written=shorten(node.text) if node and node.text else _outline(details["input"]),
+            written=_outline(details["input"]) if text is None else shorten(text),
             context=details.get("ctx", {}),
         )
         place = places.key(path) if about_key else places.value(path)

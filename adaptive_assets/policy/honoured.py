@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from adaptive_assets.policy.names import Path
-from adaptive_assets.policy.places import mapping, sequence
+from adaptive_assets.policy.plain import mapping, sequence
 
 NOT_HONOURED_YET: Final[Mapping[str, frozenset[str]]] = {
     "tiers": frozenset({"preempts", "preemption"}),

@@ -15,7 +15,8 @@ from adaptive_assets.policy.fields import IN_A_FILE
 from adaptive_assets.policy.honoured import not_honoured, refusal
 from adaptive_assets.policy.model import USUAL_TIERS, PolicyBook
 from adaptive_assets.policy.names import Names, Path, broken_names
-from adaptive_assets.policy.places import Places, mapping, sequence
+from adaptive_assets.policy.places import Places
+from adaptive_assets.policy.plain import as_text, mapping, sequence
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.units import format_size
 
@@ -75,14 +76,10 @@ def _names(content: Mapping[str, object]) -> Names:
         ),
     ]
     return Names(
-        tiers=[_text(mapping(tier).get("name")) for tier in tiers],
-        policies=[_text(mapping(policy).get("name")) for policy in policies],
+        tiers=[as_text(mapping(tier).get("name")) for tier in tiers],
+        policies=[as_text(mapping(policy).get("name")) for policy in policies],
         used=[(path, name) for path, name in users if isinstance(name, str)],
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _read(path: FilePath, source: str) -> bytes:

@@ -1,6 +1,5 @@
 """Where the values of a policy book are written."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,37 +15,56 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Node:
-    """One value of a YAML document: a scalar with its ``text``, a list of nodes, or nodes by key.
-
-    ``keys`` has the line and column of each key of a mapping; ``size`` counts the values in it and below it,
-    those behind aliases each time that they are used.
-    """
+class ScalarNode:
+    """A single value, and the ``text`` that was read as it."""
 
     line: int
     column: int
-    content: "str | int | float | bool | list[Node] | dict[str, Node] | None"
-    text: str = ""
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
-    size: int = 1
+    value: str | int | float | bool | None
+    text: str
 
     def plain(self) -> object:
-        """The value without its positions: lists, dicts and scalars."""
-        match self.content:
-            case list():
-                return [node.plain() for node in self.content]
-            case dict():
-                return {key: node.plain() for key, node in self.content.items()}
-            case _:
-                return self.content
+        """The value without its place."""
+        return self.value
 
-    def child(self, step: str | int) -> "Node | None":
-        """The value under a key or at a position; ``None`` where there is none."""
-        if isinstance(self.content, dict):
-            return self.content.get(str(step))
-        if isinstance(self.content, list) and isinstance(step, int) and 0 <= step < len(self.content):
-            return self.content[step]
-        return None
+
+@dataclass(slots=True)
+class ListNode:
+    """A list; ``size`` counts the values below it, those behind an alias at every use."""
+
+    line: int
+    column: int
+    items: "list[Node]" = field(default_factory=list)
+    size: int = 0
+
+    def plain(self) -> object:
+        """The values without their places."""
+        return [node.plain() for node in self.items]
+
+
+class Entry(NamedTuple):
+    """What a mapping has under a key: the position of the key, and the value."""
+
+    line: int
+    column: int
+    node: "Node"
+
+
+@dataclass(slots=True)
+class MappingNode:
+    """A mapping; ``size`` is as in a list."""
+
+    line: int
+    column: int
+    entries: dict[str, Entry] = field(default_factory=dict)
+    size: int = 0
+
+    def plain(self) -> object:
+        """The values without their places."""
+        return {key: entry.node.plain() for key, entry in self.entries.items()}
+
+
+Node = ScalarNode | ListNode | MappingNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +81,31 @@ class Places:
 
     def key(self, path: Path) -> Place:
         """The place of the last key of ``path`` instead of its value."""
-        above = self.nearest(path[:-1]) if path else None
-        position: tuple[int, int] | None = None if above is None else above.keys.get(str(path[-1]))
-        return Place(self.file, *position) if position else self.value(path)
+        above = self.nearest(path[:-1])
+        entry = above.entries.get(str(path[-1])) if isinstance(above, MappingNode) else None
+        return Place(self.file, entry.line, entry.column) if entry else self.value(path)
+
+    def text(self, path: Path) -> str | None:
+        """The text that stands at ``path``; ``None`` where there is none, or more than a single value."""
+        node = self.nearest(path)
+        return node.text if isinstance(node, ScalarNode) else None
 
     def nearest(self, path: Path) -> Node | None:
         """The value at ``path``, or the nearest above it that is written."""
         node = self.root
         for step in path:
-            below = node.child(step) if node else None
+            below = _below(node, step)
             if below is None:
                 break
             node = below
         return node
 
 
-def mapping(value: object) -> Mapping[str, object]:
-    """``value`` if it is a mapping; an empty one if it is anything else."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def sequence(value: object) -> list[object]:
-    """``value`` if it is a list; an empty one if it is anything else."""
-    return value if isinstance(value, list) else []
+def _below(node: Node | None, step: str | int) -> Node | None:
+    match node:
+        case MappingNode(entries=entries) if step in entries:
+            return entries[str(step)].node
+        case ListNode(items=items) if isinstance(step, int) and step < len(items):
+            return items[step]
+        case _:
+            return None

@@ -15,28 +15,22 @@ _RESOLVER: Final[Any] = yaml.resolver.Resolver()
 _INFINITE: Final = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 
-def known_tag(event: yaml.ScalarEvent) -> bool:
-    """Whether the tag written before a scalar, if any, means something here."""
-    return event.tag in {None, "!"} or event.tag.removeprefix(_PREFIX) in {
-        "str",
-        "int",
-        "float",
-        "bool",
-        "null",
-    }
+def known_tag(tag: str) -> bool:
+    """Whether the tag that is written before a scalar means something here."""
+    return tag == "!" or tag.removeprefix(_PREFIX) in {"str", "int", "float", "bool", "null"}
 
 
 def is_merge(event: yaml.ScalarEvent) -> bool:
     """Whether a key is the plain `<<` that takes in another mapping."""
-    return bool(event.value == "<<" and event.tag is None and event.implicit[0])
+    return event.value == "<<" and event.tag is None and event.implicit[0]
 
 
 def read_scalar(event: yaml.ScalarEvent) -> Scalar:
     """The value of a scalar; its text where it is not written as its kind is."""
-    tag = event.tag
-    if tag is None:
-        tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)
     text: str = event.value
+    if event.tag is None and not event.implicit[0]:
+        return text  # in quotes
+    tag = event.tag or _RESOLVER.resolve(yaml.ScalarNode, text, event.implicit)
     try:
         match tag.removeprefix(_PREFIX):
             case "null":
