@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 __all__ = ["Changes", "changes", "follow"]
@@ -27,8 +28,8 @@ class Changes(Generic[V]):
 def changes(old: Mapping[str, V], new: Mapping[str, V]) -> Changes[V]:
     """What :func:`follow` needs to make ``new`` of ``old``.
 
-    Values are compared by identity, then by equality.  One pass: an item that comes earlier than it did holds
-    back all that it passed, so a thorough shuffle costs more than it must, but never goes wrong.
+    Values are compared by identity, then by equality.  One pass: an item that comes earlier than it did makes
+    new places of all that it passed, so a thorough shuffle costs more than it must, but never goes wrong.
     """
     ranks = {key: rank for rank, key in enumerate(old)}
     changed: dict[str, V] = {}
@@ -36,7 +37,7 @@ def changes(old: Mapping[str, V], new: Mapping[str, V]) -> Changes[V]:
     furthest = -1
     for index, (key, value) in enumerate(new.items()):
         rank = ranks.pop(key, -1)
-        if rank < furthest or rank < 0:
+        if rank < 0 or rank < furthest:
             placed.append((index, key, value))
             continue
         furthest = rank
@@ -51,14 +52,11 @@ def follow(state: Mapping[str, V], change: Changes[V]) -> dict[str, V]:
     if not change.gone and not change.placed:
         return {**state, **change.changed}
     elsewhere = {*change.gone, *(key for _, key, _ in change.placed)}
-    kept = iter(
-        [(key, change.changed.get(key, value)) for key, value in state.items() if key not in elsewhere]
-    )
-    after: dict[str, V] = {}
-    for index, key, value in change.placed:
-        while len(after) < index:
-            stayed, its_value = next(kept)
-            after[stayed] = its_value
-        after[key] = value
-    after.update(kept)
-    return after
+    staying = iter([key for key in state if key not in elsewhere])
+    values = {**state, **change.changed, **{key: value for _, key, value in change.placed}}
+    order: list[str] = []
+    for index, key, _ in change.placed:
+        order.extend(islice(staying, index - len(order)))
+        order.append(key)
+    order.extend(staying)
+    return {key: values[key] for key in order}

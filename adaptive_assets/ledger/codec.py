@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON values and back, guided by their own type hints.
 
-A field that equals its default is left out, and filled in again when read: so a field that is added with a
-default one day does not make older rows unreadable.
+A field that equals its default is left out, and filled in again when read.  So a field may be added, with a
+default, and older rows stay readable; a default that rows were written under must not change.
 """
 
 import dataclasses
@@ -12,26 +12,26 @@ import zlib
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from adaptive_assets.ledger.errors import LedgerError
 
-__all__ = ["decode", "dumps", "encode", "pack", "unpack"]
+__all__ = ["Json", "decode", "dumps", "encode", "pack", "unpack"]
 
 Json = Any
 """What ``json`` writes and reads: ``None``, truth values, numbers, strings, lists and string-keyed dicts."""
 
-Short = Mapping[Any, Callable[[Any], Json]]
-Long = Mapping[Any, Callable[[Json], Any]]
-"""By type: how to write its objects in short, and how to read them again."""
+Short = Mapping[type, Callable[[Any], Json]]
+Long = Mapping[type, Callable[[Json], Any]]
+"""By type: how to write its objects in short, and how to find them again."""
+
+Decoder = Callable[[Json, Long], Any]
 
 _ATOMS: Final = frozenset({str, int, float, bool, types.NoneType})
-T = TypeVar("T")
 _NO_DEFAULT: Final = object()
-_NOTHING: Final[Mapping[Any, Any]] = {}
 
 
-def encode(value: Any, short: Short = _NOTHING) -> Json:
+def encode(value: Any, short: Short = types.MappingProxyType({})) -> Json:
     """``value`` as JSON; objects of a type in ``short`` are written as what that function gives for them.
 
     Raises :class:`LedgerError` for a value that JSON has no place for.
@@ -42,12 +42,8 @@ def encode(value: Any, short: Short = _NOTHING) -> Json:
     if kind in short:
         return short[kind](value)
     if dataclasses.is_dataclass(kind):
-        plain: dict[str, Json] = {}
-        for name, default in _defaults(kind):
-            item = getattr(value, name)
-            if item is not default and item != default:
-                plain[name] = encode(item, short)
-        return plain
+        fields = ((name, getattr(value, name), default) for name, default in _defaults(kind))
+        return {name: encode(item, short) for name, item, default in fields if item != default}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -57,13 +53,12 @@ def encode(value: Any, short: Short = _NOTHING) -> Json:
     raise LedgerError(f"there is no JSON for a value of type {kind.__name__}")
 
 
-def decode(kind: type[T], plain: Json, long: Long = _NOTHING) -> T:
-    """The inverse of :func:`encode`; ``kind`` may be any hint that a field may have.
+def decode(hint: Hashable, plain: Json, long: Long = types.MappingProxyType({})) -> Any:
+    """The inverse of :func:`encode`; ``hint`` is a dataclass, or whatever may stand as the hint of a field.
 
-    Raises :class:`TypeError`, :class:`ValueError` or :class:`KeyError` where ``plain`` does not fit ``kind``.
+    Raises :class:`TypeError`, :class:`ValueError` or :class:`KeyError` where ``plain`` does not fit it.
     """
-    value: T = _decoder(typing.cast("Hashable", kind))(plain, long)
-    return value
+    return _decoder(hint)(plain, long)
 
 
 def dumps(value: Any) -> str:
@@ -95,35 +90,32 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
     return _NO_DEFAULT
 
 
-Decoder = Callable[[Json, Long], Any]
-
-
 @cache
 def _decoder(hint: Any) -> Decoder:
     """How to read a value of type ``hint``, worked out once."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _optional(arguments)
+    if origin in {typing.Union, types.UnionType}:
+        return _union(arguments)
     if origin is tuple:
         item = _decoder(arguments[0])
         return lambda plain, long: tuple([item(each, long) for each in plain])
     if isinstance(origin, type) and issubclass(origin, Mapping):
         entry = _decoder(arguments[1])
         return lambda plain, long: {key: entry(each, long) for key, each in plain.items()}
-    if hint in _ATOMS or hint is object:
-        return lambda plain, long: plain
+    if hint in _ATOMS:
+        return lambda plain, _: plain
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return lambda plain, long: hint(plain)
+        return lambda plain, _: hint(plain)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _dataclass(hint)
     raise TypeError(f"no way to read a value of type {hint}")
 
 
-def _optional(arguments: tuple[Any, ...]) -> Decoder:
-    """A union of plain values needs no telling apart; any other may only add ``None`` to one type."""
+def _union(arguments: tuple[Any, ...]) -> Decoder:
+    """Plain values need no telling apart; another type may only be made optional."""
     rest = [argument for argument in arguments if argument is not types.NoneType]
-    if all(argument in _ATOMS for argument in rest):
-        return lambda plain, long: plain
+    if _ATOMS.issuperset(rest):
+        return lambda plain, _: plain
     if len(rest) > 1:
         raise TypeError(f"no way to tell {rest} apart")
     inner = _decoder(rest[0])

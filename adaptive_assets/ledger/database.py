@@ -18,8 +18,9 @@ __all__ = ["Database"]
 
 T = TypeVar("T")
 
+CONNECT_S: Final = 5
 WAIT_S: Final = 10
-"""How long to wait for a connection, or for a lock that another process holds."""
+"""How long to wait for a server to answer, and for a lock that another process holds."""
 MIGRATION_WAIT_S: Final = 60
 WRITES: Final = "adaptive_ledger_writes"
 
@@ -109,7 +110,7 @@ def _sqlite_engine(location: Location) -> Engine:
 
 def _postgresql_engine(location: Location, schema: str) -> Engine:
     hidden = {key: value for key, value in location.url.query.items() if key not in HARMLESS}
-    ours: dict[str, Any] = {"connect_timeout": WAIT_S, "application_name": "adaptive_assets ledger"}
+    ours: dict[str, Any] = {"connect_timeout": CONNECT_S, "application_name": "adaptive_assets ledger"}
     defaults = {key: value for key, value in ours.items() if key not in location.url.query}
     return create_engine(
         location.url.difference_update_query(hidden),
@@ -127,9 +128,10 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("PRAGMA foreign_keys = ON")
         give_up_at = time.monotonic() + WAIT_S
-        while cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        while True:
             try:
                 cursor.execute("PRAGMA journal_mode = WAL")
+                break
             except sqlite3.OperationalError as error:
                 # Several processes make a new file theirs at once: SQLite does not wait for this lock itself.
                 if "locked" not in str(error) or time.monotonic() > give_up_at:

@@ -1,20 +1,33 @@
 """What is in force: the last policy book, and what each code location last said of itself."""
 
 import json
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from adaptive_assets.ledger import tables
 
-__all__ = ["catalogue_digests", "policy_text"]
+__all__ = ["catalogue_digests", "catalogues", "newest_catalogues", "policy_text"]
+
+
+def catalogues(connection: Connection) -> dict[str, str]:
+    """The newest body of each code location."""
+    table = tables.catalogues
+    query = select(table.c.location, table.c.body).where(table.c.id.in_(newest_catalogues()))
+    return {row.location: row.body for row in connection.execute(query)}
 
 
 def catalogue_digests(connection: Connection) -> dict[str, str]:
     """The digest of the newest catalogue of each code location."""
     table = tables.catalogues
-    newest = select(func.max(table.c.id)).group_by(table.c.location)
-    rows = connection.execute(select(table.c.location, table.c.digest).where(table.c.id.in_(newest)))
-    return {row.location: row.digest for row in rows}
+    query = select(table.c.location, table.c.digest).where(table.c.id.in_(newest_catalogues()))
+    return {row.location: row.digest for row in connection.execute(query)}
+
+
+def newest_catalogues() -> Select[Any]:
+    """The id of the newest catalogue of each code location."""
+    table = tables.catalogues
+    return select(func.max(table.c.id)).group_by(table.c.location)
 
 
 def policy_text(connection: Connection) -> str | None:

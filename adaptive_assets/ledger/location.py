@@ -48,7 +48,9 @@ class Location:
             parsed = None
         # Raised out here, so that the library's exception, which may quote the URL, is not chained to it.
         if parsed is None:
-            raise LedgerError("the ledger's URL cannot be read: write sqlite:////path/to/file or postgresql://…")
+            raise LedgerError(
+                "the ledger's URL cannot be read: write sqlite:////path/to/file or postgresql://…"
+            )
         url = _normalised(parsed)
         return cls(url, _safe_url(url), _secrets(url))
 
@@ -76,7 +78,9 @@ def ledger_url(storage_url: str) -> str:
     Dagster's SQLite storage is a directory of files: use :func:`sqlite_ledger_url` there.
     """
     if Location.parse(storage_url).is_sqlite:
-        raise LedgerError("beside a SQLite storage the ledger is a file of its own: name its directory instead")
+        raise LedgerError(
+            "beside a SQLite storage the ledger is a file of its own: name its directory instead"
+        )
     return storage_url
 
 
@@ -93,7 +97,9 @@ def _normalised(url: URL) -> URL:
     backend = url.get_backend_name()
     if backend in {"postgresql", "postgres"}:
         if "@" in (url.host or "") or "@" in (url.database or ""):
-            raise LedgerError("the ledger's URL has an `@` too many: in a user name or password write it as `%40`")
+            raise LedgerError(
+                "the ledger's URL has an `@` too many: in a user name or password write it as `%40`"
+            )
         return url.set(drivername="postgresql+psycopg2")
     if backend != "sqlite":
         raise LedgerError(f"the ledger can be kept in SQLite or PostgreSQL, not in `{backend}`")

@@ -2,11 +2,11 @@
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
 
 from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.codec import decode
@@ -15,172 +15,117 @@ from adaptive_assets.ledger.rows import ActivationRow, DecisionRow, FaultRow, Le
 from adaptive_assets.ledger.snapshots import restore
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot
 
-__all__ = [
-    "active_policy_text",
-    "catalogue_digests",
-    "catalogues",
-    "decisions_for_run",
-    "newest_catalogues",
-    "recent_decisions",
-    "snapshot",
-    "status",
-    "usages",
-]
+__all__ = ["decisions_for_run", "recent_decisions", "snapshot", "status", "usages"]
 
-HOUR: Final = 3600.0
-
-
-def catalogues(connection: Connection) -> dict[str, str]:
-    """The newest body of each code location."""
-    table = tables.catalogues
-    query = select(table.c.location, table.c.body).where(table.c.id.in_(newest_catalogues()))
-    return {location: body for location, body in connection.execute(query)}
-
-
-def catalogue_digests(connection: Connection) -> dict[str, str]:
-    """The digest of the newest catalogue of each code location."""
-    table = tables.catalogues
-    query = select(table.c.location, table.c.digest).where(table.c.id.in_(newest_catalogues()))
-    return {location: digest for location, digest in connection.execute(query)}
-
-
-def active_policy_text(connection: Connection) -> str | None:
-    """The text of the policy book of the last activation."""
-    revisions, activations = tables.revisions, tables.activations
-    content = connection.execute(
-        select(revisions.c.content)
-        .join(activations, activations.c.revision == revisions.c.revision)
-        .order_by(activations.c.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    if content is None:
-        return None
-    return str(json.loads(content).get("text", ""))
-
-
-def newest_catalogues() -> Select[tuple[int]]:
-    """The id of the newest catalogue of each code location."""
-    table = tables.catalogues
-    return select(func.max(table.c.id)).group_by(table.c.location)
+HOUR_S: Final = 3600.0
+NEVER: Final = 2**63 - 1
+"""Greater than the id of any cycle."""
 
 
 def snapshot(connection: Connection, cycle_id: int) -> Snapshot:
     """The snapshot of a cycle, from its checkpoint and the deltas since."""
     table = tables.cycles
-    found = connection.execute(
-        select(table.c.id, table.c.checkpoint_id).where(table.c.id == cycle_id)
-    ).one_or_none()
-    if found is None:
-        raise LedgerError(
-            f"there is no cycle {cycle_id}: it was never recorded, or retention has taken it away"
-        )
-    checkpoint = cycle_id if found.checkpoint_id is None else found.checkpoint_id
+    base = func.coalesce(table.c.checkpoint_id, table.c.id)
+    checkpoint = select(base).where(table.c.id == cycle_id).scalar_subquery()
     entries = (
         select(table.c.snapshot)
-        .where(
-            or_(table.c.id == checkpoint, and_(table.c.checkpoint_id == checkpoint, table.c.id <= cycle_id))
-        )
+        .where(or_(table.c.id == checkpoint, table.c.checkpoint_id == checkpoint), table.c.id <= cycle_id)
         .order_by(table.c.id)
     )
+    blobs = connection.execute(entries).scalars().all()
+    if not blobs:
+        raise LedgerError(f"there is no cycle {cycle_id}: never recorded, or taken away by retention")
     try:
-        return restore(connection.execute(entries).scalars())
+        return restore(blobs)
     except (zlib.error, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(f"the snapshot of cycle {cycle_id} is damaged: {error}") from None
+        damage = f"{type(error).__name__}: {error}"
+    raise LedgerError(f"the snapshot of cycle {cycle_id} is damaged ({damage})")
 
 
 def recent_decisions(connection: Connection, limit: int) -> list[DecisionRow]:
     """The last ``limit`` decisions, the newest first."""
-    return _decisions(connection, _select_decisions().order_by(tables.decisions.c.id.desc()).limit(limit))
+    newest_first = _all_decisions().order_by(tables.decisions.c.id.desc())
+    return [_decision(row) for row in connection.execute(newest_first.limit(limit))]
 
 
 def decisions_for_run(connection: Connection, run_id: str, kind: str | None) -> list[DecisionRow]:
-    """The decisions that were the run's own or held for it as one of its kind, the oldest first.
-
-    A kind's deferral is recorded when it changes, so the one that was in force when the run arrived holds for it
-    too.  From the cycle in which the run was itself decided last, its kind's deferrals are not its own any more.
-    """
+    """The decisions that were the run's own, or that held for it as one of its kind; the oldest first."""
     table = tables.decisions
-    arrivals = tables.arrivals
-    query = _select_decisions().order_by(table.c.id)
-    own = table.c.run_id == run_id
-    of_kind = table.c.run_id.is_(None)
-    arrival = connection.execute(select(arrivals).where(arrivals.c.run_id == run_id)).one_or_none()
-    decided = connection.execute(select(func.max(table.c.cycle_id)).where(own)).scalar()
-    in_force = select(func.max(table.c.id))
-    if arrival is not None:
-        of_kind = and_(of_kind, table.c.work_key == arrival.work_key)
-        in_force = in_force.where(table.c.cycle_id <= arrival.cycle_id)
-    elif kind is not None:
-        of_kind = and_(of_kind, table.c.work_key == kind)
-    if decided is not None:
-        of_kind = and_(of_kind, table.c.cycle_id < decided)
-    unknown = arrival is None and kind is None
-    at_once = arrival is not None and decided is not None and decided <= arrival.cycle_id
-    if unknown or at_once:
-        return _decisions(connection, query.where(own))
-    first = connection.execute(in_force.where(of_kind)).scalar() or 0
-    return _decisions(connection, query.where(or_(own, and_(of_kind, table.c.id >= first))))
+    mine = or_(table.c.run_id == run_id, *_held_for_run(connection, run_id, kind))
+    return [_decision(row) for row in connection.execute(_all_decisions().where(mine).order_by(table.c.id))]
+
+
+def _held_for_run(connection: Connection, run_id: str, kind: str | None) -> Iterator[ColumnElement[bool]]:
+    """Which deferrals held for a run, for each kind of work it was (a policy may have changed meanwhile).
+
+    A deferral is recorded when it changes: so the first to hold for a run is the one that was in force in the
+    cycle that first saw it as such.  From the cycle in which the run was itself decided, they hold no more.
+    """
+    table, arrivals = tables.decisions, tables.arrivals
+    own = select(func.max(table.c.cycle_id)).where(table.c.run_id == run_id)
+    decided = connection.execute(own).scalar() or NEVER
+    seen = select(arrivals.c.work_key, arrivals.c.cycle_id).where(arrivals.c.run_id == run_id)
+    kinds = [(row.work_key, row.cycle_id) for row in connection.execute(seen)]
+    if kind is not None and not kinds:
+        kinds = [(kind, decided - 1)]
+    for key, arrived in kinds:
+        if arrived < decided:
+            of_kind = and_(table.c.run_id.is_(None), table.c.work_key == key, table.c.cycle_id < decided)
+            in_force = select(func.max(table.c.id)).where(of_kind, table.c.cycle_id <= arrived)
+            yield and_(of_kind, table.c.id >= func.coalesce(in_force.scalar_subquery(), 0))
 
 
 def status(connection: Connection, now: float | None, minutes: float) -> LedgerStatus:
-    """The last of everything.  Rows are the newest by the order of recording: a clock may have been set back."""
-    cycle = connection.execute(select(tables.cycles).order_by(tables.cycles.c.id.desc()).limit(1)).first()
-    reading = connection.execute(
-        select(tables.readings).order_by(tables.readings.c.id.desc()).limit(1)
-    ).first()
-    activation = connection.execute(
-        select(tables.activations).order_by(tables.activations.c.id.desc()).limit(1)
-    ).first()
+    """The last of everything, in the order of recording: a clock may have been set back."""
+    cycle = _last(connection, tables.cycles)
+    reading = _last(connection, tables.readings)
+    activation = _last(connection, tables.activations)
     values: dict[str, Any] = {"faults": _faults(connection, now, minutes)}
     if cycle is not None:
-        counts = _counts(connection, cycle.at - HOUR)
-        values |= {"cycle_id": cycle.id, "at": cycle.at, "node": cycle.node, "revision": cycle.revision}
-        values |= {
-            "queued": cycle.queued,
-            "active": cycle.active,
-            "counts": {**counts, "defer": cycle.waiting},
-        }
+        values |= {name: cycle[name] for name in ("at", "node", "revision", "queued", "active")}
+        counts = _decided_since(connection, cycle["at"] - HOUR_S)
+        values |= {"cycle_id": cycle["id"], "counts": {**counts, "defer": cycle["waiting"]}}
     if reading is not None:
-        values |= {
-            "reading": decode(MachineReading, json.loads(reading.reading)),
-            "reading_node": reading.node,
-        }
+        values |= {"reading": decode(MachineReading, json.loads(reading["reading"]))}
+        values |= {"reading_node": reading["node"]}
     if activation is not None:
-        values |= {"activation": ActivationRow(activation.at, activation.revision, activation.source)}
+        names = ("at", "revision", "source")
+        values |= {"activation": ActivationRow(**{name: activation[name] for name in names})}
     return LedgerStatus(**values)
 
 
 def usages(connection: Connection, policy: str | None, since: float | None) -> list[RunUsageRow]:
     """The usages of runs of ``policy`` that ended at ``since`` or later, in the order in which they ended."""
     table = tables.usages
-    query = select(*(table.c[field.name] for field in fields(RunUsageRow))).order_by(
-        table.c.ended_at, table.c.run_id
-    )
+    columns = [table.c[field.name] for field in fields(RunUsageRow)]
+    query = select(*columns).order_by(table.c.ended_at, table.c.run_id)
     if policy is not None:
         query = query.where(table.c.policy == policy)
     if since is not None:
         query = query.where(table.c.ended_at >= since)
-    return [RunUsageRow(**row._mapping) for row in connection.execute(query)]
+    return [RunUsageRow(**row) for row in connection.execute(query).mappings()]
 
 
-def _counts(connection: Connection, since: float) -> Mapping[str, int]:
+def _last(connection: Connection, table: Table) -> Mapping[str, Any] | None:
+    columns = [column for column in table.c if column.name != "snapshot"]
+    row = connection.execute(select(*columns).order_by(table.c.id.desc()).limit(1)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _decided_since(connection: Connection, at: float) -> Mapping[str, int]:
+    """Runs that left the queue, by verdict."""
     table = tables.decisions
-    query = (
-        select(table.c.verdict, func.sum(table.c.runs))
-        .where(table.c.run_id.is_not(None), table.c.at >= since)
-        .group_by(table.c.verdict)
-    )
-    return {verdict: int(runs) for verdict, runs in connection.execute(query)}
+    on_runs = and_(table.c.run_id.is_not(None), table.c.at >= at)
+    query = select(table.c.verdict, func.count().label("runs")).where(on_runs).group_by(table.c.verdict)
+    return {row.verdict: row.runs for row in connection.execute(query)}
 
 
 def _faults(connection: Connection, now: float | None, minutes: float) -> tuple[FaultRow, ...]:
     """Of the last ``minutes`` before ``now``, or before the newest of what the ledger holds."""
     table = tables.faults
     if now is None:
-        newest = [
-            connection.execute(select(func.max(t.c.at))).scalar()
-            for t in (table, tables.cycles, tables.readings)
-        ]
+        dated = (table, tables.cycles, tables.readings)
+        newest = [connection.execute(select(func.max(each.c.at))).scalar() for each in dated]
         now = max((at for at in newest if at is not None), default=0.0)
     last = func.max(table.c.at)
     query = (
@@ -192,20 +137,15 @@ def _faults(connection: Connection, now: float | None, minutes: float) -> tuple[
     return tuple(FaultRow(*row) for row in connection.execute(query))
 
 
-def _select_decisions() -> Select[Any]:
+def _all_decisions() -> Select[Any]:
     works = tables.works
-    joined = tables.decisions.outerjoin(works, works.c.work_key == tables.decisions.c.work_key)
+    joined = tables.decisions.join(works, works.c.work_key == tables.decisions.c.work_key)
     return select(tables.decisions, works.c.work).select_from(joined)
-
-
-def _decisions(connection: Connection, query: Select[Any]) -> list[DecisionRow]:
-    return [_decision(row) for row in connection.execute(query)]
 
 
 def _decision(row: Row[Any]) -> DecisionRow:
     work = json.loads(row.work)
     reasons = tuple(json.loads(row.reasons))
-    first = reasons[0] if reasons else {"code": "", "sentence": ""}
     return DecisionRow(
         id=row.id,
         cycle_id=row.cycle_id,
@@ -220,8 +160,8 @@ def _decision(row: Row[Any]) -> DecisionRow:
         tier=row.tier,
         mode=row.mode,
         parameters=json.loads(row.parameters),
-        reason=first["code"],
-        sentence=first["sentence"],
+        reason=reasons[0]["code"],
+        sentence=reasons[0]["sentence"],
         reasons=reasons,
         runs=row.runs,
         run_ids=tuple(json.loads(row.run_ids)),

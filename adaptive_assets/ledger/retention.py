@@ -1,12 +1,13 @@
 """What may be forgotten.  The only place where rows of the ledger are deleted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Delete, and_, delete, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Delete, delete, exists, func, or_, select
 
 from adaptive_assets.ledger import queries
 from adaptive_assets.ledger.database import Database
+from adaptive_assets.ledger.in_force import newest_catalogues
 from adaptive_assets.ledger.tables import arrivals, catalogues, cycles, decisions, faults, readings, usages
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.work_key import work_key
@@ -27,9 +28,7 @@ def prune(database: Database, before: float) -> int:
         *_by_key(decisions.c.id, database.read("prune", lambda c: _old_decisions(c, before, newest))),
         *_by_key(arrivals.c.run_id, database.read("prune", lambda c: _old_arrivals(c, before, newest))),
         delete(cycles).where(cycles.c.at < before, _needed_by_none_since(before)),
-        delete(catalogues).where(
-            catalogues.c.at < before, catalogues.c.id.not_in(queries.newest_catalogues())
-        ),
+        delete(catalogues).where(catalogues.c.at < before, catalogues.c.id.not_in(newest_catalogues())),
         delete(readings).where(readings.c.at < before),
         delete(usages).where(usages.c.ended_at < before),
         delete(faults).where(faults.c.at < before),
@@ -53,34 +52,32 @@ def _newest_snapshot(connection: Connection) -> Snapshot | None:
 
 
 def _old_decisions(connection: Connection, before: float, newest: Snapshot | None) -> Sequence[int]:
-    """All but those on runs that are still queued or active, and the deferral in force for each kind that waits."""
+    """All but those on runs that are queued or active, and the deferral in force of each kind that waits."""
     queued, active = (newest.queued, newest.active) if newest else ((), ())
     present = {run.run_id for run in queued} | {run.run_id for run in active}
     waiting = {work_key(run.work) for run in queued}
-    latest = (
-        select(func.max(decisions.c.id)).where(decisions.c.run_id.is_(None)).group_by(decisions.c.work_key)
-    )
-    in_force: Collection[int] = set(connection.execute(latest).scalars())
+    deferrals = select(func.max(decisions.c.id)).where(decisions.c.run_id.is_(None))
+    in_force = set(connection.execute(deferrals.group_by(decisions.c.work_key)).scalars())
     old = select(decisions.c.id, decisions.c.run_id, decisions.c.work_key).where(decisions.c.at < before)
     return [
-        id_
-        for id_, run_id, key in connection.execute(old)
-        if run_id not in present and not (key in waiting and id_ in in_force)
+        row.id
+        for row in connection.execute(old)
+        if row.run_id not in present and not (row.work_key in waiting and row.id in in_force)
     ]
 
 
 def _old_arrivals(connection: Connection, before: float, newest: Snapshot | None) -> Sequence[str]:
-    """All but those of runs that are still in the queue."""
+    """The runs that were submitted before, but for those that are still in the queue."""
     queued = {run.run_id for run in newest.queued} if newest else set()
-    old = select(arrivals.c.run_id).where(arrivals.c.submitted_at < before)
+    old = select(arrivals.c.run_id).where(arrivals.c.submitted_at < before).distinct()
     return [run_id for run_id in connection.execute(old).scalars() if run_id not in queued]
 
 
 def _needed_by_none_since(before: float) -> ColumnElement[bool]:
     """No cycle since ``before``, nor the newest of all, is rebuilt from this one.
 
-    A cycle is rebuilt from its checkpoint and all deltas between, so of each checkpoint's cycles all are needed
-    up to the last one that stays.  The newest stays because the process that recorded it may add to it.
+    A cycle is rebuilt from its checkpoint and all deltas between, so all cycles of a checkpoint are needed up
+    to the last one that stays.  The newest stays because the process that recorded it may add to it.
     """
     checkpoint = func.coalesce(cycles.c.checkpoint_id, cycles.c.id)
     newest = select(func.max(cycles.c.id)).scalar_subquery()
@@ -90,4 +87,4 @@ def _needed_by_none_since(before: float) -> ColumnElement[bool]:
         .group_by(checkpoint)
         .subquery()
     )
-    return ~exists().where(and_(stays.c.checkpoint == checkpoint, stays.c.last >= cycles.c.id))
+    return ~exists().where(stays.c.checkpoint == checkpoint, stays.c.last >= cycles.c.id)

@@ -10,7 +10,7 @@ __all__ = ["ActivationRow", "DecisionRow", "FaultRow", "LedgerStatus", "RunUsage
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
-    """One decision: on the run ``run_id``, or on the ``runs`` that waited of a kind of work (``run_id`` None).
+    """One decision: on the run ``run_id``, or (where that is ``None``) on the ``runs`` of a kind that wait.
 
     ``work`` holds the fields of ``planning.Work``; ``reasons`` are mappings with ``code``, ``sentence`` and
     ``numbers``, of which the first one is repeated in ``reason`` and ``sentence``.  ``run_ids`` names at most
@@ -87,9 +87,9 @@ class FaultRow:
 class LedgerStatus:
     """The ledger at a glance; ``None`` and empty where nothing was recorded yet.
 
-    ``cycle_id``, ``at``, ``node`` and ``revision`` are those of the last cycle, as are ``queued`` and ``active``.
-    ``counts`` gives runs by verdict: ``defer`` those that the last cycle left waiting, the others those that were
-    decided in the hour before it.  ``faults`` are the recent ones, the newest first.
+    ``cycle_id``, ``at``, ``node``, ``revision``, ``queued`` and ``active`` are those of the last cycle.
+    ``counts`` gives runs by verdict: under ``defer`` those that the last cycle left waiting, under the others
+    those decided in the hour before it.  ``faults`` are the recent ones, the newest first.
     """
 
     cycle_id: int | None = None

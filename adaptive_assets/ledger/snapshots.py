@@ -12,76 +12,72 @@ from adaptive_assets.planning.work_key import work_key
 __all__ = ["CHECKPOINT_EVERY", "Draft", "SnapshotChain", "restore"]
 
 CHECKPOINT_EVERY: Final = 200
-"""Cycles from one checkpoint to the next, at most: what reading one snapshot may cost."""
+"""Cycles from one checkpoint to the next, at most: it bounds what reading a snapshot costs."""
 
-COLLECTIONS: Final[Mapping[str, type]] = {
+MEMBERS: Final[Mapping[str, type]] = {
     "queued": QueuedRun,
     "active": ActiveRun,
     "data": DataState,
     "backlogs": Backlog,
 }
-SCALARS: Final = {name: hint for name, hint in get_type_hints(Snapshot).items() if name not in COLLECTIONS}
+"""The collections of a snapshot: stored member by member."""
+
+SCALARS: Final = {name: hint for name, hint in get_type_hints(Snapshot).items() if name not in MEMBERS}
 """Every other field: stored whole when it changes."""
 
 V = TypeVar("V")
 Collections = Mapping[str, Mapping[str, Any]]
-"""The collections of a snapshot, by name; their members by key, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A snapshot, ready to be stored: ``checkpoint_id`` is ``None`` if ``blob`` is a checkpoint itself.
+    """A snapshot, ready to be stored: whole in ``blob`` if it has no ``checkpoint_id``, else what changed.
 
-    ``arrivals`` are the queued runs that the snapshot before it did not have.
+    ``arrivals`` are the queued runs that the snapshot before it did not have, or had as other work.  The rest
+    is what the next one is compared with: ``scalars`` by field, ``collections`` by field and key, and the
+    ``works`` that this and the entries before it have told in full.
     """
 
-    snapshot: Snapshot
     blob: bytes
     checkpoint_id: int | None
     arrivals: tuple[QueuedRun, ...]
+    scalars: Mapping[str, Any]
     collections: Collections
     works: Mapping[str, Work]
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    draft: Draft
-    checkpoint_id: int
-    checkpoint_size: int
-    length: int
 
 
 class SnapshotChain:
     """The snapshots that one process records of one node; a delta is always against the one stored last."""
 
     def __init__(self) -> None:
-        self._last: _Last | None = None
+        self._last: Draft | None = None
+        self._checkpoint_id = 0
+        self._checkpoint_size = 0
+        self._length = 0
 
     def draft(self, snapshot: Snapshot) -> Draft:
-        """How to store ``snapshot`` next.  Nothing is remembered of it until :meth:`stored`."""
+        """How to store ``snapshot`` next.  The chain does not count on it before :meth:`stored`."""
         last = self._last
-        if last is None:
-            return _checkpoint(snapshot, {})
-        if last.length >= CHECKPOINT_EVERY:
-            return _checkpoint(snapshot, last.draft.collections)
-        draft = _delta(snapshot, last)
-        return (
-            draft
-            if 2 * len(draft.blob) <= last.checkpoint_size
-            else _checkpoint(snapshot, last.draft.collections)
-        )
+        scalars = {name: getattr(snapshot, name) for name in SCALARS}
+        collections = _collections(snapshot)
+        arrivals = _arrivals(last.collections["queued"] if last else {}, collections["queued"])
+        if last is not None and self._length < CHECKPOINT_EVERY:
+            was = last.scalars
+            news = {name: value for name, value in scalars.items() if value != was[name]}
+            blob, works = _entry(news, last.collections, collections, last.works)
+            if 2 * len(blob) <= self._checkpoint_size:
+                return Draft(blob, self._checkpoint_id, arrivals, scalars, collections, works)
+        blob, works = _entry(scalars, {}, collections, {})
+        return Draft(blob, None, arrivals, scalars, collections, works)
 
     def stored(self, draft: Draft, cycle_id: int) -> None:
-        """``draft`` is now in the ledger as ``cycle_id``."""
-        if draft.checkpoint_id is None or self._last is None:
-            self._last = _Last(draft, cycle_id, len(draft.blob), 1)
-        else:
-            last = self._last
-            self._last = _Last(draft, last.checkpoint_id, last.checkpoint_size, last.length + 1)
-
-    def forget(self) -> None:
-        """Start again with a checkpoint: nobody knows whether the last draft was stored."""
-        self._last = None
+        """``draft`` is in the ledger now, as ``cycle_id``."""
+        self._last = draft
+        self._length += 1
+        if draft.checkpoint_id is None:
+            self._checkpoint_id = cycle_id
+            self._checkpoint_size = len(draft.blob)
+            self._length = 1
 
 
 def restore(blobs: Iterable[bytes]) -> Snapshot:
@@ -91,21 +87,20 @@ def restore(blobs: Iterable[bytes]) -> Snapshot:
     """
     works: dict[str, Work] = {}
     scalars: dict[str, Json] = {}
-    state: dict[str, dict[str, Json]] = {name: {} for name in COLLECTIONS}
+    state: dict[str, Mapping[str, Json]] = {name: {} for name in MEMBERS}
     for blob in blobs:
         entry = unpack(blob)
         works |= {key: decode(Work, plain) for key, plain in entry["works"].items()}
         scalars |= entry["scalars"]
         for name, (gone, changed, placed) in entry["changes"].items():
             state[name] = follow(state[name], Changes(gone, changed, placed))
-    long = {Work: works.__getitem__}
-    members = {
+    long: Mapping[type, Any] = {Work: works.__getitem__}
+    members: dict[str, dict[str, Any]] = {
         name: {key: decode(kind, plain, long) for key, plain in state[name].items()}
-        for name, kind in COLLECTIONS.items()
+        for name, kind in MEMBERS.items()
     }
-    snapshot = Snapshot(**{name: decode(SCALARS[name], plain) for name, plain in scalars.items()})
     return replace(
-        snapshot,
+        Snapshot(**{name: decode(SCALARS[name], plain) for name, plain in scalars.items()}),
         queued=tuple(members["queued"].values()),
         active=tuple(members["active"].values()),
         data=members["data"],
@@ -113,75 +108,46 @@ def restore(blobs: Iterable[bytes]) -> Snapshot:
     )
 
 
-def _checkpoint(snapshot: Snapshot, before: Collections) -> Draft:
-    """``snapshot`` whole, which is to say: against nothing."""
-    collections = _collections(snapshot)
-    blob, works = _blob(_scalars(snapshot), {}, collections, {})
-    return Draft(snapshot, blob, None, _arrivals(collections, before), collections, works)
-
-
-def _delta(snapshot: Snapshot, last: _Last) -> Draft:
-    """What changed in ``snapshot`` since the last one."""
-    old, before = last.draft.snapshot, last.draft.collections
-    collections = _collections(snapshot)
-    was = _scalars(old)
-    scalars = {
-        name: value
-        for name, value in _scalars(snapshot).items()
-        if value is not was[name] and value != was[name]
-    }
-    blob, works = _blob(scalars, before, collections, last.draft.works)
-    return Draft(snapshot, blob, last.checkpoint_id, _arrivals(collections, before), collections, works)
-
-
-def _blob(
+def _entry(
     scalars: Mapping[str, Any], before: Collections, after: Collections, known: Mapping[str, Work]
 ) -> tuple[bytes, Mapping[str, Work]]:
-    """An entry of the ledger, and the work that it and the entries before it have told in full."""
-    told: dict[str, Work] = {}
+    """What changed (against nothing: a checkpoint), and the works known once it has been read."""
+    works = dict(known)
+    told: dict[str, Json] = {}
 
     def refer(work: Work) -> str:
         key = work_key(work)
-        if key not in known:
-            told[key] = work
+        if key not in works:
+            works[key] = work
+            told[key] = encode(work)
         return key
 
-    short = {Work: refer}
-    found = {name: changes(before.get(name, {}), members) for name, members in after.items()}
-    entry = {
-        "works": {},
-        "scalars": {name: encode(value) for name, value in scalars.items()},
-        "changes": {
-            name: [list(change.gone), encode(change.changed, short), encode(change.placed, short)]
-            for name, change in found.items()
-            if change
-        },
-    }
-    entry["works"] = encode(told)
-    return pack(entry), {**known, **told}
+    changed: dict[str, list[Json]] = {}
+    for name, members in after.items():
+        if change := changes(before.get(name, {}), members):
+            parts = (change.gone, change.changed, change.placed)
+            changed[name] = [encode(part, {Work: refer}) for part in parts]
+    plain = {name: encode(value) for name, value in scalars.items()}
+    return pack({"works": told, "scalars": plain, "changes": changed}), works
+
+
+def _arrivals(before: Mapping[str, QueuedRun], after: Mapping[str, QueuedRun]) -> tuple[QueuedRun, ...]:
+    known = [(before.get(key), run) for key, run in after.items()]
+    return tuple([run for was, run in known if was is None or was.work != run.work])
 
 
 def _collections(snapshot: Snapshot) -> Collections:
     return {
         "queued": _keyed([(run.run_id, run) for run in snapshot.queued]),
         "active": _keyed([(run.run_id, run) for run in snapshot.active]),
-        "data": snapshot.data,
+        "data": dict(snapshot.data),
         "backlogs": _keyed([(backlog.source, backlog) for backlog in snapshot.backlogs]),
     }
 
 
 def _keyed(members: Sequence[tuple[str, V]]) -> Mapping[str, V]:
-    """By key; should two members share one, by key and place, so that neither is lost."""
+    """By key; should two members share one, by place and key, so that neither is lost."""
     keyed = dict(members)
     if len(keyed) == len(members):
         return keyed
     return {f"{place} {key}": member for place, (key, member) in enumerate(members)}
-
-
-def _scalars(snapshot: Snapshot) -> Mapping[str, Any]:
-    return {name: getattr(snapshot, name) for name in SCALARS}
-
-
-def _arrivals(after: Collections, before: Collections) -> tuple[QueuedRun, ...]:
-    known = before.get("queued", {})
-    return tuple(run for key, run in after["queued"].items() if key not in known)

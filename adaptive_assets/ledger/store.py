@@ -5,6 +5,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import Connection
+
 from adaptive_assets.ledger import in_force, queries, retention, writes
 from adaptive_assets.ledger.database import Database
 from adaptive_assets.ledger.errors import LedgerError
@@ -18,7 +20,7 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    """The append-only record of a deployment: policy revisions, decisions, snapshots, usage, node samples, faults.
+    """The append-only record of a deployment: policy, snapshots, decisions, usage, readings, faults.
 
     Every method may raise :class:`LedgerError`.  One process writes cycles; any number may write the rest and
     read.  Threads may share a ledger; a forked process must open its own.  Times are POSIX seconds.
@@ -47,67 +49,60 @@ class Ledger:
         """The URL with its secrets masked, fit for logs and pages."""
         return self._location.safe_url
 
-    def __repr__(self) -> str:
-        return f"<Ledger {self.safe_url}>"
-
     def record_revision(self, *, at: float, revision: str, source: str, content: Mapping[str, Any]) -> None:
         """A policy book came into force at ``at``, read from ``source``; its ``content`` is kept once."""
-        self._database.write(
-            "record a policy revision",
-            lambda c: writes.revision(c, at=at, revision=revision, source=source, content=content),
-        )
+
+        def write(connection: Connection) -> None:
+            writes.add_revision(connection, at=at, revision=revision, source=source, content=content)
+
+        self._database.write("record a policy revision", write)
 
     def record_catalogue(self, *, at: float, location: str, digest: str, body: str) -> None:
         """What a code location holds; nothing is written if it said the same last."""
+
+        def write(connection: Connection) -> None:
+            writes.add_catalogue(connection, at=at, location=location, digest=digest, body=body)
+
         operation = f"record the catalogue of `{location}`"
-        if self._database.read(operation, lambda c: writes.newest_digest(c, location)) == digest:
-            return
-        self._database.write(
-            operation, lambda c: writes.catalogue(c, at=at, location=location, digest=digest, body=body)
-        )
+        if self._database.read(operation, lambda c: writes.newest_digest(c, location)) != digest:
+            self._database.write(operation, write)
 
     def record_cycle(
         self, *, at: float, node: str, revision: str, snapshot: Snapshot, decisions: Sequence[Decision]
     ) -> dict[str, int]:
-        """One cycle, in one transaction: the snapshot, and the decisions that were not so in the cycle before.
+        """One cycle, in one transaction: the snapshot, and the decisions that differ from those before.
 
         Returns the decision id of each run that was let go or failed.
         """
         operation = "record a cycle"
+        stamp = writes.Stamp(at=at, node=node, revision=revision)
         with self._recording:
+            # Put back only once stored: after a failure nobody knows what was, and a new chain starts whole.
             chain = self._chains.pop(node, None) or SnapshotChain()
             draft = self._database.attempt(operation, lambda: chain.draft(snapshot))
             cycle_id, ids = self._database.write(
-                operation,
-                lambda c: writes.cycle(
-                    c, at=at, node=node, revision=revision, draft=draft, decisions=decisions
-                ),
+                operation, lambda c: writes.add_cycle(c, stamp, draft, decisions)
             )
             chain.stored(draft, cycle_id)
-            # Put back only now: after a failure nobody knows what was stored, and a new chain starts whole.
             self._chains[node] = chain
         return ids
 
     def record_reading(self, *, at: float, node: str, reading: MachineReading) -> None:
         """A sample of ``node``, which is also the sign that it is alive."""
-        self._database.write(
-            "record a reading", lambda c: writes.reading(c, at=at, node=node, reading=reading)
-        )
+        self._database.write("record a reading", lambda c: writes.add_reading(c, at, node, reading))
 
     def record_usage(self, *, usages: Sequence[RunUsageRow]) -> None:
         """What runs that ended took; a run that has its row already keeps it."""
-        self._database.write("record the usage of runs", lambda c: writes.usages(c, usages))
+        self._database.write("record the usage of runs", lambda c: writes.add_usages(c, usages))
 
     def record_fault(self, *, at: float, node: str, part: str, message: str) -> None:
         """Something failed in ``part``; the secrets of the ledger's own URL are masked in ``message``."""
         masked = self._location.mask(message)
-        self._database.write(
-            "record a fault", lambda c: writes.fault(c, at=at, node=node, part=part, message=masked)
-        )
+        self._database.write("record a fault", lambda c: writes.add_fault(c, at, node, part, masked))
 
     def catalogues(self) -> dict[str, str]:
         """The newest body of each code location."""
-        return self._database.read("read the catalogues", queries.catalogues)
+        return self._database.read("read the catalogues", in_force.catalogues)
 
     def catalogue_digests(self) -> dict[str, str]:
         """The digest of the newest catalogue of each code location."""
@@ -143,7 +138,7 @@ class Ledger:
         return self._database.read("read a snapshot", lambda c: queries.snapshot(c, cycle_id))
 
     def usages(self, *, policy: str | None = None, since: float | None = None) -> list[RunUsageRow]:
-        """Usages in the order in which the runs ended; of one policy, of runs that ended at ``since`` or later."""
+        """Usages, in the order in which the runs ended: of one policy, and from ``since`` on, if given."""
         return self._database.read("read the usage of runs", lambda c: queries.usages(c, policy, since))
 
     def prune(self, *, before: float) -> int:
@@ -152,7 +147,7 @@ class Ledger:
         Kept whatever its age: what the newest cycles and the runs that are still in them need, the newest
         catalogue of each location, and the content of every revision.
         """
-        return self._database.attempt("prune", lambda: retention.prune(self._database, before))
+        return retention.prune(self._database, before)
 
     def dispose(self) -> None:
         """Close the connections; a later use opens new ones."""

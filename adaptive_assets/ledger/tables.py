@@ -99,18 +99,18 @@ cycles = Table(
     Index("cycles_by_time", "at"),
     sqlite_autoincrement=True,
 )
-"""One row a cycle.  Without ``checkpoint_id`` the snapshot is whole; with it, it is what changed since the cycle
-before it of the same checkpoint.  ``waiting`` counts the queued runs that this cycle did not let go."""
+"""One row a cycle.  Without ``checkpoint_id`` the snapshot is whole; with it, it is what changed since the
+cycle before it of the same checkpoint.  ``waiting`` counts the queued runs that the cycle did not let go."""
 
 arrivals = Table(
     "arrivals",
     metadata,
     Column("run_id", Text, primary_key=True),
+    Column("work_key", Text, primary_key=True),
     Column("cycle_id", RowId, nullable=False),
-    Column("work_key", Text, nullable=False),
     Column("submitted_at", Float(53), nullable=False),
 )
-"""The cycle that first saw a run in the queue: from there on the decisions on its kind of work are its own."""
+"""The cycle that first saw a run in the queue as work of this kind, whose deferrals hold for it from then on."""
 
 decisions = Table(
     "decisions",
@@ -122,7 +122,7 @@ decisions = Table(
     Column("revision", Text, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("run_id", Text),
-    Column("work_key", Text, nullable=False),
+    Column("work_key", Text, ForeignKey("works.work_key"), nullable=False),
     Column("tier", Text, nullable=False),
     Column("mode", Text, nullable=False),
     Column("parameters", Text, nullable=False),
@@ -134,8 +134,8 @@ decisions = Table(
     Index("decisions_by_time", "at"),
     sqlite_autoincrement=True,
 )
-"""What changed in what became of runs: one row for a run that was let go or failed, one for a kind of work that
-waits (without ``run_id``).  Decisions outlive the snapshot of their cycle."""
+"""What changed in what becomes of runs: one row for each run that was let go or failed, and one, without
+``run_id``, for a kind of work that waits.  Decisions may outlive the snapshot of their cycle."""
 
 readings = Table(
     "readings",

@@ -1,7 +1,8 @@
 """What is added to the ledger; each function writes in the transaction of the connection it is given."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, insert, select
@@ -15,16 +16,34 @@ from adaptive_assets.planning.snapshot import MachineReading, QueuedRun, Work
 from adaptive_assets.planning.verdicts import Decision, Verdict
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["catalogue", "cycle", "decided", "fault", "newest_digest", "reading", "revision", "usages"]
+__all__ = [
+    "Stamp",
+    "add_catalogue",
+    "add_cycle",
+    "add_fault",
+    "add_reading",
+    "add_revision",
+    "add_usages",
+    "newest_digest",
+]
 
 RUNS_NAMED: Final = 20
 """How many run ids a deferral keeps: enough to look at, whatever the length of the queue."""
 
 
-def revision(
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a cycle was, on which node, and under which policy revision."""
+
+    at: float
+    node: str
+    revision: str
+
+
+def add_revision(
     connection: Connection, *, at: float, revision: str, source: str, content: Mapping[str, Any]
 ) -> None:
-    """The content once, the activation each time it is a new one."""
+    """The content once, the activation unless it is this very one."""
     _add_missing(connection, tables.revisions, [{"revision": revision, "at": at, "content": dumps(content)}])
     _add_missing(connection, tables.activations, [{"at": at, "revision": revision, "source": _text(source)}])
 
@@ -36,73 +55,67 @@ def newest_digest(connection: Connection, location: str) -> str | None:
     return connection.execute(query).scalar()
 
 
-def catalogue(connection: Connection, *, at: float, location: str, digest: str, body: str) -> None:
+def add_catalogue(connection: Connection, *, at: float, location: str, digest: str, body: str) -> None:
     """A row, unless the location said the same last."""
     if newest_digest(connection, location) != digest:
         row = {"at": at, "location": location, "digest": digest, "body": body}
         connection.execute(insert(tables.catalogues), row)
 
 
-def cycle(
-    connection: Connection,
-    *,
-    at: float,
-    node: str,
-    revision: str,
-    draft: Draft,
-    decisions: Sequence[Decision],
+def add_cycle(
+    connection: Connection, stamp: Stamp, draft: Draft, decisions: Sequence[Decision]
 ) -> tuple[int, dict[str, int]]:
-    """The snapshot, the arrivals and the decisions; the cycle's id, and those of the decisions on single runs."""
-    row = {"at": at, "node": node, "revision": revision, "checkpoint_id": draft.checkpoint_id}
-    row |= {"queued": len(draft.snapshot.queued), "active": len(draft.snapshot.active)}
-    row |= {"waiting": _waiting(draft.snapshot.queued, decisions), "snapshot": draft.blob}
-    cycle_id = connection.execute(insert(tables.cycles).returning(tables.cycles.c.id), row).scalar_one()
-    _works(connection, {run.work for run in draft.arrivals} | {decision.work for decision in decisions})
-    arrivals = [
-        {
-            "run_id": run.run_id,
-            "cycle_id": cycle_id,
-            "work_key": work_key(run.work),
-            "submitted_at": run.submitted_at,
-        }
-        for run in draft.arrivals
-    ]
-    _add_missing(connection, tables.arrivals, arrivals)
-    stamp = {"cycle_id": cycle_id, "at": at, "node": node, "revision": revision}
-    rows = [{**stamp, **fields} for decision in decisions for fields in _rows(decision)]
-    if not rows:
-        return cycle_id, {}
-    add = insert(tables.decisions).returning(tables.decisions.c.id, sort_by_parameter_order=True)
-    ids = connection.execute(add, rows).scalars()
-    return cycle_id, {
-        row["run_id"]: id_ for row, id_ in zip(rows, ids, strict=True) if row["run_id"] is not None
-    }
+    """The snapshot, the arrivals and the decisions; the cycle's id, and those of the decisions by run."""
+    queued, active = draft.collections["queued"].values(), draft.collections["active"].values()
+    row = {"checkpoint_id": draft.checkpoint_id, "snapshot": draft.blob}
+    row |= {"queued": len(queued), "active": len(active), "waiting": _waiting(queued, decisions)}
+    add = insert(tables.cycles).returning(tables.cycles.c.id)
+    cycle_id: int = connection.execute(add, {**asdict(stamp), **row}).scalar_one()
+    _add_works(connection, {run.work for run in draft.arrivals} | {each.work for each in decisions})
+    _add_missing(connection, tables.arrivals, [_arrival(cycle_id, run) for run in draft.arrivals])
+    return cycle_id, _add_decisions(connection, {"cycle_id": cycle_id, **asdict(stamp)}, decisions)
 
 
-def reading(connection: Connection, *, at: float, node: str, reading: MachineReading) -> None:
+def add_reading(connection: Connection, at: float, node: str, reading: MachineReading) -> None:
     """One sample of a node."""
     connection.execute(insert(tables.readings), {"at": at, "node": node, "reading": dumps(reading)})
 
 
-def usages(connection: Connection, rows: Iterable[RunUsageRow]) -> None:
+def add_usages(connection: Connection, rows: Sequence[RunUsageRow]) -> None:
     """The usages of the runs that have none yet."""
     _add_missing(connection, tables.usages, [asdict(row) for row in rows])
 
 
-def fault(connection: Connection, *, at: float, node: str, part: str, message: str) -> None:
+def add_fault(connection: Connection, at: float, node: str, part: str, message: str) -> None:
     """One fault."""
     row = {"at": at, "node": node, "part": part, "message": _text(message)}
     connection.execute(insert(tables.faults), row)
 
 
-def decided(decision: Decision) -> bool:
+def _on_runs(decision: Decision) -> bool:
     """Whether the decision is on single runs, which leave the queue by it, and not on a kind that waits."""
     return decision.verdict.admits or decision.verdict is Verdict.FAIL
 
 
-def _waiting(queued: Sequence[QueuedRun], decisions: Sequence[Decision]) -> int:
-    leaving = {run.run_id for decision in decisions if decided(decision) for run in decision.runs}
+def _waiting(queued: Iterable[QueuedRun], decisions: Sequence[Decision]) -> int:
+    leaving = {run.run_id for decision in decisions if _on_runs(decision) for run in decision.runs}
     return sum(run.admitted_mode is None and run.run_id not in leaving for run in queued)
+
+
+def _arrival(cycle_id: int, run: QueuedRun) -> dict[str, Any]:
+    key = work_key(run.work)
+    return {"run_id": run.run_id, "cycle_id": cycle_id, "work_key": key, "submitted_at": run.submitted_at}
+
+
+def _add_decisions(
+    connection: Connection, stamp: Mapping[str, Any], decisions: Sequence[Decision]
+) -> dict[str, int]:
+    rows = [{**stamp, **row} for decision in decisions for row in _rows(decision)]
+    if not rows:
+        return {}
+    add = insert(tables.decisions).returning(tables.decisions.c.id, sort_by_parameter_order=True)
+    ids = connection.execute(add, rows).scalars().all()
+    return {row["run_id"]: id_ for row, id_ in zip(rows, ids, strict=True) if row["run_id"] is not None}
 
 
 def _rows(decision: Decision) -> list[dict[str, Any]]:
@@ -115,14 +128,14 @@ def _rows(decision: Decision) -> list[dict[str, Any]]:
         "reasons": dumps(decision.reasons),
     }
     run_ids = [run.run_id for run in decision.runs]
-    if decided(decision):
+    if _on_runs(decision):
         return [{**fields, "run_id": run_id, "runs": 1, "run_ids": dumps([run_id])} for run_id in run_ids]
     return [{**fields, "run_id": None, "runs": len(run_ids), "run_ids": dumps(run_ids[:RUNS_NAMED])}]
 
 
-def _works(connection: Connection, works: set[Work]) -> None:
-    rows = [{"work_key": work_key(work), "work": dumps(asdict(work))} for work in works]
-    _add_missing(connection, tables.works, sorted(rows, key=lambda row: row["work_key"]))
+def _add_works(connection: Connection, works: Iterable[Work]) -> None:
+    rows = [{"work_key": work_key(work), "work": json.dumps(asdict(work))} for work in works]
+    _add_missing(connection, tables.works, rows)
 
 
 def _add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

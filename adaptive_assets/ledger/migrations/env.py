@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps on the connection that ``migrating.migrate`` hands over, in its transaction."""
+"""Alembic's entry: runs the steps on the connection, and in the transaction, that ``migrate`` hands over."""
 
 from alembic import context
 

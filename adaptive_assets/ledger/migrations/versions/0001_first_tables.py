@@ -62,8 +62,8 @@ def upgrade() -> None:
     op.create_table(
         "arrivals",
         sa.Column("run_id", sa.Text, primary_key=True),
+        sa.Column("work_key", sa.Text, primary_key=True),
         sa.Column("cycle_id", row_id, nullable=False),
-        sa.Column("work_key", sa.Text, nullable=False),
         sa.Column("submitted_at", time, nullable=False),
     )
     op.create_table(
@@ -75,7 +75,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Text, nullable=False),
         sa.Column("verdict", sa.Text, nullable=False),
         sa.Column("run_id", sa.Text),
-        sa.Column("work_key", sa.Text, nullable=False),
+        sa.Column("work_key", sa.Text, sa.ForeignKey("works.work_key"), nullable=False),
         sa.Column("tier", sa.Text, nullable=False),
         sa.Column("mode", sa.Text, nullable=False),
         sa.Column("parameters", sa.Text, nullable=False),
