@@ -1,6 +1,5 @@
 """The runs that hold resources: what their processes use, and what they took when they ended."""
 
-import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -16,9 +15,6 @@ from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES, FINISH
 __all__ = ["ActiveWatch"]
 
 OVERLAP_S = 10.0
-
-logger = logging.getLogger(__name__)
-
 
 class ActiveWatch:
     """Follows the active runs from cycle to cycle, with the processes of those that run on this machine."""

@@ -1,24 +1,23 @@
-"""`adapt()`: a project's definitions, made adaptive by a policy book."""
+"""`adapt()`: the definitions of a project, made adaptive by a policy book."""
 
-from collections.abc import Mapping
+import inspect
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 import dagster as dg
 
-from adaptive_assets.policy import Policy, PolicyBook, load_policy_book
+from adaptive_assets.policy import AssetFacts, Catalogue, Policy, PolicyError, load_policy_book
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.automation import policy_sensors
+from adaptive_assets.workflow.fitness import RUN_MODE, SHORTEST_WINDOW, unfit
+from adaptive_assets.workflow.governance import Governance
 from adaptive_assets.workflow.run_mode import RunMode
 
-if TYPE_CHECKING:
-    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+__all__ = ["adapt"]
 
-__all__ = ["RUN_MODE", "adapt"]
-
-RUN_MODE = "run_mode"
-"""The resource key of `RunMode`."""
+_WARN_AFTER: Final = 0.75
+"""The share of the promised freshness after which an asset is reported as about to break the promise."""
 
 
 def adapt(
@@ -27,106 +26,106 @@ def adapt(
     *,
     automation: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
 ) -> dg.Definitions:
-    """Return the definitions with what the policy book asks of a code location.
+    """The definitions of a project, with what a policy book asks of them:
 
-    * The resource `RunMode` under the key ``run_mode``, unless the project has one.
-    * One automation sensor per policy, ``adaptive_<policy>``, and ``adaptive_default`` for the rest, so that
-      no run mixes policies.  Assets that an ``AutomationConditionSensorDefinition`` of the project's own
-      targets stay with it.
-    * A freshness policy on assets that have none of their own, where the policy's objective promises freshness:
-      failing after it, warning from three quarters of it.
-    * The tag ``adaptive/policy`` on each asset that a policy selects, for the catalog and for selections.
+    * the resource `RunMode` under the key ``run_mode``, unless the project has one there;
+    * one automation sensor per policy, ``adaptive_<policy>``, and ``adaptive_default`` for what no policy
+      selects, so that no automated run mixes policies. Whatever an ``AutomationConditionSensorDefinition``
+      of the project's own targets stays with that sensor;
+    * a freshness policy on each asset whose policy promises freshness and that has none of its own: it fails
+      after the promised time and warns from three quarters of it;
+    * the tag ``adaptive/policy`` on each asset, for the catalog and for selections.
+
+    Everything else (checks, jobs, schedules, executor, components) is left as it is. Where definitions are
+    loaded lazily, call this inside the function that loads them::
+
+        @dg.definitions
+        def defs() -> dg.Definitions:
+            return adapt(dg.load_from_defs_folder(path_within_project=Path(__file__).parent), "policies.yaml")
 
     Args:
         defs: The project's definitions.
-        policies: The policy file; a relative path starts at the working directory of the process.
+        policies: The policy file. A relative path starts at the working directory of the process.
         automation: Whether the sensors run as soon as they are loaded.
 
     Raises:
-        PolicyError: The policy file is not right; every problem with its line.
-        dagster.DagsterInvalidDefinitionError: Two policies select one asset; a policy with a ladder selects an
-            asset that does not ask for ``run_mode`` (it would never degrade); or one computation makes assets
-            of different policies.
+        PolicyError: The policy file is not right, or asks what the definitions cannot do: two policies select
+            one asset; a policy with a ladder governs an asset that does not ask for ``run_mode`` and so would
+            never degrade; one computation makes assets of two policies; freshness below Dagster's minute.
+            It tells every problem with its line.
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
     """
-    book = load_policy_book(policies)
-    defs = _with_run_mode(defs)
-    graph = defs.resolve_asset_graph()
-    chosen = _choose(book, graph)
-    _check_ladders(chosen, graph)
-    _check_undivided(chosen, graph)
-    sensors = policy_sensors(
-        graph, {key: p.name for key, p in chosen.items()}, list(defs.sensors or []), automation
-    )
-    return dg.Definitions.merge(_with_policies(defs, chosen), dg.Definitions(sensors=sensors))
-
-
-def _with_run_mode(defs: dg.Definitions) -> dg.Definitions:
-    if RUN_MODE in (defs.resources or {}):
-        return defs
-    return dg.Definitions.merge(defs, dg.Definitions(resources={RUN_MODE: RunMode()}))
-
-
-def _choose(book: PolicyBook, graph: "AssetGraph") -> dict[dg.AssetKey, Policy]:
-    """Find the policy that selects each asset; the book's default governs those that are not in the answer."""
-    chosen: dict[dg.AssetKey, Policy] = {}
-    for policy in book.policies:
-        if policy.select is None:
-            continue
-        for key in sorted(dg.AssetSelection.from_string(policy.select).resolve(graph, allow_missing=True)):
-            if key in chosen:
-                raise dg.DagsterInvalidDefinitionError(
-                    f"Two policies select the asset `{key.to_user_string()}`: `{chosen[key].name}` and "
-                    f"`{policy.name}`. An asset has one policy: narrow the `select:` of one of them, "
-                    f'as in `select: ... and not key:"{key.to_user_string()}"`.'
-                )
-            chosen[key] = policy
-    return chosen
-
-
-def _check_ladders(chosen: Mapping[dg.AssetKey, Policy], graph: "AssetGraph") -> None:
-    problems = []
-    for key, policy in chosen.items():
-        if not policy.degrade or not graph.get(key).is_materializable:
-            continue
-        if RUN_MODE not in graph.get(key).assets_def.required_resource_keys:
-            problems.append(f"`{key.to_user_string()}` (policy `{policy.name}`)")
-    if problems:
-        raise dg.DagsterInvalidDefinitionError(
-            "A policy with a ladder (`degrade:`) selects assets that never ask for the run's mode, so they would "
-            f"never degrade: {', '.join(problems)}. Give each the parameter `run_mode: RunMode` and act on "
-            "`run_mode.read(context)`; or narrow the policy's `select:`; or take its `degrade:` away."
+    if not isinstance(defs, dg.Definitions):
+        raise TypeError(
+            f"adapt() takes dagster.Definitions, not {type(defs).__name__}; where they are loaded lazily, call it "
+            "inside the function that @dagster.definitions decorates"
         )
+    book = load_policy_book(policies)
+    defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
+    governance = Governance(book, _catalogue(defs))
+    problems = unfit(defs, governance)
+    if problems:
+        raise PolicyError(problems)
+    sensors = policy_sensors(defs, governance.policy_of_asset, automation)
+    return _replaced(
+        defs,
+        assets=[_governed(asset, governance) for asset in defs.assets or ()],
+        sensors=[*(defs.sensors or ()), *sensors],
+    )
 
 
-def _check_undivided(chosen: Mapping[dg.AssetKey, Policy], graph: "AssetGraph") -> None:
-    for key in chosen:
-        together = graph.get(key).execution_set_asset_keys if graph.get(key).is_materializable else {key}
-        names = {other: chosen[other].name if other in chosen else "default" for other in sorted(together)}
-        if len(set(names.values())) > 1:
-            listed = ", ".join(
-                f"`{other.to_user_string()}` (policy `{name}`)" for other, name in names.items()
-            )
-            raise dg.DagsterInvalidDefinitionError(
-                f"One computation makes assets of different policies, so every run of it would mix them: {listed}. "
-                "Select all of them with one policy, or let the multi-asset be subset (`can_subset=True`)."
-            )
+def _missing_resources(defs: dg.Definitions) -> dict[str, Any] | None:
+    return None if RUN_MODE in (defs.resources or {}) else {RUN_MODE: RunMode()}
 
 
-def _with_policies(defs: dg.Definitions, chosen: Mapping[dg.AssetKey, Policy]) -> dg.Definitions:
+def _replaced(defs: dg.Definitions, **changes: Any) -> dg.Definitions:
+    fields = [name for name in inspect.signature(dg.Definitions).parameters if hasattr(defs, name)]
+    return dg.Definitions(**{**{name: getattr(defs, name) for name in fields}, **changes})
+
+
+def _catalogue(defs: dg.Definitions) -> Catalogue:
+    """What a selection can be about, of this code location alone: policies also select assets of others."""
+    graph = defs.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    facts = [
+        AssetFacts(
+            key=node.key.to_user_string(),
+            group=node.group_name,
+            parents=tuple(sorted(parent.to_user_string() for parent in node.parent_keys)),
+            tags=node.tags,
+            kinds=tuple(sorted(node.kinds)),
+            owners=tuple(node.owners),
+            materializable=node.is_materializable,
+        )
+        for node in nodes
+    ]
+    return Catalogue({one.key: one for one in facts})
+
+
+def _governed(asset: Any, governance: Governance) -> Any:
     def governed(spec: dg.AssetSpec) -> dg.AssetSpec:
-        policy = chosen.get(spec.key)
-        if policy is None:
-            return spec
-        spec = spec.replace_attributes(tags={**spec.tags, tags.POLICY: policy.name})
-        promised = policy.objective.freshness if policy.objective else None
-        if promised is None or spec.freshness_policy is not None:
-            return spec
-        return spec.replace_attributes(freshness_policy=_freshness(promised))
+        policy = governance.book.policy(governance.policy_of_asset(spec.key.to_user_string()))
+        changes: dict[str, Any] = {"tags": {**spec.tags, tags.POLICY: policy.name}}
+        if spec.freshness_policy is None and _promises_freshness(policy):
+            changes["freshness_policy"] = _freshness_policy(policy)
+        return spec.replace_attributes(**changes)
 
-    return defs.map_asset_specs(func=governed)
+    if isinstance(asset, dg.AssetSpec):
+        return governed(asset)
+    # Mapping the specs of checks would make assets of them; sources of the old kind have no specs.
+    if isinstance(asset, dg.AssetsDefinition) and not isinstance(asset, dg.AssetChecksDefinition):
+        return asset.map_asset_specs(governed)
+    return asset
 
 
-def _freshness(seconds: float) -> dg.FreshnessPolicy:
+def _promises_freshness(policy: Policy) -> bool:
+    return policy.objective is not None and policy.objective.freshness is not None
+
+
+def _freshness_policy(policy: Policy) -> dg.FreshnessPolicy:
+    assert policy.objective is not None and policy.objective.freshness is not None
+    fail = timedelta(seconds=policy.objective.freshness)
+    warn = fail * _WARN_AFTER
     return dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(seconds=seconds), warn_window=timedelta(seconds=seconds * 0.75)
+        fail_window=fail, warn_window=warn if warn.total_seconds() >= SHORTEST_WINDOW else None
     )

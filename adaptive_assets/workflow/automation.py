@@ -1,87 +1,91 @@
 """Automation sensors that keep policies apart: each asks for runs of one policy's assets only.
 
-Dagster's own default sensor asks for one run of everything that is due at a tick; a run that mixes policies
-can be neither deferred nor degraded by one of them alone.
+Dagster's own default sensor asks for one run of everything that is due at a tick, and a run that mixes
+policies can be neither deferred nor degraded for one of them alone.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import dagster as dg
 
-if TYPE_CHECKING:
-    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from adaptive_assets.workflow import tags
 
-__all__ = ["DEFAULT_SENSOR", "policy_sensors", "sensor_name"]
-
-DEFAULT_SENSOR: Final = "adaptive_default"
+__all__ = ["policy_sensors", "sensor_name"]
 
 
 def sensor_name(policy: str) -> str:
-    """Return the name of a policy's automation sensor: ``adaptive_`` and the policy's name as an identifier."""
-    return "adaptive_" + "".join(c if c.isascii() and c.isalnum() else "_" for c in policy)
+    """The name of a policy's automation sensor; Dagster takes no ``-`` in it."""
+    return f"adaptive_{policy.replace('-', '_')}"
 
 
 def policy_sensors(
-    graph: "AssetGraph",
-    policies: Mapping[dg.AssetKey, str],
-    own_sensors: Sequence[object],
-    status: dg.DefaultSensorStatus,
+    defs: dg.Definitions, policy_of: Callable[[str], str], status: dg.DefaultSensorStatus
 ) -> list[dg.AutomationConditionSensorDefinition]:
-    """Make one sensor per policy that has something automated, and ``adaptive_default`` for what no policy selects.
+    """One sensor for each policy that has anything automated, ``default`` included.
 
-    A check goes with the policy of its asset.  Assets and checks that an automation sensor of the project's
-    own (``own_sensors``) covers stay with it.
+    A check goes with the policy of its asset.  What an automation sensor of the project's own targets stays
+    with that sensor.
 
     Args:
-        graph: Every asset and check of the project.
-        policies: The name of the policy of each asset that has one.
-        own_sensors: The project's sensors.
+        defs: The project's definitions.
+        policy_of: The name of the policy of an asset, by the asset's user string (``a/b``).
         status: Whether the sensors run as soon as they are loaded.
     """
-    assets: dict[str, set[dg.AssetKey]] = {}
-    checks: dict[str, set[dg.AssetCheckKey]] = {}
-    covered = _covered(graph, own_sensors)
-    for key in sorted(graph.get_all_asset_keys()):
-        node = graph.get(key)
-        automated = node.automation_condition is not None or node.auto_observe_interval_minutes is not None
-        if automated and key not in covered:
-            assets.setdefault(_sensor_of(key, policies), set()).add(key)
-    for check in graph.asset_check_keys:
-        if graph.get(check).automation_condition is not None and check not in covered:
-            checks.setdefault(_sensor_of(check.asset_key, policies), set()).add(check)
-    return [
-        dg.AutomationConditionSensorDefinition(
-            name,
-            target=_exactly(assets.get(name, set()), checks.get(name, set())),
+    graph = defs.resolve_asset_graph()
+    covered = _covered(defs)
+    targets: dict[str, _Target] = {}
+    keys: Iterable[dg.AssetKey | dg.AssetCheckKey] = [*graph.get_all_asset_keys(), *graph.asset_check_keys]
+    for key in keys:
+        condition = graph.get(key).automation_condition
+        if key in covered or (condition is None and not _is_observed(defs, key)):
+            continue
+        asset = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
+        target = targets.setdefault(policy_of(asset.to_user_string()), _Target())
+        target.keys.add(key)
+        target.in_user_code |= condition is not None and not condition.is_serializable
+    return [target.sensor(policy, status) for policy, target in sorted(targets.items())]
+
+
+@dataclass(slots=True)
+class _Target:
+    """What one sensor asks for."""
+
+    keys: set[dg.AssetKey | dg.AssetCheckKey] = field(default_factory=set)
+    in_user_code: bool = False
+    """Whether a condition is the project's own class, which only its own code can evaluate."""
+
+    def sensor(self, policy: str, status: dg.DefaultSensorStatus) -> dg.AutomationConditionSensorDefinition:
+        return dg.AutomationConditionSensorDefinition(
+            sensor_name(policy),
+            target=self._selection(),
             default_status=status,
-            description=_description(name),
+            tags={tags.POLICY: policy},
+            description=f"Asks for runs of the assets of the policy `{policy}` as their automation conditions say.",
+            **({"use_user_code_server": True} if self.in_user_code else {}),
         )
-        for name in sorted(assets.keys() | checks.keys())
-    ]
+
+    def _selection(self) -> dg.AssetSelection:
+        assets = sorted(key for key in self.keys if isinstance(key, dg.AssetKey))
+        checks = sorted((key for key in self.keys if isinstance(key, dg.AssetCheckKey)), key=str)
+        # A selection of assets takes all their checks along: those that the project's own sensors have, too.
+        of_assets = dg.AssetSelection.assets(*assets).without_checks()
+        of_checks = dg.AssetSelection.checks(*checks)
+        return of_assets | of_checks if assets and checks else of_assets if assets else of_checks
 
 
-def _sensor_of(key: dg.AssetKey, policies: Mapping[dg.AssetKey, str]) -> str:
-    return sensor_name(policies[key]) if key in policies else DEFAULT_SENSOR
-
-
-def _exactly(assets: set[dg.AssetKey], checks: set[dg.AssetCheckKey]) -> dg.AssetSelection:
-    # AssetSelection.assets() takes every check of its assets along; leave out those that are not ours.
-    selection = dg.AssetSelection.assets(*sorted(assets)).without_checks()
-    for check in sorted(checks, key=str):
-        selection = selection | dg.AssetSelection.checks(check)
-    return selection
-
-
-def _covered(graph: "AssetGraph", sensors: Sequence[object]) -> set[dg.AssetKey | dg.AssetCheckKey]:
-    covered: set[dg.AssetKey | dg.AssetCheckKey] = set()
-    for sensor in sensors:
+def _covered(defs: dg.Definitions) -> set[object]:
+    graph = defs.resolve_asset_graph()
+    covered: set[object] = set()
+    for sensor in defs.sensors or ():
         if isinstance(sensor, dg.AutomationConditionSensorDefinition):
             covered |= sensor.asset_selection.resolve(graph)
             covered |= sensor.asset_selection.resolve_checks(graph)
     return covered
 
 
-def _description(name: str) -> str:
-    whose = "that no policy selects" if name == DEFAULT_SENSOR else "of one policy"
-    return f"Asks for runs of the assets {whose}, when their automation conditions say so."
+def _is_observed(defs: dg.Definitions, key: dg.AssetKey | dg.AssetCheckKey) -> bool:
+    """True for a source that is observed every so many minutes, which Dagster treats as automation."""
+    if isinstance(key, dg.AssetCheckKey):
+        return False
+    return defs.resolve_asset_graph().get(key).auto_observe_interval_minutes is not None

@@ -19,6 +19,7 @@ from adaptive_assets.workflow.dagster_private import (
     SubmitRunContext,
     concurrency_settings,
     dequeue_daemon,
+    hush_full_queue,
     report_daemon_error,
 )
 from adaptive_assets.workflow.deployment import Deployment
@@ -138,6 +139,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         outcome: Outcome | None
         try:
             if self._cycle is None:
+                hush_full_queue(daemon)
                 self._cycle = self._deployment.cycle(self._instance, self._limit())
             done = outcome = self._cycle.run(now)
         except Exception as error:

@@ -20,7 +20,7 @@ from adaptive_assets.workflow.active_watch import ActiveWatch
 from adaptive_assets.workflow.backlogs import BacklogError, read_backlogs
 from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
-from adaptive_assets.workflow.enactment import Enactment
+from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.faults import Fault, Faults
 from adaptive_assets.workflow.governance import Governance, facts_of
 from adaptive_assets.workflow.queue_watch import QueueWatch
@@ -33,7 +33,7 @@ T = TypeVar("T")
 HEARTBEAT_S = 15.0
 """How often the machine's reading goes into the ledger."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("dagster.adaptive_assets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ class Cycle:
         ids = self._record(now, snapshot, changed)
         free = self._enactment.enact(decided, ids)
         self._queue.pass_over()
+        for decision in changed:
+            logger.info(line(decision))
         for part in self._faults.settle():
             logger.info("%s: works again.", part)
         return Outcome(free, len(snapshot.active), tuple(self._said))

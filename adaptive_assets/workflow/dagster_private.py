@@ -6,6 +6,7 @@ there and not in production. Nothing else in the project imports from ``dagster.
 
 # ruff: noqa: SLF001  touching private members is what this module is for
 
+import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,7 @@ __all__ = [
     "concurrency_settings",
     "dequeue_daemon",
     "freshness_states",
+    "hush_full_queue",
     "latest_checks",
     "location_of",
     "report_daemon_error",
@@ -81,6 +83,21 @@ def dequeue_daemon(frame: FrameType | None) -> Any | None:
 def report_daemon_error(daemon: Any, message: str, kind: str) -> None:
     """Show ``message`` as an error of the daemon in the UI, without ending the pass that it is in."""
     daemon._errors.appendleft((SerializableErrorInfo(message, [], kind), datetime.now(tz=UTC)))
+
+
+class _NoFullQueue(logging.Filter):
+    """Drops "N runs are currently in progress. Maximum is N": that maximum is our way to end a pass early."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "won't launch more" not in str(record.msg)
+
+
+_NO_FULL_QUEUE = _NoFullQueue()
+
+
+def hush_full_queue(daemon: Any) -> None:
+    """Keep the dequeue daemon from logging a maximum that nobody configured; calling it again is harmless."""
+    daemon._logger.addFilter(_NO_FULL_QUEUE)
 
 
 def concurrency_settings(instance: dg.DagsterInstance) -> "Mapping[str, Any]":

@@ -1,7 +1,6 @@
 """Acts on a plan: run tags and events. Idempotent, and only what changed is written."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
@@ -12,7 +11,7 @@ from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.dagster_private import MAX_RETRIES_TAG, EngineEventData
 from adaptive_assets.workflow.queue_watch import QueueWatch
 
-__all__ = ["Enactment", "reason_text"]
+__all__ = ["Enactment", "line", "reason_text"]
 
 DEFERRALS_PER_CYCLE = 25
 """How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
@@ -21,13 +20,19 @@ first in line are told first, and the others in the cycles after."""
 REASON_LENGTH = 300
 """A tag is one line in the UI; the event in the run's log has every reason in full."""
 
-logger = logging.getLogger(__name__)
-
 
 def reason_text(decision: Decision) -> str:
     """The reason as the tag shows it: ``memory: needs 2.0 GiB, …``."""
     text = f"{decision.reason.code}: {decision.reason.sentence}"
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
+
+
+def line(decision: Decision) -> str:
+    """The decision in one line of the daemon's log."""
+    runs = decision.runs[0].run_id[:8] if len(decision.runs) == 1 else f"{len(decision.runs)} runs"
+    mode = "" if decision.mode == tags.FULL else f" to {decision.mode}"
+    work = f"{decision.work.name} ({decision.work.policy}, {decision.tier})"
+    return f"{decision.verdict.capitalize()} {runs} of {work}{mode}: {decision.reason.sentence}"
 
 
 class Enactment:

@@ -9,6 +9,7 @@ import dagster as dg
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Catalogue, Policy, PolicyBook, PolicyError, Problem
 from adaptive_assets.workflow.selection import Selector
+from adaptive_assets.workflow.tags import POLICY
 
 __all__ = ["DEFAULT", "Governance", "RunFacts", "facts_of"]
 
@@ -63,7 +64,12 @@ class Governance:
 
     def work_of(self, run: RunFacts) -> Work:
         """The kind of work that ``run`` is, and the policy that governs it."""
-        return self._work(run.job, run.location, run.assets, self._named(run))
+        named = self._named(run)
+        if named is None and run.assets and not any(key in self.catalogue.assets for key in run.assets):
+            named = run.tags.get(
+                POLICY
+            )  # nothing is known of its assets here; where it was submitted, it was
+        return self._work(run.job, run.location, run.assets, named)
 
     def _describe(self, job: str, location: str, assets: tuple[str, ...], named: str | None) -> Work:
         assets = assets or self._by_job.get(job, ())

@@ -1,6 +1,5 @@
 """The queue as the planner sees it, without reading ten thousand run bodies in every cycle."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,9 +15,6 @@ __all__ = ["QueueWatch"]
 OVERLAP_S = 10.0
 """How far back a read for changes reaches: the clocks of processes that write to one storage differ."""
 PAGE = 1_000
-
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class _Seen:

@@ -17,7 +17,7 @@ __all__ = ["Submission"]
 
 QUEUED = "queued: waits for its first cycle"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("dagster.adaptive_assets")
 
 
 class Submission:
