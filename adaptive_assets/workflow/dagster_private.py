@@ -8,6 +8,10 @@ there and not in production. Nothing else in the project imports from ``dagster.
 
 import logging
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -24,6 +28,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG, PRIORITY_TAG
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy.engine import make_url
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.freshness import FreshnessStateRecord
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
     from dagster._core.storage.event_log.base import AssetRecord
+    from dagster._core.workspace.workspace import CodeLocationEntry
 
 __all__ = [
     "ACTIVE_RUN_STATUSES",
@@ -43,6 +49,7 @@ __all__ = [
     "PRIORITY_TAG",
     "ConfigurableClassData",
     "EngineEventData",
+    "LoadedWorkspace",
     "QueuedRunCoordinator",
     "RunQueueConfig",
     "RunRecord",
@@ -53,6 +60,7 @@ __all__ = [
     "freshness_states",
     "hush_full_queue",
     "latest_checks",
+    "loaded_workspace",
     "location_of",
     "report_daemon_error",
     "sqlite_directory",
@@ -164,3 +172,79 @@ def latest_checks(
 ) -> "Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]":
     """The latest execution of each check that was ever planned, in one read."""
     return instance.event_log_storage.get_latest_asset_check_execution_by_key(keys) if keys else {}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedWorkspace:
+    """The code locations that load: their assets, and jobs by name with their locations.
+
+    ``failed`` tells of the others, by name, the message of the error that was the cause.
+    """
+
+    graph: "RemoteWorkspaceAssetGraph"
+    jobs: "Mapping[str, tuple[str, ...]]"
+    failed: "Mapping[str, str]"
+
+
+@contextmanager
+def loaded_workspace(
+    instance: dg.DagsterInstance, workspace: "Mapping[str, Any] | Path"
+) -> "Iterator[LoadedWorkspace]":
+    """Load the code locations of a workspace file, or of what such a file would hold.
+
+    Those that run in this environment are loaded in this process, which spares their servers.
+    """
+    from dagster._core.remote_origin import (
+        CodeLocationOrigin,
+        InProcessCodeLocationOrigin,
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+    )
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load import location_origins_from_config, location_origins_from_yaml_paths
+    from dagster._core.workspace.load_target import WorkspaceLoadTarget
+
+    def near(origin: CodeLocationOrigin) -> CodeLocationOrigin:
+        if not isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin):
+            return origin
+        target = origin.loadable_target_origin
+        if target.executable_path not in (None, sys.executable):
+            return origin
+        return InProcessCodeLocationOrigin(target, location_name=origin.location_name)
+
+    class Near(WorkspaceLoadTarget):
+        @override
+        def create_origins(self) -> "Sequence[CodeLocationOrigin]":
+            if isinstance(workspace, Path):
+                origins = location_origins_from_yaml_paths([str(workspace)])
+            else:
+                origins = list(location_origins_from_config(workspace, "the command line").values())
+            return [near(origin) for origin in origins]
+
+    with WorkspaceProcessContext(instance, Near(), code_server_log_level="ERROR") as process:
+        request = process.create_request_context()
+        entries = request.get_code_location_entries()
+        yield LoadedWorkspace(
+            graph=request.asset_graph,
+            jobs=_jobs(entries),
+            failed={
+                name: _cause(entry.load_error).message.strip()
+                for name, entry in entries.items()
+                if entry.load_error is not None
+            },
+        )
+
+
+def _jobs(entries: "Mapping[str, CodeLocationEntry]") -> "dict[str, tuple[str, ...]]":
+    jobs: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for name, entry in entries.items():
+        repositories = entry.code_location.get_repositories() if entry.code_location else {}
+        for repository in repositories.values():
+            for job in repository.get_all_jobs():
+                jobs[job.name] += (name,)
+    return dict(jobs)
+
+
+def _cause(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    while error.cause is not None:
+        error = error.cause
+    return error
