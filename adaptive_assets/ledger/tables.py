@@ -110,7 +110,7 @@ arrivals = Table(
     Column("cycle_id", RowId, nullable=False),
     Column("submitted_at", Float(53), nullable=False),
 )
-"""The cycle that first saw a run in the queue as work of this kind, whose deferrals hold for it from then on."""
+"""The cycle that first saw a run queued as work of this kind, whose deferrals hold for it from then on."""
 
 decisions = Table(
     "decisions",
