@@ -1,6 +1,7 @@
 """The policy layer: what people want, written in a file, read into frozen values and checked."""
 
 from adaptive_assets.policy.catalogue import AssetFacts, Catalogue, CheckFacts
+from adaptive_assets.policy.checking import check_policy_book
 from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
 from adaptive_assets.policy.model import (
     Estimate,
@@ -15,6 +16,7 @@ from adaptive_assets.policy.model import (
     Window,
 )
 from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.schema import policy_schema
 from adaptive_assets.policy.units import HourRange
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "Rung",
     "Tier",
     "Window",
+    "check_policy_book",
     "load_policy_book",
     "parse_policy_book",
+    "policy_schema",
 ]

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from adaptive_assets.policy.names import Path, did_you_mean
-from adaptive_assets.policy.places import Places
+from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.problems import Problem
 from adaptive_assets.policy.shape import keys_at
+from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.units import UnitError, shorten
 
 _REQUIRED: Final = {

@@ -5,6 +5,7 @@ that builds a book may pass plain numbers instead: seconds, bytes, fractions of 
 """
 
 import difflib
+import functools
 import math
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -49,18 +50,20 @@ def _read_hours(value: object) -> object:
     return value if isinstance(value, HourRange) else parse_hours(_as_written(value))
 
 
+@functools.lru_cache(maxsize=64)
+def _nearest_timezone(name: str) -> str | None:
+    """Remembered: to list the zones is slow, and a slip is often made in every policy."""
+    folded = {known.casefold(): known for known in sorted(zoneinfo.available_timezones())}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
+
+
 def _known_timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = sorted(zoneinfo.available_timezones())
-        folded = {name.casefold(): name for name in known}
-        close = difflib.get_close_matches(value.casefold(), folded, n=1)
-        hint = (
-            f"did you mean `{folded[close[0]]}`?"
-            if close
-            else "write an IANA name such as `America/New_York`"
-        )
+        nearest = _nearest_timezone(value)
+        hint = f"did you mean `{nearest}`?" if nearest else "write an IANA name such as `America/New_York`"
         raise UnitError(f"`{shorten(value)}` is not a time zone", hint) from None
     return value
 
@@ -96,35 +99,35 @@ def _as_written(value: object) -> str:
 
 Duration = Annotated[
     float,
-    _unit(parse_duration),
     Field(ge=0, allow_inf_nan=False),
+    _unit(parse_duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
 ]
 """Seconds; written ``5m``."""
 
 PositiveDuration = Annotated[
     float,
-    _unit(parse_duration),
     Field(gt=0, allow_inf_nan=False),
+    _unit(parse_duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
 ]
 """Seconds, more than none; written ``5m``."""
 
 Size = Annotated[
     int,
-    _unit(parse_size),
     Field(gt=0),
+    _unit(parse_size),
     WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MiB", "1.5GiB", "2GB"]}),
 ]
 """Bytes; written ``1.5GiB``."""
 
-Cores = Annotated[float, BeforeValidator(_cores), Field(gt=0, allow_inf_nan=False)]
+Cores = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_cores)]
 """CPU cores; written as a number."""
 
 Share = Annotated[
     float,
-    _unit(parse_share),
     Field(gt=0, le=1),
+    _unit(parse_share),
     WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN, "examples": ["85%"]}),
 ]
 """A fraction of one; written ``85%``."""

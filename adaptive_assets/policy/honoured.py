@@ -6,7 +6,8 @@ They are refused where a book is put in force: a promise that nobody keeps must 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from adaptive_assets.policy.names import Path
+from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.places import Path
 from adaptive_assets.policy.plain import mapping, sequence
 
 NOT_HONOURED_YET: Final[Mapping[str, frozenset[str]]] = {
@@ -17,8 +18,8 @@ NOT_HONOURED_YET: Final[Mapping[str, frozenset[str]]] = {
 """By the part of the book in which they stand."""
 
 
-def not_honoured(content: Mapping[str, object]) -> Iterator[Path]:
-    """The paths in a book's plain ``content`` of fields that are not honoured yet."""
+def not_honoured(content: Mapping[str, object]) -> Iterator[Finding]:
+    """A finding for each field in a book's plain ``content`` that is not honoured yet."""
     for part, names in NOT_HONOURED_YET.items():
         entries: list[tuple[Path, object]] = (
             [((part,), content.get(part))]
@@ -26,9 +27,7 @@ def not_honoured(content: Mapping[str, object]) -> Iterator[Path]:
             else [((part, position), entry) for position, entry in enumerate(sequence(content.get(part)))]
         )
         for path, entry in entries:
-            yield from ((*path, name) for name in mapping(entry) if name in names)
-
-
-def refusal(path: Path) -> tuple[str, str]:
-    """The message and the hint about one of them."""
-    return f"`{path[-1]}` is not honoured yet by this version", "remove it; nothing would act on it"
+            for name in mapping(entry):
+                if name in names:
+                    message = f"`{name}` is not honoured yet by this version"
+                    yield Finding((*path, name), message, "remove it; nothing would act on it")

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from adaptive_assets.policy.document import position, read_document
 from adaptive_assets.policy.explaining import explain
 from adaptive_assets.policy.fields import IN_A_FILE
-from adaptive_assets.policy.honoured import not_honoured, refusal
+from adaptive_assets.policy.honoured import not_honoured
 from adaptive_assets.policy.model import USUAL_TIERS, PolicyBook
-from adaptive_assets.policy.names import Names, Path, broken_names
-from adaptive_assets.policy.places import Places
+from adaptive_assets.policy.names import Names, broken_names
+from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.plain import as_text, mapping, sequence
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.units import format_size
@@ -36,20 +36,20 @@ def load_policy_book(path: str | FilePath, *, enforce: bool = True) -> PolicyBoo
 
 def parse_policy_book(text: str | bytes, source: str, *, enforce: bool = True) -> PolicyBook:
     """The policy book that ``text`` is; ``source`` names it in problems.  As :func:`load_policy_book`."""
+    if len(text) > LARGEST_FILE:
+        raise _unreadable(source, f"more than {format_size(LARGEST_FILE)}", "write fewer, wider policies")
     root, problems = read_document(text if isinstance(text, str) else _decode(text, source), source)
     places, content = Places(source, root), root.plain()
     if not isinstance(content, dict):
         message, hint = "a policy book is a mapping of keys to values", "start with `version: 1`"
         raise PolicyError([*problems, Problem(*places.value(()), message, hint)])
     refused = list(not_honoured(content)) if enforce else []
-    problems += (Problem(*places.key(path), *refusal(path)) for path in refused)
-    problems += (
-        Problem(*places.value(name.path), name.message, name.hint) for name in broken_names(_names(content))
-    )
+    problems += (finding.located(places, at_key=True) for finding in refused)
+    problems += (finding.located(places) for finding in broken_names(_names(content)))
     try:
         book = PolicyBook.model_validate(content, context=IN_A_FILE, by_alias=True, by_name=False)
     except ValidationError as error:
-        problems += explain(error, places, refused)
+        problems += explain(error, places, [finding.path for finding in refused])
         raise PolicyError(problems) from None
     if problems:
         raise PolicyError(problems)
@@ -87,7 +87,7 @@ def _read(path: FilePath, source: str) -> bytes:
         if path.exists() and not path.is_file():
             raise _unreadable(source, "this is a directory, or no plain file", "name the policy file itself")
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            return file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         hint = f"relative paths start at {FilePath.cwd()}" if not path.is_absolute() else "check the path"
         raise _unreadable(source, "there is no such file", hint) from None
@@ -96,11 +96,6 @@ def _read(path: FilePath, source: str) -> bytes:
         raise _unreadable(
             source, f"the file cannot be read: {reason}", "check its path and its permissions"
         ) from None
-    if len(data) > LARGEST_FILE:
-        raise _unreadable(
-            source, f"the file is larger than {format_size(LARGEST_FILE)}", "write fewer, wider policies"
-        )
-    return data
 
 
 def _decode(data: bytes, source: str) -> str:

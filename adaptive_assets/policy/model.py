@@ -34,8 +34,8 @@ from adaptive_assets.policy.fields import (
     Text,
     TimeZone,
 )
-from adaptive_assets.policy.names import DEFAULT, Names, Path, broken_names
-from adaptive_assets.policy.places import Place, Places
+from adaptive_assets.policy.names import DEFAULT, Names, broken_names
+from adaptive_assets.policy.places import Path, Place, Places
 from adaptive_assets.policy.units import UnitError
 
 FULL: Final = "full"
@@ -313,6 +313,11 @@ class PolicyBook(_Value):
     def revision(self) -> str:
         """12 hex digits that change when, and only when, what the book says changes."""
         return hashlib.sha256(self.content().encode()).hexdigest()[:12]
+
+    @property
+    def places(self) -> Places:
+        """Where the values are written."""
+        return self._places
 
     def locate(self, path: Path) -> Place:
         """Where the value at ``path`` is written; if it is not, where that which should hold it is."""

@@ -4,12 +4,12 @@ These rules cross from one part of the book to another, so they work on the bare
 book, and also on those of a file in which other things are wrong, so that all its faults are told at once.
 """
 
-import difflib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-Path = tuple[str | int, ...]
-"""The way to a value from the top of the policy file: keys and, in sequences, positions."""
+from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.places import Path
+from adaptive_assets.policy.suggesting import did_you_mean
 
 DEFAULT = "default"
 """The name of the policy of whatever no other policy governs."""
@@ -27,44 +27,25 @@ class Names:
     used: Sequence[tuple[Path, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenName:
-    """A name that is taken already, or that names nothing."""
-
-    path: Path
-    message: str
-    hint: str
-
-
-def broken_names(names: Names) -> Iterator[BrokenName]:
+def broken_names(names: Names) -> Iterator[Finding]:
     """What is wrong with the names of a book, each with its place."""
     yield from _taken("tiers", names.tiers)
     yield from _taken("policies", names.policies)
     for position, name in enumerate(names.policies):
         if name == DEFAULT:
-            yield BrokenName(
+            yield Finding(
                 ("policies", position, "name"),
                 "the name `default` is kept for the policy of whatever no other policy governs",
                 "write its terms under the key `default`, or choose another name",
             )
     known = [name for name in names.tiers if name is not None]
-    if len(known) == len(names.tiers):
+    if known and len(known) == len(names.tiers):
         for path, name in names.used:
             if name not in known:
-                yield BrokenName(
-                    path, f"there is no tier `{name}`", did_you_mean(name, known, "the tiers are")
-                )
+                yield Finding(path, f"there is no tier `{name}`", did_you_mean(name, known, "the tiers are"))
 
 
-def did_you_mean(name: str, known: Collection[str], otherwise: str) -> str:
-    """The nearest of the ``known`` names as a hint; without one, all of them after ``otherwise``."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return f"{otherwise} {', '.join(f'`{other}`' for other in dict.fromkeys(known))}"
-
-
-def _taken(part: str, names: Sequence[str | None]) -> Iterator[BrokenName]:
+def _taken(part: str, names: Sequence[str | None]) -> Iterator[Finding]:
     """Names given twice; `-` and `_` count as one, because names of Dagster's have no hyphen."""
     first: dict[str, tuple[int, str]] = {}
     for position, name in enumerate(names):
@@ -78,6 +59,6 @@ def _taken(part: str, names: Sequence[str | None]) -> Iterator[BrokenName]:
             if name == other
             else f"`{name}` and `{other}` are one name to Dagster, which knows no hyphen"
         )
-        yield BrokenName(
+        yield Finding(
             (part, position, "name"), message, f"rename one; the first is entry {before + 1} of `{part}`"
         )

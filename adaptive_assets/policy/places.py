@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from adaptive_assets.policy.names import Path
+Path = tuple[str | int, ...]
+"""The way to a value from the top of a policy file: keys and, in lists, positions from 0."""
 
 
 class Place(NamedTuple):

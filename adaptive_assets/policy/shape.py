@@ -8,7 +8,8 @@ from pydantic.fields import FieldInfo
 
 from adaptive_assets.policy.honoured import NOT_HONOURED_YET
 from adaptive_assets.policy.model import PolicyBook
-from adaptive_assets.policy.names import DEFAULT, Path
+from adaptive_assets.policy.names import DEFAULT
+from adaptive_assets.policy.places import Path
 
 IMPLIED_OF_DEFAULT: Final = frozenset({"name", "select", "jobs", "run_tags"})
 """Keys of a policy that the default policy does not have: it holds for everything else."""
@@ -35,6 +36,14 @@ def keys_at(path: Path) -> Mapping[str, type[BaseModel] | None]:
         IMPLIED_OF_DEFAULT if path == (DEFAULT,) else frozenset()
     )
     return {key: below for key, below in _keys(model).items() if key not in hidden}
+
+
+def models_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The models of everything below ``model``; one that is used twice comes twice."""
+    for below in _keys(model).values():
+        if below is not None:
+            yield below
+            yield from models_of(below)
 
 
 def _keys(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:

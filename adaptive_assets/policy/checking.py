@@ -1,0 +1,43 @@
+"""What no schema can find: a policy book against the assets and jobs that there are, and against itself."""
+
+from collections.abc import Iterator
+
+from adaptive_assets.policy.catalogue import Catalogue
+from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.governing import Resolve, governing_findings
+from adaptive_assets.policy.honoured import not_honoured
+from adaptive_assets.policy.ladders import ladder_findings
+from adaptive_assets.policy.model import Policy, PolicyBook
+from adaptive_assets.policy.preemption import preemption_findings
+from adaptive_assets.policy.problems import Problem
+from adaptive_assets.policy.promises import promise_findings
+
+
+def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Resolve) -> list[Problem]:
+    """All problems of a book that loads, by line; empty when there is none.
+
+    ``resolve(selection, catalogue)`` gives the keys of the assets selected and raises :class:`ValueError` for
+    a syntax error.  Without a ``catalogue``, selections are checked for their syntax only, and jobs not at all.
+    Load the book with ``enforce=False`` to have the fields that are not honoured yet among the problems.
+    """
+    unset = book.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    problems = [finding.located(book.places, at_key=True) for finding in not_honoured(unset)]
+    findings = [
+        *preemption_findings(book.tiers),
+        *governing_findings(book.policies, catalogue, resolve),
+        *_terms_findings(book),
+    ]
+    problems += (finding.located(book.places) for finding in findings)
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _terms_findings(book: PolicyBook) -> Iterator[Finding]:
+    """What is wrong with single policies, whatever they govern."""
+    for position, policy in enumerate(book.policies):
+        yield from (finding.below("policies", position) for finding in _of(policy))
+    yield from (finding.below("default") for finding in _of(book.default))
+
+
+def _of(policy: Policy) -> Iterator[Finding]:
+    yield from ladder_findings(policy)
+    yield from promise_findings(policy)

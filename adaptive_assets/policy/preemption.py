@@ -1,0 +1,46 @@
+"""Which tiers may preempt which: downwards only, so that no two can push each other out for ever."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.model import Tier
+
+
+def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:
+    """What is wrong with ``preempts``, tier by tier; ``tiers`` are in their order, the highest first."""
+    rank = {tier.name: position for position, tier in enumerate(tiers)}
+    for position, tier in enumerate(tiers):
+        for place, victim in enumerate(tier.preempts):
+            path = ("tiers", position, "preempts", place)
+            lower = [other.name for other in tiers[position + 1 :]]
+            hint = (
+                f"it may preempt {' or '.join(f'`{name}`' for name in lower)}"
+                if lower
+                else "remove `preempts`"
+            )
+            if victim == tier.name:
+                yield Finding(path, f"the tier `{victim}` cannot preempt itself", hint)
+            elif rank.get(victim, position) < position:
+                circle = _way(tiers, victim, tier.name)
+                message = (
+                    f"the tiers preempt each other in a circle: {' > '.join([tier.name, *circle])}"
+                    if circle
+                    else f"`{tier.name}` cannot preempt `{victim}`, which is higher"
+                )
+                yield Finding(path, message, hint)
+
+
+def _way(tiers: Sequence[Tier], start: str, end: str) -> list[str]:
+    """The shortest chain of tiers by which ``start`` preempts ``end``; empty when there is none."""
+    victims = {tier.name: tier.preempts for tier in tiers}
+    chains, seen = deque([[start]]), {start}
+    while chains:
+        chain = chains.popleft()
+        if chain[-1] == end:
+            return chain
+        for victim in victims.get(chain[-1], ()):
+            if victim not in seen:
+                seen.add(victim)
+                chains.append([*chain, victim])
+    return []
