@@ -57,8 +57,8 @@ def adapt(
     """
     if not isinstance(defs, dg.Definitions):
         raise TypeError(
-            f"adapt() takes dagster.Definitions, not {type(defs).__name__}; where they are loaded lazily, call it "
-            "inside the function that @dagster.definitions decorates"
+            f"adapt() takes dagster.Definitions, not {type(defs).__name__}; where they are loaded lazily, "
+            "call it inside the function that @dagster.definitions decorates"
         )
     book = load_policy_book(policies)
     defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
@@ -105,10 +105,10 @@ def _catalogue(defs: dg.Definitions) -> Catalogue:
 def _governed(asset: Any, governance: Governance) -> Any:
     def governed(spec: dg.AssetSpec) -> dg.AssetSpec:
         policy = governance.book.policy(governance.policy_of_asset(spec.key.to_user_string()))
-        changes: dict[str, Any] = {"tags": {**spec.tags, tags.POLICY: policy.name}}
-        if spec.freshness_policy is None and _promises_freshness(policy):
-            changes["freshness_policy"] = _freshness_policy(policy)
-        return spec.replace_attributes(**changes)
+        return spec.replace_attributes(
+            tags={**spec.tags, tags.POLICY: policy.name},
+            freshness_policy=spec.freshness_policy or _freshness_policy(policy),
+        )
 
     if isinstance(asset, dg.AssetSpec):
         return governed(asset)
@@ -118,14 +118,12 @@ def _governed(asset: Any, governance: Governance) -> Any:
     return asset
 
 
-def _promises_freshness(policy: Policy) -> bool:
-    return policy.objective is not None and policy.objective.freshness is not None
-
-
-def _freshness_policy(policy: Policy) -> dg.FreshnessPolicy:
-    assert policy.objective is not None and policy.objective.freshness is not None
-    fail = timedelta(seconds=policy.objective.freshness)
-    warn = fail * _WARN_AFTER
+def _freshness_policy(policy: Policy) -> dg.FreshnessPolicy | None:
+    promised = policy.objective.freshness if policy.objective else None
+    if promised is None:
+        return None
+    warn = promised * _WARN_AFTER
     return dg.FreshnessPolicy.time_window(
-        fail_window=fail, warn_window=warn if warn.total_seconds() >= SHORTEST_WINDOW else None
+        fail_window=timedelta(seconds=promised),
+        warn_window=timedelta(seconds=warn) if warn >= SHORTEST_WINDOW else None,
     )

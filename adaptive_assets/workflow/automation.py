@@ -6,6 +6,7 @@ policies can be neither deferred nor degraded for one of them alone.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
@@ -56,13 +57,15 @@ class _Target:
     """Whether a condition is the project's own class, which only its own code can evaluate."""
 
     def sensor(self, policy: str, status: dg.DefaultSensorStatus) -> dg.AutomationConditionSensorDefinition:
+        # Only when needed: whoever passes this parameter, with whatever value, is warned that it is in beta.
+        where: dict[str, Any] = {"use_user_code_server": True} if self.in_user_code else {}
         return dg.AutomationConditionSensorDefinition(
             sensor_name(policy),
             target=self._selection(),
             default_status=status,
             tags={tags.POLICY: policy},
-            description=f"Asks for runs of the assets of the policy `{policy}` as their automation conditions say.",
-            **({"use_user_code_server": True} if self.in_user_code else {}),
+            description=f"Asks for runs of the policy `{policy}` as automation conditions of its assets say.",
+            **where,
         )
 
     def _selection(self) -> dg.AssetSelection:

@@ -153,8 +153,7 @@ def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | N
         return context.load_asset_value(key, partition_key=partition)
     except FileNotFoundError as error:
         raise dg.Failure(
-            f"`{key.to_user_string()}` is to serve its last good version, and nothing is stored: {error}. "
-            "Materialize it once in full.",
+            f"{error}; so it has no last good version to serve. Materialize it once in full.",
             allow_retries=False,
         ) from error
     finally:

@@ -4,7 +4,7 @@ The coordinator writes the mode, its parameters and the reason into the run's ta
 launched.  An asset takes the `RunMode` resource and acts on what it says::
 
     @dg.asset
-    def delay_model(context: dg.AssetExecutionContext, run_mode: RunMode, training_set: pl.DataFrame) -> Model:
+    def delay_model(context: dg.AssetExecutionContext, run_mode: RunMode, training_set: pl.DataFrame):
         mode = run_mode.read(context)
         if mode.is_last_good:
             return run_mode.last_good(context)
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from adaptive_assets.workflow import tags
 
@@ -54,72 +55,84 @@ class Mode:
 
 
 class RunMode(dg.ConfigurableResource[None]):
-    """Tells an asset which mode its run is in.  ``adapt()`` provides it under the key ``run_mode``."""
+    """Tells an asset which mode its run is in. ``adapt()`` provides it under the key ``run_mode``."""
+
+    untagged_mode: str = tags.FULL
+    """The mode of runs that nobody decided about; a rung's name makes a developer's own runs cheap."""
+    untagged_parameters: dict[str, Any] = Field(default_factory=dict)
+    """The parameters of that mode."""
 
     def read(self, context: Context) -> Mode:
-        """Return the mode of the run, and stamp it on every materialization that the step makes.
+        """The mode of the run, which is also stamped on every materialization that the step makes.
 
-        A run without our tags (started by hand, or before the coordinator was installed) is ``full``.
-        The stamp is the metadata ``adaptive/mode`` with ``adaptive/reason`` and ``adaptive/decision``
-        where there are any.
+        A run without our tags (from before the coordinator was installed, or in another deployment) has the
+        mode ``untagged_mode``. The stamp is the metadata ``adaptive/mode`` with ``adaptive/mode_parameters``,
+        ``adaptive/reason`` and ``adaptive/decision`` where there are any. Of an asset that is a graph of ops,
+        the op that makes the output has to read it, for the stamp to get there.
 
         Raises:
             dagster.Failure: A tag is malformed; the message names the tag, its value and what would be right.
         """
-        mode = mode_of(_run_tags(context))
+        run_tags = _run_tags(context)
+        mode = mode_of(run_tags) if tags.MODE in run_tags else self._untagged(run_tags)
         _stamp(context, mode)
         return mode
 
-    def last_good(self, context: dg.AssetExecutionContext) -> Any:
-        """Return the last good version of the asset (and partition) that the step materializes.
+    def last_good(self, context: dg.AssetExecutionContext, asset_key: dg.AssetKey | None = None) -> Any:
+        """The last good version of the asset (and partition) that the step makes, to be returned as it is.
 
-        With `FrameIOManager` that is the newest stored version whose blocking checks did not fail; with any
-        other IO manager it is what the IO manager has stored.
+        From `FrameIOManager` that is the newest stored version whose checks were all evaluated, none that
+        blocks having failed; from any other IO manager it is what that has stored.
 
         Raises:
-            dagster.Failure: There is no such version, or the step makes more than one asset.
+            dagster.Failure: There is none; or the step makes several assets and ``asset_key`` is not given.
         """
         from adaptive_assets.workflow.io_manager import load_last_good
 
-        return load_last_good(context)
+        return load_last_good(context, asset_key)
+
+    def _untagged(self, run_tags: Mapping[str, str]) -> Mode:
+        return Mode(
+            self.untagged_mode,
+            MappingProxyType(dict(self.untagged_parameters)),
+            run_tags.get(tags.REASON, ""),
+            run_tags.get(tags.DECISION),
+        )
 
 
 def mode_of(run_tags: Mapping[str, str]) -> Mode:
-    """Read the mode out of a run's tags.
+    """The mode that a run's tags say; ``full`` without any.
 
     Raises:
-        dagster.Failure: ``adaptive/mode`` is blank, or ``adaptive/mode_parameters`` is not a JSON object of scalars.
+        dagster.Failure: ``adaptive/mode`` is blank, or ``adaptive/mode_parameters`` no flat JSON object.
     """
-    name = run_tags.get(tags.MODE, tags.FULL)
-    if not name.strip():
-        raise _malformed(tags.MODE, name, "the name of a mode, such as `full` or `last_good`")
+    name = run_tags.get(tags.MODE, tags.FULL).strip()
+    if not name:
+        raise _malformed(tags.MODE, run_tags[tags.MODE], "the name of a mode, such as `full` or `last_good`")
     return Mode(
-        name=name,
-        parameters=_parameters(run_tags.get(tags.MODE_PARAMETERS)),
-        reason=run_tags.get(tags.REASON, ""),
-        decision=run_tags.get(tags.DECISION),
+        name,
+        _parameters(run_tags.get(tags.MODE_PARAMETERS)),
+        run_tags.get(tags.REASON, ""),
+        run_tags.get(tags.DECISION),
     )
 
 
 def _parameters(text: str | None) -> Mapping[str, Any]:
-    if text is None:
-        return MappingProxyType({})
+    right = 'a JSON object of plain values, such as `{"sample": 0.25}`'
     try:
-        parameters = json.loads(text)
-    except ValueError:
-        parameters = None
+        parameters = json.loads(text) if text is not None else {}
+    except ValueError as error:
+        raise _malformed(tags.MODE_PARAMETERS, str(text), right) from error
     if not isinstance(parameters, dict) or any(isinstance(v, dict | list) for v in parameters.values()):
-        raise _malformed(
-            tags.MODE_PARAMETERS, text, 'a JSON object of plain values, such as `{"sample": 0.25}`'
-        )
+        raise _malformed(tags.MODE_PARAMETERS, str(text), right)
     return MappingProxyType(parameters)
 
 
 def _malformed(tag: str, value: str, right: str) -> dg.Failure:
     # A retry would read the same tag: nothing but an edit of the tag can help.
     return dg.Failure(
-        f"The run tag `{tag}` has the value `{value}`, which is not {right}. "
-        f"Re-execute the run with the tag corrected or removed (without it the run works in full).",
+        f"The run tag `{tag}` is `{value}`, which is not {right}. "
+        "Run it again with the tag put right, or without any `adaptive/mode` tags.",
         allow_retries=False,
     )
 

@@ -1,0 +1,134 @@
+"""What a policy book asks of a project's definitions that they cannot do."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import dagster as dg
+
+from adaptive_assets.policy import Policy, Problem
+from adaptive_assets.workflow.automation import sensor_name
+from adaptive_assets.workflow.governance import Governance
+from adaptive_assets.workflow.pandera_checks import CONTRACT
+
+__all__ = ["RUN_MODE", "SHORTEST_WINDOW", "unfit"]
+
+RUN_MODE: Final = "run_mode"
+"""The key of the resource `RunMode`."""
+SHORTEST_WINDOW: Final = 60.0
+"""Seconds; Dagster looks at no freshness shorter than that."""
+_MOST_NAMED: Final = 5
+
+
+def unfit(defs: dg.Definitions, governance: Governance) -> list[Problem]:
+    """All in which the policies and the definitions do not fit together, each at its line of the policy file.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
+    """
+    _check_contracts(defs)
+    return [
+        *_never_degrading(defs, governance),
+        *_divided(defs, governance),
+        *_too_fresh(governance),
+        *_same_sensor(governance),
+    ]
+
+
+def _never_degrading(defs: dg.Definitions, governance: Governance) -> Iterator[Problem]:
+    deaf: dict[str, set[dg.AssetKey]] = {}
+    graph = defs.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        if RUN_MODE not in graph.get(key).assets_def.required_resource_keys:
+            deaf.setdefault(governance.policy_of_asset(key.to_user_string()), set()).add(key)
+    all_deaf = {key for keys in deaf.values() for key in keys}
+    jobs = {job.name: job.asset_layer.selected_asset_keys for job in defs.resolve_all_job_defs()}
+    for policy in (*governance.book.policies, governance.book.default):
+        if not policy.degrade:
+            continue
+        of_jobs = {key for job in policy.jobs for key in jobs.get(job, ())} & all_deaf
+        keys = deaf.get(policy.name, set()) | of_jobs
+        if keys:
+            yield _problem(
+                governance,
+                policy,
+                "degrade",
+                f"`{policy.name}` has a ladder, and of what it governs these do not ask for the run's mode "
+                f"and would never degrade: {_listed(keys)}",
+                "add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, "
+                "narrow the selection, or remove `degrade`",
+            )
+
+
+def _divided(defs: dg.Definitions, governance: Governance) -> Iterator[Problem]:
+    graph = defs.resolve_asset_graph()
+    seen: set[dg.AssetKey] = set()
+    for key in sorted(graph.materializable_asset_keys):
+        if key in seen:
+            continue
+        together = sorted(graph.get(key).execution_set_asset_keys)
+        seen.update(together)
+        names = {governance.policy_of_asset(other.to_user_string()) for other in together}
+        if len(names) > 1:
+            named = min(names - {governance.book.default.name})
+            yield _problem(
+                governance,
+                governance.book.policy(named),
+                "select",
+                f"one computation always makes {_listed(together)} together, and they have several policies: "
+                f"{', '.join(f'`{name}`' for name in sorted(names))}",
+                "select all of them with one policy, or let the computation be subset (`can_subset=True`)",
+            )
+
+
+def _too_fresh(governance: Governance) -> Iterator[Problem]:
+    for policy in (*governance.book.policies, governance.book.default):
+        promised = policy.objective.freshness if policy.objective else None
+        if promised is not None and promised < SHORTEST_WINDOW:
+            yield _problem(
+                governance,
+                policy,
+                "objective",
+                f"`{policy.name}` promises data no older than {promised:g}s, which Dagster cannot watch",
+                "promise `1m` or more",
+            )
+
+
+def _same_sensor(governance: Governance) -> Iterator[Problem]:
+    owners = {sensor_name(governance.book.default.name): governance.book.default}
+    for policy in governance.book.policies:
+        other = owners.setdefault(sensor_name(policy.name), policy)
+        if other is not policy:
+            yield _problem(
+                governance,
+                policy,
+                "name",
+                f"`{policy.name}` and `{other.name}` would share the sensor `{sensor_name(policy.name)}`",
+                "rename one of them; `-` and `_` are the same there",
+            )
+
+
+def _check_contracts(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in sorted(graph.asset_check_keys, key=str):
+        spec = graph.get_check_spec(key)
+        if CONTRACT not in spec.metadata or spec.partitions_def or not graph.has(key.asset_key):
+            continue
+        if graph.get(key.asset_key).partitions_def:
+            asset = key.asset_key.to_user_string()
+            raise dg.DagsterInvalidDefinitionError(
+                f"The check `{key.name}` of the partitioned asset `{asset}` would load all its partitions in "
+                "each run of one: give pandera_checks() the asset itself, or `partitions_def=` too."
+            )
+
+
+def _listed(keys: set[dg.AssetKey] | list[dg.AssetKey]) -> str:
+    names = [f"`{key.to_user_string()}`" for key in sorted(keys)]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _problem(governance: Governance, policy: Policy, field: str, message: str, hint: str) -> Problem:
+    book = governance.book
+    path = ("default", field) if policy is book.default else ("policies", book.policies.index(policy), field)
+    file, line, column = book.locate(path)
+    return Problem(file, line, column, message, hint)
