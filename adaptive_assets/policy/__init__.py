@@ -3,20 +3,20 @@
 from adaptive_assets.policy.catalogue import AssetFacts, Catalogue, CheckFacts
 from adaptive_assets.policy.checking import check_policy_book
 from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
-from adaptive_assets.policy.model import (
+from adaptive_assets.policy.model import PolicyBook
+from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.schema import policy_schema
+from adaptive_assets.policy.terms import (
     Estimate,
     Gates,
     Guards,
     Objective,
     Policy,
-    PolicyBook,
     PressureGuards,
     Rung,
     Tier,
     Window,
 )
-from adaptive_assets.policy.problems import PolicyError, Problem
-from adaptive_assets.policy.schema import policy_schema
 from adaptive_assets.policy.units import HourRange
 
 __all__ = [

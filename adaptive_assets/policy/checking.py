@@ -3,21 +3,25 @@
 from collections.abc import Iterator
 
 from adaptive_assets.policy.catalogue import Catalogue
+from adaptive_assets.policy.checks import (
+    Resolve,
+    governing_findings,
+    ladder_findings,
+    preemption_findings,
+    promise_findings,
+)
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.governing import Resolve, governing_findings
 from adaptive_assets.policy.honoured import not_honoured
-from adaptive_assets.policy.ladders import ladder_findings
-from adaptive_assets.policy.model import Policy, PolicyBook
-from adaptive_assets.policy.preemption import preemption_findings
+from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.problems import Problem
-from adaptive_assets.policy.promises import promise_findings
+from adaptive_assets.policy.terms import Policy
 
 
 def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Resolve) -> list[Problem]:
     """All problems of a book that loads, by line; empty when there is none.
 
     ``resolve(selection, catalogue)`` gives the keys of the assets selected and raises :class:`ValueError` for
-    a syntax error.  Without a ``catalogue``, selections are checked for their syntax only, and jobs not at all.
+    a syntax error.  Without a ``catalogue``, only the syntax of selections is checked, and jobs are not.
     Load the book with ``enforce=False`` to have the fields that are not honoured yet among the problems.
     """
     unset = book.model_dump(mode="json", by_alias=True, exclude_unset=True)

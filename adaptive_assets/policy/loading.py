@@ -13,11 +13,12 @@ from adaptive_assets.policy.document import position, read_document
 from adaptive_assets.policy.explaining import explain
 from adaptive_assets.policy.fields import IN_A_FILE
 from adaptive_assets.policy.honoured import not_honoured
-from adaptive_assets.policy.model import USUAL_TIERS, PolicyBook
+from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.names import Names, broken_names
 from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.plain import as_text, mapping, sequence
 from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.terms import USUAL_TIERS
 from adaptive_assets.policy.units import format_size
 
 LARGEST_FILE: Final = 16 * 2**20

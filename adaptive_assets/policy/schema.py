@@ -15,8 +15,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from adaptive_assets.policy.honoured import NOT_HONOURED_YET
-from adaptive_assets.policy.model import FULL, PolicyBook
+from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.shape import IMPLIED_OF_DEFAULT, models_of, written_key
+from adaptive_assets.policy.terms import FULL
 from adaptive_assets.policy.units import SHARE_PATTERN, format_share
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -28,7 +29,7 @@ def policy_schema() -> Schema:
     """The schema, as plain values ready for ``json.dumps``; a new one at every call."""
     book = PolicyBook.model_json_schema(by_alias=True)
     definitions: Schema = book.pop("$defs")
-    for model in {PolicyBook, *models_of(PolicyBook)}:
+    for model in dict.fromkeys(models_of(PolicyBook)):
         schema = book if model is PolicyBook else definitions[model.__name__]
         _describe(schema, model)
     _leave_out(definitions["Tier"], NOT_HONOURED_YET["tiers"])
@@ -67,7 +68,7 @@ def _describe(schema: Schema, model: type[BaseModel]) -> None:
 
 
 def _as_written(schema: Schema) -> Schema:
-    """The schema of a property without what a file does not show: titles, nulls, defaults as plain numbers."""
+    """The schema of a property, without titles and nulls, and with its default the way a file has it."""
     written = {key: value for key, value in schema.items() if key not in {"anyOf", "title", "default"}}
     for choice in schema.get("anyOf", ()):
         written |= {} if choice == {"type": "null"} else choice

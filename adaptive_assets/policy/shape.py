@@ -39,10 +39,10 @@ def keys_at(path: Path) -> Mapping[str, type[BaseModel] | None]:
 
 
 def models_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """The models of everything below ``model``; one that is used twice comes twice."""
+    """``model`` and the models of everything below it; one that is used twice comes twice."""
+    yield model
     for below in _keys(model).values():
         if below is not None:
-            yield below
             yield from models_of(below)
 
 

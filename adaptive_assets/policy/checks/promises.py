@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import inf
 
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.model import LAST_GOOD, Policy, Rung, Window
+from adaptive_assets.policy.terms import LAST_GOOD, Policy, Rung, Window
 from adaptive_assets.policy.units import MINUTES_IN_A_DAY, format_duration
 
 

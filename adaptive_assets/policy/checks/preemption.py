@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.model import Tier
+from adaptive_assets.policy.terms import Tier
 
 
 def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:

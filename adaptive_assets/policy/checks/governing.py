@@ -8,9 +8,9 @@ from typing import Final
 
 from adaptive_assets.policy.catalogue import Catalogue
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.model import Policy
 from adaptive_assets.policy.places import Path
 from adaptive_assets.policy.suggesting import did_you_mean, listing
+from adaptive_assets.policy.terms import Policy
 from adaptive_assets.policy.units import shorten
 
 Resolve = Callable[[str, Catalogue], frozenset[str]]

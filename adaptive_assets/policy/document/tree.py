@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from adaptive_assets.policy.document.scalars import is_merge, known_tag, read_scalar
+from adaptive_assets.policy.document.syntax import explain_yaml_error
 from adaptive_assets.policy.places import Entry, ListNode, MappingNode, Node, ScalarNode
 from adaptive_assets.policy.problems import PolicyError, Problem
-from adaptive_assets.policy.scalars import is_merge, known_tag, read_scalar
-from adaptive_assets.policy.syntax import explain_yaml_error
 from adaptive_assets.policy.units import shorten
 
 MOST_VALUES: Final = 1_000_000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.model import FULL, LAST_GOOD, Estimate, Policy
+from adaptive_assets.policy.terms import FULL, LAST_GOOD, Estimate, Policy
 
 _DIMENSIONS: Final = ("cpu", "memory", "duration")
 _DECLARE: Final = "declare what it takes, such as `estimate: {cpu: 0.5, duration: 20s}`"

@@ -1,0 +1,204 @@
+"""What a policy file can say: tiers, guards and policies with their parts, as frozen values.
+
+Durations are seconds, sizes bytes, CPU cores, shares fractions of one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationInfo, field_validator
+
+from adaptive_assets.policy.fields import (
+    Cores,
+    Duration,
+    Hours,
+    Name,
+    Parameter,
+    PositiveDuration,
+    Share,
+    Size,
+    Text,
+    TimeZone,
+)
+from adaptive_assets.policy.names import DEFAULT
+from adaptive_assets.policy.units import UnitError
+
+FULL: Final = "full"
+LAST_GOOD: Final = "last_good"
+USUAL_TIER: Final = "standard"
+
+
+class PolicyValue(BaseModel):
+    """What all parts of a policy book share: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+
+class Tier(PolicyValue):
+    """A class of importance."""
+
+    name: Name
+    """What policies call it."""
+    preempts: tuple[Name, ...] = ()
+    """The lower tiers whose running work may be made to give way."""
+    preemption: Literal["renice", "suspend", "requeue"] | None = None
+    """The hardest way in which work of this tier may be made to give way."""
+
+
+USUAL_TIERS: Final = (Tier(name="critical"), Tier(name=USUAL_TIER), Tier(name="batch"))
+
+
+class PressureGuards(PolicyValue):
+    """Limits on Linux pressure stall information: the share of time in which some task stalled."""
+
+    cpu: Share | None = None
+    """Stalled for want of a CPU."""
+    memory: Share | None = None
+    """Stalled for want of memory."""
+    io: Share | None = None
+    """Stalled for want of input or output."""
+
+
+class Guards(PolicyValue):
+    """Limits on the machine that admission respects."""
+
+    cpu: Share = 0.85
+    """The share of the CPU capacity that may be in use."""
+    memory: Share = 0.80
+    """The share of the memory capacity that may be in use."""
+    pressure: PressureGuards = PressureGuards()
+    """Limits on pressure; one that is absent does not limit."""
+    concurrency: StrictInt | None = Field(default=None, ge=1)
+    """How many runs may be active at once."""
+
+
+class Estimate(PolicyValue):
+    """What one run takes, until runs have taught us better."""
+
+    cpu: Cores | None = None
+    """Cores in use at the peak."""
+    memory: Size | None = None
+    """Memory in use at the peak."""
+    duration: PositiveDuration | None = None
+    """From start to end."""
+
+
+class Objective(PolicyValue):
+    """What is promised."""
+
+    deadline: PositiveDuration | None = None
+    """From the submission of a run to its end."""
+    freshness: PositiveDuration | None = None
+    """The greatest age of the data that readers may see."""
+
+
+class Gates(PolicyValue):
+    """Conditions on the data that a run reads; what is not given is not asked for."""
+
+    fresh: Literal["pass", "warn"] | None = None
+    """The worst freshness that is accepted."""
+    checks: Literal["pass", "warn"] | None = None
+    """The worst outcome of the blocking checks that is accepted; `warn` lets failures of severity WARN by."""
+    accept_degraded: StrictBool = True
+    """Whether data that was made in a mode below full will do."""
+    wait_at_most: Duration | None = None
+    """How long a run waits for its gates; without it, for as long as it takes."""
+    then: Literal["degrade", "launch", "fail"] | None = Field(default=None, validate_default=True)
+    """What becomes of a run that has waited that long."""
+
+    @field_validator("then")
+    @classmethod
+    def _goes_with_wait_at_most(cls, then: str | None, info: ValidationInfo) -> str | None:
+        if "wait_at_most" in info.data and (info.data["wait_at_most"] is None) != (then is None):
+            if then is None:
+                raise UnitError(
+                    "`wait_at_most` does not say what happens then", "add `then: degrade`, `launch` or `fail`"
+                )
+            raise UnitError(
+                f"`then: {then}` does not say when", "add how long to wait, such as `wait_at_most: 10m`"
+            )
+        return then
+
+
+class Rung(PolicyValue):
+    """One way to do less."""
+
+    mode: Name
+    """What the run is told to do; `last_good` serves the last good version instead of making a new one."""
+    parameters: Mapping[Text, Parameter] = Field(
+        default_factory=dict, validation_alias="with", serialization_alias="with"
+    )
+    """What the asset is told along with the mode."""
+    estimate: Estimate | None = None
+    """What one run takes in this mode."""
+
+    @field_validator("mode")
+    @classmethod
+    def _does_less(cls, mode: str) -> str:
+        if mode == FULL:
+            raise UnitError(
+                "`full` is no way to do less", "name the mode after what is left out, such as `reduced`"
+            )
+        return mode
+
+    @field_validator("parameters")
+    @classmethod
+    def _none_for_last_good(cls, parameters: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
+        if parameters and info.data.get("mode") == LAST_GOOD:
+            raise UnitError("`last_good` makes nothing that parameters could change", "remove `with`")
+        return parameters
+
+
+class Window(PolicyValue):
+    """Hours in which work prefers to run."""
+
+    prefer: Hours
+    """The hours, on the clock of `timezone`; they may wrap midnight."""
+    timezone: TimeZone
+    """Whose clock."""
+    latest: Duration | None = None
+    """How long a run waits for the hours before it goes anyway; without it, for as long as it takes."""
+
+
+class Policy(PolicyValue):
+    """What people want for a selection of assets, for jobs, or for runs with certain tags."""
+
+    name: Name
+    """What tags, reasons and the ledger call it."""
+    select: Text | None = None
+    """The assets, in Dagster's asset selection syntax."""
+    jobs: tuple[Text, ...] = ()
+    """The jobs, by name."""
+    run_tags: Mapping[Text, str] = Field(default_factory=dict, validate_default=True)
+    """The tags of the runs; a run must carry all of them."""
+    tier: Name = USUAL_TIER
+    """How important it is; without it `standard`, or the lowest tier where there is no `standard`."""
+    objective: Objective | None = None
+    """What is promised."""
+    gates: Gates = Gates()
+    """Conditions on the data that is read."""
+    degrade: tuple[Rung, ...] = ()
+    """The ladder: ways to do less, the mildest first."""
+    window: Window | None = None
+    """Hours in which it prefers to run."""
+    estimate: Estimate | None = None
+    """What one run takes in full, until runs have taught us better."""
+    cost: Mapping[Text, Parameter] | None = None
+    """What a run may cost."""
+
+    @field_validator("run_tags")
+    @classmethod
+    def _governs_something(cls, run_tags: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        known = info.data
+        complete = {"name", "select", "jobs"} <= known.keys() and known["name"] != DEFAULT
+        if complete and not (known["select"] or known["jobs"] or run_tags):
+            raise UnitError(
+                f"the policy `{known['name']}` governs nothing",
+                "add `select`, `jobs` or `run_tags`, such as `select: group:reports`",
+            )
+        return run_tags
