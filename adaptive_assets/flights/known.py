@@ -61,9 +61,9 @@ class Known:
         """Return the hours of the airports since ``first``, of departures that were read here."""
         return airport_hours(departures, self.weather(first), first, self.until)
 
-    def schedule(self, until: datetime) -> "pd.DataFrame":
-        """Return the flights scheduled from now to ``until``: timetables, unlike delays, are known ahead."""
-        return Archive(self.folder.archive).schedule(self.until, until)
+    def schedule(self, first: datetime, until: datetime) -> "pd.DataFrame":
+        """Return the flights scheduled in [``first``, ``until``): timetables, unlike delays, are known ahead."""
+        return Archive(self.folder.archive).schedule(first, until)
 
     def _raw(self, table: str, first: datetime) -> "pd.DataFrame":
         import pandas as pd

@@ -95,7 +95,11 @@ def _rows(path: Path, expected: tuple[str, ...]) -> list[list[str]]:
     if size > LARGEST_FILE:
         raise BadDeliveryError(f"it has {size:,} bytes; an hour never has more than {LARGEST_FILE:,}")
     try:
-        reader = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadDeliveryError(f"it is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
         header = next(reader, None)
         if header is None:
             raise BadDeliveryError("it is empty")
@@ -104,10 +108,10 @@ def _rows(path: Path, expected: tuple[str, ...]) -> list[list[str]]:
         rows = []
         for row in reader:
             if len(row) != len(expected):
-                raise BadDeliveryError(f"line {reader.line_num}: {len(row)} fields where {len(expected)} are expected")
+                raise BadDeliveryError(
+                    f"line {reader.line_num}: {len(row)} fields where {len(expected)} are expected"
+                )
             rows.append(row)
-    except UnicodeDecodeError as error:
-        raise BadDeliveryError(f"it is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except csv.Error as error:
         raise BadDeliveryError(f"line {reader.line_num}: it is not CSV ({error})") from error
     return rows
@@ -171,7 +175,9 @@ def take_in(folder: FlightsFolder, table: str, hour: datetime, now: float) -> In
         folder.ingested.mkdir(parents=True, exist_ok=True)
         wait.path.replace(folder.ingested / wait.path.name)
     write_status(folder, now)
-    return Intake(None if stored is None else len(stored), tuple(w.delivery.number for w, _ in good), tuple(bad))
+    return Intake(
+        None if stored is None else len(stored), tuple(w.delivery.number for w, _ in good), tuple(bad)
+    )
 
 
 def quarantine_foreign(folder: FlightsFolder, now: float, limit: int = 50) -> list[Quarantined]:

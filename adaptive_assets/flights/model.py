@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from adaptive_assets.flights.features import CATEGORIES, FEATURES, HORIZON_HOURS, LABEL, features
-from adaptive_assets.flights.hours import NEW_YORK
+from adaptive_assets.flights.hours import HOUR, NEW_YORK
 from adaptive_assets.flights.tables import flight_ids
 
 if TYPE_CHECKING:
@@ -76,11 +76,16 @@ def horizon(made_at: datetime) -> datetime:
 def forecast_by_model(
     model: DelayModel, flights: "pd.DataFrame", hours: "pd.DataFrame", planes: "pd.DataFrame", made_at: datetime
 ) -> "pd.DataFrame":
-    """Forecast scheduled flights with the fitted model."""
+    """Forecast scheduled flights with the fitted model.
+
+    The newest of the airports' ``hours`` stands for the one before ``made_at``, in case that is not there yet.
+    """
     import pandas as pd
 
-    instants = pd.Series(pd.Timestamp(made_at).as_unit("us"), index=flights.index)
-    return _forecast(flights, made_at, model.predict(features(flights, instants, hours, planes)))
+    instant = pd.Timestamp(made_at).as_unit("us")
+    newest = hours[hours["hour"] == hours["hour"].max()].assign(hour=instant - HOUR)
+    instants = pd.Series(instant, index=flights.index)
+    return _forecast(flights, made_at, model.predict(features(flights, instants, newest, planes)))
 
 
 def forecast_by_averages(flights: "pd.DataFrame", hours: "pd.DataFrame", made_at: datetime) -> "pd.DataFrame":
@@ -140,7 +145,9 @@ def _matrix(rows: "pd.DataFrame", categories: dict[str, list[str]]) -> "np.ndarr
     """Return the features as floats; categories as their numbers, unknown ones as missing."""
     import numpy as np
 
-    numbers = {name: {value: float(i) for i, value in enumerate(values)} for name, values in categories.items()}
+    numbers = {
+        name: {value: float(i) for i, value in enumerate(values)} for name, values in categories.items()
+    }
     columns = [rows[c].map(numbers[c]) if c in numbers else rows[c] for c in FEATURES]
     return np.column_stack([column.to_numpy(dtype=float) for column in columns])
 

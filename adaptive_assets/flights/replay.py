@@ -55,7 +55,9 @@ class Chaos:
         for name in (f.name for f in fields(self) if f.name != "seed"):
             rate = getattr(self, name)
             if not 0.0 <= rate <= 1.0:
-                raise ValueError(f"the chaos rate `{name}` is {rate}; a share from 0 to 1 is right, such as 0.05")
+                raise ValueError(
+                    f"the chaos rate `{name}` is {rate}; a share from 0 to 1 is right, such as 0.05"
+                )
 
 
 CHAOS: Final = {

@@ -72,7 +72,9 @@ def clean_weather(raw: "pd.DataFrame") -> "pd.DataFrame":
         frame[column] = raw[column].astype(float)
     for column in ("wind_speed", "wind_gust"):
         frame[column] = frame[column].where(frame[column] <= STRONGEST_WIND)
-    return frame.drop_duplicates(["origin", "hour"], keep="last").sort_values(["hour", "origin"], ignore_index=True)
+    return frame.drop_duplicates(["origin", "hour"], keep="last").sort_values(
+        ["hour", "origin"], ignore_index=True
+    )
 
 
 def airport_hours(

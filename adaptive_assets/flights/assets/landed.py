@@ -1,0 +1,85 @@
+"""The landed hours: what the feed has delivered, one partition an hour."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+import dagster as dg
+
+from adaptive_assets.flights.hours import FIRST_HOUR, YEAR_END, hour_key, hour_of_key
+from adaptive_assets.flights.landing import Intake, take_in
+from adaptive_assets.flights.resources import FlightsData
+
+__all__ = ["HOURS", "departures", "weather"]
+
+HOURS: Final = dg.HourlyPartitionsDefinition(
+    start_date=hour_key(FIRST_HOUR), end_date=hour_key(YEAR_END), timezone="UTC"
+)
+"""The hours of 2013, in UTC: New York's own clock has no 2 o'clock in March and two 1 o'clocks in November."""
+
+_FRESH: Final = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=5))
+_OWNERS: Final = ["team:flight-data"]
+
+
+@dg.asset(
+    partitions_def=HOURS,
+    output_required=False,
+    group_name="landed",
+    kinds={"csv", "parquet"},
+    owners=_OWNERS,
+    freshness_policy=_FRESH,
+)
+def departures(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult]:
+    """The flights that left, or were cancelled, in one hour, as the feed delivered them.
+
+    A file that cannot be read is set aside in the quarantine, with the reason beside it; the hour then stays
+    missing until it is delivered again.
+    """
+    yield from _take_in(context, data)
+
+
+@dg.asset(
+    partitions_def=HOURS,
+    output_required=False,
+    group_name="landed",
+    kinds={"csv", "parquet"},
+    owners=_OWNERS,
+    freshness_policy=_FRESH,
+)
+def weather(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult]:
+    """The weather at the three airports in one hour; some hours have no observation."""
+    yield from _take_in(context, data)
+
+
+def _take_in(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult]:
+    table = context.asset_key.to_user_string()
+    intake = take_in(data.folder, table, hour_of_key(context.partition_key), time.time())
+    _report_quarantine(context, intake)
+    if intake.rows is not None:
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/partition_row_count": intake.rows,
+                "deliveries_taken_in": ", ".join(map(str, intake.deliveries)) or "none new",
+                "quarantined": len(intake.quarantined),
+            }
+        )
+    elif not intake.quarantined:
+        raise dg.Failure(
+            f"{table} of {context.partition_key} (UTC) has not landed: there is no file of that hour in "
+            f"{data.folder.landing}, and none was taken in before",
+            allow_retries=False,
+        )
+
+
+def _report_quarantine(context: dg.AssetExecutionContext, intake: Intake) -> None:
+    for file in intake.quarantined:
+        context.log.warning(f"{file.path.name} is in quarantine: {file.reason}")
+        context.log_event(
+            dg.AssetObservation(
+                asset_key=context.asset_key,
+                partition=context.partition_key,
+                description=f"set aside: {file.reason}",
+                metadata={"file": dg.MetadataValue.path(str(file.path)), "reason": file.reason},
+            )
+        )

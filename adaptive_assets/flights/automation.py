@@ -1,0 +1,56 @@
+"""When the assets are made anew, in the terms of Dagster's declarative automation."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+__all__ = ["every", "when_missing", "when_settled", "when_updated"]
+
+Condition = dg.AutomationCondition[dg.AssetKey]
+
+
+def when_updated(*parents: str, needs: Sequence[str] = ()) -> Condition:
+    """Make the asset whenever one of ``parents`` has been, once all of them and of ``needs`` are there.
+
+    Dagster's ``eager`` will not do here: it waits for every hour of the year to have landed, and for a moment
+    at which no hour is being taken in.
+    """
+    return _updated(parents) & _possible((*parents, *needs))
+
+
+def when_settled(*parents: str, needs: Sequence[str] = ()) -> Condition:
+    """Make the asset when one of ``parents`` has been and none is being made any more.
+
+    Parents that are made in one run are waited for together; where a check stops that run half way, what was
+    made until then counts.
+    """
+    return when_updated(*parents, needs=needs) & ~dg.AutomationCondition.any_deps_in_progress().allow(_keys(parents))
+
+
+def every(cron_schedule: str, *parents: str, needs: Sequence[str] = ()) -> Condition:
+    """Make the asset at these times if one of ``parents`` has been made since; and at once if it never was."""
+    due = dg.AutomationCondition.cron_tick_passed(cron_schedule).since_last_handled() & _updated(parents)
+    return (due | _never_made()) & _possible((*parents, *needs))
+
+
+def when_missing() -> Condition:
+    """Make the asset once."""
+    return _never_made() & ~dg.AutomationCondition.in_progress()
+
+
+def _updated(parents: Sequence[str]) -> Condition:
+    return dg.AutomationCondition.any_deps_updated().allow(_keys(parents)).since_last_handled()
+
+
+def _never_made() -> Condition:
+    # Not again and again after a failure, which would fail again.
+    return dg.AutomationCondition.missing() & ~dg.AutomationCondition.execution_failed()
+
+
+def _possible(parents: Sequence[str]) -> Condition:
+    missing = dg.AutomationCondition.any_deps_missing().allow(_keys(parents))
+    return ~missing & ~dg.AutomationCondition.in_progress()
+
+
+def _keys(names: Sequence[str]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*names)

@@ -1,0 +1,144 @@
+"""Sensors: what has landed is taken in, and the history is filled in backwards."""
+
+import time
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from adaptive_assets.flights.assets.history import flight_history
+from adaptive_assets.flights.assets.landed import departures, weather
+from adaptive_assets.flights.backlog import Waiting, waiting, write_status
+from adaptive_assets.flights.deliveries import TABLES
+from adaptive_assets.flights.feed_state import read_state
+from adaptive_assets.flights.history import missing_days
+from adaptive_assets.flights.hours import hour_key, stamp
+from adaptive_assets.flights.landing import quarantine_foreign, quarantined_count
+from adaptive_assets.flights.resources import FlightsData
+
+__all__ = ["history_sensor", "landing_sensor"]
+
+HOUR_TAG: Final = "flights/hour"
+HISTORY_TAG: Final = "flights/history"
+HOURS_A_TICK: Final = 12
+"""Hours requested at once when many wait, oldest first: a tick has to be short."""
+MOST_TRIES: Final = 3
+"""Runs that may fail over one delivery before it is left for people to look at."""
+DAYS_A_RUN: Final = 7
+
+UNFINISHED: Final = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+
+
+@dg.sensor(
+    target=[departures, weather],
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def landing_sensor(context: dg.SensorEvaluationContext, data: FlightsData) -> dg.SensorResult:
+    """Requests one run for each hour that has landed; sets aside what is not a delivery.
+
+    A delivery stays in the landing folder until it is stored, so a run that fails is tried again, and nothing
+    is lost while the daemon is down.
+    """
+    folder, now = data.folder, time.time()
+    for file in quarantine_foreign(folder, now):
+        context.log.warning(f"{file.path.name} is in quarantine: {file.reason}")
+    by_hour: dict[datetime, list[Waiting]] = {}
+    for wait in waiting(folder):
+        by_hour.setdefault(wait.delivery.hour, []).append(wait)
+    busy = {run.tags[HOUR_TAG] for run in _runs(context, UNFINISHED) if HOUR_TAG in run.tags} if by_hour else set()
+    requests = []
+    for hour, waits in by_hour.items():
+        if stamp(hour) in busy or len(requests) == HOURS_A_TICK:
+            continue
+        request = _request(context, hour, waits)
+        if request is not None:
+            requests.append(request)
+    write_status(folder, now)
+    return dg.SensorResult(run_requests=requests, skip_reason=None if requests else _idle(data, len(by_hour)))
+
+
+def _request(context: dg.SensorEvaluationContext, hour: datetime, waits: Sequence[Waiting]) -> dg.RunRequest | None:
+    """Ask for an hour's run, once for each set of files; again, a few times, after failures."""
+    files = "+".join(f"{w.delivery.table}.{w.delivery.number}@{w.landed_at:.3f}" for w in waits)
+    tags = {HOUR_TAG: stamp(hour), "flights/files": files}
+    failed = context.instance.get_runs_count(
+        dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+    )
+    if failed >= MOST_TRIES:
+        context.log.warning(
+            f"{failed} runs have failed over {', '.join(w.path.name for w in waits)}: look at their logs, and "
+            f"materialize the partition {hour_key(hour)} by hand when the cause is gone"
+        )
+        return None
+    tables = {w.delivery.table for w in waits}
+    return dg.RunRequest(
+        run_key=f"{stamp(hour)}/{files}/{failed}",
+        partition_key=hour_key(hour),
+        asset_selection=[dg.AssetKey(table) for table in TABLES if table in tables],
+        tags=tags,
+    )
+
+
+def _idle(data: FlightsData, hours: int) -> str:
+    quarantined = quarantined_count(data.folder)
+    aside = f"; {quarantined} files are in {data.folder.quarantine}" if quarantined else ""
+    return (f"{hours} landed hours are being taken in" if hours else "nothing new has landed") + aside
+
+
+@dg.sensor(
+    target=[flight_history],
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def history_sensor(context: dg.SensorEvaluationContext, data: FlightsData) -> dg.SensorResult | dg.SkipReason:
+    """Requests the newest missing week of the history, a week at a time: the work for quiet hours."""
+    if read_state(data.folder) is None:
+        return dg.SkipReason("no feed has replayed anything yet")
+    if any(HISTORY_TAG in run.tags for run in _runs(context, UNFINISHED)):
+        return dg.SkipReason("the week asked for last is not done yet")
+    days = _newest_stretch(missing_days(data.known()))
+    if not days:
+        return dg.SkipReason("the history is complete up to now")
+    failed = context.instance.get_runs_count(
+        dg.RunsFilter(tags={HISTORY_TAG: days[0].isoformat()}, statuses=[dg.DagsterRunStatus.FAILURE])
+    )
+    if failed >= MOST_TRIES:
+        raise RuntimeError(
+            f"{failed} runs have failed over the history from {days[0]} to {days[-1]}; look at their logs"
+        )
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                asset_selection=[dg.AssetKey("flight_history")],
+                tags={
+                    HISTORY_TAG: days[0].isoformat(),
+                    "dagster/asset_partition_range_start": days[0].isoformat(),
+                    "dagster/asset_partition_range_end": days[-1].isoformat(),
+                },
+            )
+        ]
+    )
+
+
+def _newest_stretch(days: Sequence[date]) -> list[date]:
+    """Return the newest days that follow one another without a gap, a week of them at most, oldest first."""
+    stretch: list[date] = []
+    for day in reversed(days):
+        if len(stretch) == DAYS_A_RUN or (stretch and stretch[0] - day != timedelta(days=1)):
+            break
+        stretch.insert(0, day)
+    return stretch
+
+
+def _runs(
+    context: dg.SensorEvaluationContext, statuses: Sequence[dg.DagsterRunStatus]
+) -> Sequence[dg.DagsterRun]:
+    return context.instance.get_runs(dg.RunsFilter(statuses=list(statuses)))
