@@ -121,8 +121,8 @@ Size = Annotated[
 ]
 """Bytes; written ``1.5GiB``."""
 
-Cores = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_cores)]
-"""CPU cores; written as a number."""
+Cores = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_cores)]
+"""CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
 
 Share = Annotated[
     float,
