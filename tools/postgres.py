@@ -41,13 +41,19 @@ NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 """Data of a server that is thrown away need not survive a power cut."""
 
 SUPERVISED: Final = """
+directory=$1
+shift
 exec 3<&0
 "$@" 3<&- &
 server=$!
-{ read -r _ <&3; kill -INT $server; } &
+{ read -r _ <&3 || : >"$directory/orphaned"; kill -INT $server; } &
 wait $server
+[ ! -e "$directory/orphaned" ] || rm -rf "$directory"
 """
-"""Runs a server until standard input closes, as it does when we die. SIGINT is PostgreSQL's fast stop."""
+"""Runs a server until a line comes or standard input closes, as it does when we die and can't tidy up.
+
+SIGINT is PostgreSQL's fast stop.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +183,7 @@ def _start(
         port = _free_port()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", SUPERVISED, "sh", *server, "-p", str(port)],
+                ["/bin/sh", "-c", SUPERVISED, "sh", str(root), *server, "-p", str(port)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

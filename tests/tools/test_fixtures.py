@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -40,13 +41,13 @@ def test_databases_are_apart(instance_postgres: dg.DagsterInstance, postgres_url
 
 @pytest.mark.e2e
 def test_no_server_outlives_its_test_run() -> None:
-    """The PostgreSQL server stops even when the process that started it is killed."""
+    """The PostgreSQL server stops, and its files go, even when the process that started it is killed."""
     program = """
         from tools.postgres import postgres_server, connect
         with postgres_server() as server:
             cursor = connect(server.url).cursor()
             cursor.execute("select pg_read_file('postmaster.pid')")
-            print(cursor.fetchone()[0].splitlines()[0], flush=True)
+            print(*cursor.fetchone()[0].splitlines()[:2], sep="\\n", flush=True)
             input()
     """
     with subprocess.Popen(
@@ -58,7 +59,13 @@ def test_no_server_outlives_its_test_run() -> None:
     ) as owner:
         assert owner.stdout is not None
         server = psutil.Process(int(owner.stdout.readline()))
+        data = Path(owner.stdout.readline().strip())
+        assert data.exists()
         os.kill(owner.pid, signal.SIGKILL)
         owner.wait()
     psutil.wait_procs([server], timeout=20)
     assert not server.is_running()
+    deadline = time.monotonic() + 20
+    while data.parent.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not data.parent.exists()
