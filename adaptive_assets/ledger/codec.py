@@ -56,7 +56,8 @@ def encode(value: Any, short: Short = types.MappingProxyType({})) -> Json:
 def decode(hint: Hashable, plain: Json, long: Long = types.MappingProxyType({})) -> Any:
     """The inverse of :func:`encode`; ``hint`` is a dataclass, or whatever may stand as the hint of a field.
 
-    Raises :class:`TypeError`, :class:`ValueError` or :class:`KeyError` where ``plain`` does not fit it.
+    Where ``plain`` does not fit it, raises what Python does: :class:`TypeError`, :class:`ValueError`,
+    :class:`KeyError` or :class:`AttributeError`.
     """
     return _decoder(hint)(plain, long)
 

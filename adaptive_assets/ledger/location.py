@@ -105,8 +105,22 @@ def _normalised(url: URL) -> URL:
         raise LedgerError(f"the ledger can be kept in SQLite or PostgreSQL, not in `{backend}`")
     if not url.database or url.database == ":memory:":
         raise LedgerError("the ledger needs a file that several processes can open: sqlite:////path/to/file")
+    _check_sqlite_settings(url)
     in_full = url.database if url.database.startswith("file:") else str(Path(url.database).absolute())
     return url.set(drivername="sqlite", database=in_full)
+
+
+def _check_sqlite_settings(url: URL) -> None:
+    """What SQLite would ignore is refused: a ``mode=ro`` that has no effect is worse than none."""
+    known = {"timeout", "uri", "mode", "immutable"} if url.query.get("uri") == "true" else {"timeout"}
+    if unknown := sorted(set(url.query) - known):
+        raise LedgerError(
+            f"the ledger's URL sets `{unknown[0]}`, which has no effect there: a file takes `timeout` (seconds)"
+            " and, with a `file:` path and `uri=true`, also `mode` and `immutable`"
+        )
+    timeout = str(url.query.get("timeout", "0"))
+    if not timeout.replace(".", "", 1).isdecimal():
+        raise LedgerError(f"the `timeout` of the ledger's URL is a number of seconds, not `{timeout}`")
 
 
 def _safe_url(url: URL) -> str:

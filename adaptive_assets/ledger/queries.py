@@ -37,7 +37,7 @@ def snapshot(connection: Connection, cycle_id: int) -> Snapshot:
         raise LedgerError(f"there is no cycle {cycle_id}: never recorded, or taken away by retention")
     try:
         return restore(blobs)
-    except (zlib.error, ValueError, KeyError, TypeError) as error:
+    except (zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
         damage = f"{type(error).__name__}: {error}"
     raise LedgerError(f"the snapshot of cycle {cycle_id} is damaged ({damage})")
 

@@ -75,7 +75,7 @@ def test_a_run_is_followed_from_one_kind_to_another(story: Story) -> None:
 
 
 def test_a_run_that_no_cycle_has_seen_is_explained_by_its_kind(story: Story) -> None:
-    """Nothing changed since it was submitted, so there was nothing to record: its kind's last deferral holds."""
+    """Nothing changed since it was submitted, so nothing was recorded: its kind's last deferral holds."""
     story.cycle([ONE], deferral(FORECAST, ONE, sentence="no memory"))
     story.cycle([ONE], deferral(FORECAST, ONE, sentence="no CPU"))
     assert story.told("unseen") == []
