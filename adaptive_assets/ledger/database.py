@@ -50,13 +50,11 @@ class Database:
             return act()
         except LedgerError as error:
             cause = str(error)
-        except StatementError as error:
-            cause = str(error.orig)
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
-            cause = str(error)
-        # Next time everything is looked at anew: the file may have been moved away, the server restored.
-        self._ready = False
-        self.dispose()
+            cause = str(error.orig if isinstance(error, StatementError) else error)
+            # Next time everything is looked at anew: the file may have been moved away, the server restored.
+            self._ready = False
+            self.dispose()
         # Raised out here, so that the driver's exception, which may quote the URL, is not chained to it.
         cause = self._location.mask(" ".join(cause.split()))
         raise LedgerError(f"cannot {operation} in {self._location.safe_url}: {cause}{_hint(cause)}")
@@ -124,7 +122,7 @@ def _postgresql_engine(location: Location, schema: str) -> Engine:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    """Foreign keys, and a journal that lets readers read while one process writes."""
+    """Foreign keys, and a journal that lets readers read while another process writes."""
     with closing(connection.cursor()) as cursor:
         cursor.execute("PRAGMA foreign_keys = ON")
         give_up_at = time.monotonic() + WAIT_S
@@ -133,6 +131,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
                 cursor.execute("PRAGMA journal_mode = WAL")
                 break
             except sqlite3.OperationalError as error:
+                if "readonly" in str(error):
+                    break  # a copy that can only be read: its journal is nobody's business
                 # Several processes make a new file theirs at once: SQLite does not wait for this lock itself.
                 if "locked" not in str(error) or time.monotonic() > give_up_at:
                     raise
@@ -152,7 +152,7 @@ _HINTS: Final = {
     "readonly database": "the file or its directory cannot be written",
     "read-only transaction": "the server, or the role, may only read",
     "unable to open database file": "its directory must exist and be writable",
-    "permission denied": "the role needs CREATE on the database, or a schema of that name of its own",
+    "permission denied for database": "the role needs CREATE on the database, or a schema of its own",
 }
 
 

@@ -115,7 +115,7 @@ def _check_sqlite_settings(url: URL) -> None:
     known = {"timeout", "uri", "mode", "immutable"} if url.query.get("uri") == "true" else {"timeout"}
     if unknown := sorted(set(url.query) - known):
         raise LedgerError(
-            f"the ledger's URL sets `{unknown[0]}`, which has no effect there: a file takes `timeout` (seconds)"
+            f"the ledger's URL sets `{unknown[0]}`, which has no effect: a file takes `timeout` (in seconds)"
             " and, with a `file:` path and `uri=true`, also `mode` and `immutable`"
         )
     timeout = str(url.query.get("timeout", "0"))

@@ -83,7 +83,7 @@ def status(connection: Connection, now: float | None, minutes: float) -> LedgerS
     values: dict[str, Any] = {"faults": _faults(connection, now, minutes)}
     if cycle is not None:
         values |= {name: cycle[name] for name in ("at", "node", "revision", "queued", "active")}
-        counts = _decided_since(connection, cycle["at"] - HOUR_S)
+        counts = _decided_since(connection, (cycle["at"] if now is None else now) - HOUR_S)
         values |= {"cycle_id": cycle["id"], "counts": {**counts, "defer": cycle["waiting"]}}
     if reading is not None:
         values |= {"reading": decode(MachineReading, json.loads(reading["reading"]))}

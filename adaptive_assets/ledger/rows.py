@@ -89,7 +89,8 @@ class LedgerStatus:
 
     ``cycle_id``, ``at``, ``node``, ``revision``, ``queued`` and ``active`` are those of the last cycle.
     ``counts`` gives runs by verdict: under ``defer`` those that the last cycle left waiting, under the others
-    those decided in the hour before it.  ``faults`` are the recent ones, the newest first.
+    those decided in the hour before it (or before the time asked for).  A cycle is recorded when something
+    changes: ``reading`` is the better sign of life.  ``faults`` are the recent ones, the newest first.
     """
 
     cycle_id: int | None = None

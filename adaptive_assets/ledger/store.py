@@ -129,7 +129,7 @@ class Ledger:
     def latest_status(self, *, now: float | None = None, minutes: float = 15.0) -> LedgerStatus:
         """The last cycle, reading and activation, and the faults of the last ``minutes``.
 
-        They are counted back from ``now``, or without it from the newest row, be that ever so old.
+        Time is counted back from ``now``, or without it from the newest rows, be they ever so old.
         """
         return self._database.read("read the status", lambda c: queries.status(c, now, minutes))
 

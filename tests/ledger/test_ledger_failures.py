@@ -91,6 +91,17 @@ def test_a_ledger_that_may_only_be_read_is_read(url: str, open_ledger: OpenLedge
     assert [row.run_id for row in only_read.recent_decisions()] == ["r3", "r1"]
 
 
+def test_a_copy_on_a_medium_that_cannot_change_is_read(file: Path, open_ledger: OpenLedger) -> None:
+    """Such as a backup: whatever journal it was made with."""
+    ledger = open_ledger(f"sqlite:///{file}")
+    record(ledger, "r1")
+    ledger.dispose()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"VACUUM INTO '{file}.copy'")
+    copy = open_ledger(f"sqlite:///file:{file}.copy?immutable=1&uri=true")
+    assert [row.run_id for row in copy.recent_decisions()] == ["r1"]
+
+
 def test_a_new_ledger_cannot_be_made_where_only_reading_is_allowed(
     postgres_url: str, open_ledger: OpenLedger
 ) -> None:

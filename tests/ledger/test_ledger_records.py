@@ -1,5 +1,6 @@
 """What is recorded is read back as it was, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -153,6 +154,7 @@ def test_the_status_tells_the_last_of_everything(ledger: Ledger) -> None:
     assert (status.queued, status.active) == (3, 1)
     assert status.counts == {"launch": 1, "defer": 1}
     assert (status.reading, status.reading_node) == (READING, "b")
+    assert ledger.latest_status(now=15_000.0).counts == {"defer": 1}
     assert status.cycle_id is not None
     assert ledger.snapshot(status.cycle_id).queued == (launched, waiting, admitted)
 
@@ -212,3 +214,26 @@ def test_two_ledgers_see_one_another(url: str, open_ledger: OpenLedger) -> None:
     assert [row.run_id for row in reader.recent_decisions()] == ["r1"]
     reader.record_catalogue(at=2.0, location="flights", digest="a", body="{}")
     assert writer.catalogues() == {"flights": "{}"}
+
+
+def test_threads_share_a_ledger(ledger: Ledger) -> None:
+    """More of them than there are connections, and all before the tables are there."""
+
+    def work(thread: int) -> None:
+        for number in range(5):
+            run = queued(f"{thread}/{number}")
+            ledger.record_cycle(
+                at=1.0,
+                node=f"n{thread % 2}",
+                revision="rev",
+                snapshot=snapshot_of(run),
+                decisions=[launch(run)],
+            )
+            ledger.record_reading(at=1.0, node="a", reading=READING)
+            ledger.latest_status()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    rows = ledger.recent_decisions(limit=100)
+    assert len({row.run_id for row in rows}) == 40
+    assert all(ledger.snapshot(row.cycle_id).queued == (queued(row.run_id or ""),) for row in rows)

@@ -67,8 +67,8 @@ snapshots = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(given=st.lists(snapshots, min_size=1, max_size=6))
+@settings(max_examples=30, deadline=None)
+@given(given=st.lists(snapshots, min_size=1, max_size=5))
 def test_any_sequence_of_snapshots_is_restored(given: list[Snapshot]) -> None:
     """Each one, from its checkpoint and the deltas since, the order of the queue included."""
     chain = SnapshotChain()
