@@ -4,7 +4,8 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Catalogue:
     def to_json(self) -> str:
         """The catalogue as canonical JSON, which :meth:`from_json` reads back as an equal one."""
         content = {
-            "assets": [asdict(facts) for _, facts in sorted(self.assets.items())],
+            "assets": [_plain(facts) for _, facts in sorted(self.assets.items())],
             "jobs": dict(self.jobs),
         }
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -61,12 +62,19 @@ class Catalogue:
             content = json.loads(text)
             assets = [_asset(facts) for facts in content["assets"]]
             jobs = {str(name): tuple(locations) for name, locations in content["jobs"].items()}
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"this is not a catalogue: {error!r}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"this is no catalogue: {error!r}") from error
         return cls({facts.key: facts for facts in assets}, jobs)
 
 
-def _asset(facts: Mapping[str, object]) -> AssetFacts:
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-    plain["checks"] = tuple(CheckFacts(**check) for check in plain["checks"])  # type: ignore[attr-defined]
-    return AssetFacts(**plain)  # type: ignore[arg-type]
+def _plain(facts: AssetFacts) -> dict[str, Any]:
+    plain = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return plain | {"tags": dict(facts.tags), "checks": [asdict(check) for check in facts.checks]}
+
+
+def _asset(plain: Mapping[str, Any]) -> AssetFacts:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    values["checks"] = tuple(CheckFacts(**check) for check in plain["checks"])
+    return AssetFacts(**values)

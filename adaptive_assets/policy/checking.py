@@ -21,7 +21,7 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
     """All problems of a book that loads, by line; empty when there is none.
 
     ``resolve(selection, catalogue)`` gives the keys of the assets selected and raises :class:`ValueError` for
-    a syntax error.  Without a ``catalogue``, only the syntax of selections is checked, and jobs are not.
+    a syntax error.  Without a ``catalogue``, selections need only be well written, and jobs need not exist.
     Load the book with ``enforce=False`` to have the fields that are not honoured yet among the problems.
     """
     unset = book.model_dump(mode="json", by_alias=True, exclude_unset=True)

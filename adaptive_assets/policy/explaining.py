@@ -1,5 +1,6 @@
 """Pydantic's errors as problems: our own sentences, at the place in the file."""
 
+import difflib
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.problems import Problem
 from adaptive_assets.policy.shape import keys_at
-from adaptive_assets.policy.suggesting import did_you_mean
+from adaptive_assets.policy.suggesting import did_you_mean, listing
 from adaptive_assets.policy.units import UnitError, shorten
 
 _REQUIRED: Final = {
@@ -44,7 +45,7 @@ def explain(error: ValidationError, places: Places, refused: Collection[Path]) -
         text = places.text(path)
         fault = _Fault(
             path,
-            name=_name(path),
+            name="a key" if _KEY in details["loc"] else _name(path),
             value=details["input"],
             written=_outline(details["input"]) if text is None else shorten(text),
             context=details.get("ctx", {}),
@@ -69,7 +70,7 @@ def _sentence(kind: str, fault: _Fault) -> Sentence:
     if isinstance(error, UnitError):
         return error.message, error.hint
     if fault.value is None and kind != "extra_forbidden":
-        return f"{fault.name} has no value", "write one after the colon, or remove the key"
+        return f"{fault.name} has no value", "write one, or remove the " + _holder(fault.path)
     if kind in _SENTENCES:
         return _SENTENCES[kind](fault)
     return f"{fault.name} cannot be `{fault.written}`", "see the reference of the policy file"
@@ -108,9 +109,9 @@ def _not_a_choice(fault: _Fault) -> Sentence:
     if fault.path == ("version",):
         return f"`{fault.written}` is no version of the policy file that is known here", "write `version: 1`"
     choices = [choice.strip("'") for choice in fault.context["expected"].replace(" or ", ", ").split(", ")]
-    return f"{fault.name} cannot be `{fault.written}`", did_you_mean(
-        str(fault.value), choices, "write one of"
-    )
+    close = difflib.get_close_matches(str(fault.value), choices, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"write {listing(choices, conjunction='or')}"
+    return f"{fault.name} cannot be `{fault.written}`", hint
 
 
 def _not_text(fault: _Fault) -> Sentence:
@@ -124,7 +125,7 @@ def _not_text(fault: _Fault) -> Sentence:
 
 
 def _empty(fault: _Fault) -> Sentence:
-    return f"{fault.name} is empty", "write a value, or remove the key"
+    return f"{fault.name} is empty", "write something, or remove the " + _holder(fault.path)
 
 
 def _not_a_name(fault: _Fault) -> Sentence:
@@ -143,7 +144,7 @@ def _not_whole(fault: _Fault) -> Sentence:
 
 
 def _too_small(fault: _Fault) -> Sentence:
-    least = "more than zero" if "gt" in fault.context else f"at least `{fault.context['ge']}`"
+    least = "more than zero" if "gt" in fault.context else f"at least `{fault.context['ge']:g}`"
     return f"{fault.name} cannot be `{fault.written}`", f"write {least}"
 
 
@@ -177,6 +178,10 @@ def _name(path: Path) -> str:
     keys = [position for position, step in enumerate(path) if isinstance(step, str)]
     from_key = path[keys[-1] :] if keys else path
     return "`" + str(from_key[0]) + "".join(f"[{step}]" for step in from_key[1:]) + "`"
+
+
+def _holder(path: Path) -> str:
+    return "key" if isinstance(path[-1], str) else "entry"
 
 
 def _outline(value: object) -> str:

@@ -33,9 +33,9 @@ class PolicyBook(PolicyValue):
 
     @field_validator("version", mode="before")
     @classmethod
-    def _no_truth(cls, version: object) -> object:
-        if isinstance(version, bool):  # which equals 1 in Python
-            raise UnitError("the version is a number", "write `version: 1`")
+    def _a_number(cls, version: object) -> object:
+        if isinstance(version, bool | str):  # `True` equals 1 in Python
+            raise UnitError("the version is a number, without quotes", "write `version: 1`")
         return version
 
     @field_validator("default", mode="before")

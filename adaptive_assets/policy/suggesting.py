@@ -15,9 +15,9 @@ def did_you_mean(name: str, known: Collection[str], otherwise: str) -> str:
     return f"did you mean `{close[0]}`?" if close else f"{otherwise} {listing(known)}"
 
 
-def listing(names: Collection[str], shown: int = SHOWN) -> str:
+def listing(names: Collection[str], *, shown: int = SHOWN, conjunction: str = "and") -> str:
     """The names as words of a sentence: at most ``shown``, and the number of the rest."""
     quoted = [f"`{name}`" for name in islice(dict.fromkeys(names), shown)]
     if len(names) > shown:
         return f"{', '.join(quoted)} and {len(names) - shown:,} more"
-    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+    return f" {conjunction} ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)

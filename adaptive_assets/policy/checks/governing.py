@@ -26,7 +26,7 @@ def governing_findings(
 ) -> Iterator[Finding]:
     """Selections and jobs that are wrong, name nothing, or are governed twice, by paths from the book.
 
-    Without a ``catalogue``, selections are checked for their syntax alone, and jobs not at all.
+    Without a ``catalogue``, selections are checked for their syntax alone, and jobs need not exist.
     """
     owners: dict[str, int] = {}
     empty: list[tuple[int, str]] = []
@@ -46,7 +46,7 @@ def governing_findings(
         yield from _governed_twice(policies, position, ("select",), owners, assets)
     if catalogue is not None:
         yield from _empty_selections(empty, catalogue)
-        yield from _job_findings(policies, catalogue)
+    yield from _job_findings(policies, catalogue)
 
 
 def _empty_selections(empty: Sequence[tuple[int, str]], catalogue: Catalogue) -> Iterator[Finding]:
@@ -68,11 +68,11 @@ def _nearest(select: str, catalogue: Catalogue) -> str | None:
     return f"did you mean `{match[1]}:{close[0]}`?" if close else None
 
 
-def _job_findings(policies: Sequence[Policy], catalogue: Catalogue) -> Iterator[Finding]:
+def _job_findings(policies: Sequence[Policy], catalogue: Catalogue | None) -> Iterator[Finding]:
     owners: dict[str, int] = {}
     for position, policy in enumerate(policies):
         for place, job in enumerate(policy.jobs):
-            if job not in catalogue.jobs:
+            if catalogue is not None and job not in catalogue.jobs:
                 hint = (
                     did_you_mean(job, catalogue.jobs, "the jobs are")
                     if catalogue.jobs
@@ -96,4 +96,4 @@ def _governed_twice(
         names = f"`{policies[owner].name}` and `{policies[position].name}`"
         hint = "narrow one of them; an asset or a job has one policy"
         path = ("policies", position, *where)
-        yield Finding(path, f"{names} both govern {listing(common, _SHOWN)}", hint)
+        yield Finding(path, f"{names} both govern {listing(common, shown=_SHOWN)}", hint)

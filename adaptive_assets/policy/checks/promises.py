@@ -34,7 +34,7 @@ def _deadline_findings(policy: Policy) -> Iterator[Finding]:
             message = f"{late}: every run will be degraded to `{in_time[0].mode}`"
             yield Finding(path, message, "allow more time, unless that is what you want", "warning")
         else:
-            none = "no rung is known to be quicker" if policy.degrade else "there is no rung that is quicker"
+            none = "no rung is known to be quick enough" if policy.degrade else "there is no rung"
             yield Finding(path, f"{late}; {none}", "allow more time, or add `degrade: [{mode: last_good}]`")
 
 
@@ -50,7 +50,8 @@ def _window_findings(policy: Policy, window: Window) -> Iterator[Finding]:
     if policy.objective is None:
         return
     deadline, freshness = policy.objective.deadline, policy.objective.freshness
-    if deadline is not None and deadline < wait:
+    duration = (policy.estimate.duration if policy.estimate else None) or 0.0
+    if deadline is not None and deadline < wait + duration:
         message = (
             f"the deadline is {format_duration(deadline)}, and a run may wait {format_duration(wait)} for"
             f" {window.prefer}: runs will go outside the window to be in time"

@@ -41,7 +41,7 @@ def read_document(text: str, source: str) -> tuple[Node, list[Problem]]:
         builder.build(yaml.parse(text, _LOADER))
     except yaml.MarkedYAMLError as error:
         raise PolicyError([*builder.problems, explain_yaml_error(error, text, source)]) from None
-    if builder.root is None:
+    if builder.root is None or (isinstance(builder.root, ScalarNode) and builder.root.value is None):
         raise PolicyError(
             [Problem(source, 1, 1, "the file is empty", "a policy book starts with `version: 1`")]
         )

@@ -1,0 +1,201 @@
+"""The policy book as a value: lookups, defaults, equality and revision, and books built in code."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from adaptive_assets.policy import (
+    Estimate,
+    Gates,
+    Guards,
+    HourRange,
+    Objective,
+    Policy,
+    PolicyBook,
+    Rung,
+    Tier,
+    Window,
+    parse_policy_book,
+)
+
+REPORTS = """
+version: 1
+guards: {cpu: 50%, memory: 80%, pressure: {io: 40%}, concurrency: 3}
+policies:
+  - name: reports
+    select: group:reports
+    tier: batch
+    objective: {deadline: 90s}
+    gates: {fresh: warn, wait_at_most: 1h30m, then: launch}
+    degrade: [{mode: reduced, with: {sample: 0.25}, estimate: {memory: 512MiB}}]
+    window: {prefer: "22:00-06:00", timezone: America/New_York, latest: 24h}
+    estimate: {cpu: 1.5, memory: 1.5GiB, duration: 3m}
+"""
+
+
+def test_a_file_and_code_make_the_same_book() -> None:
+    """Files carry units, code passes plain numbers: seconds, bytes, cores, fractions of one."""
+    reports = Policy(
+        name="reports",
+        select="group:reports",
+        tier="batch",
+        objective=Objective(deadline=90.0),
+        gates=Gates(fresh="warn", wait_at_most=5400.0, then="launch"),
+        degrade=(Rung(mode="reduced", parameters={"sample": 0.25}, estimate=Estimate(memory=2**29)),),
+        window=Window(prefer=HourRange(22 * 60, 6 * 60), timezone="America/New_York", latest=86400.0),
+        estimate=Estimate(cpu=1.5, memory=3 * 2**29, duration=180.0),
+    )
+    guards = Guards.model_validate({"cpu": 0.5, "memory": 0.8, "pressure": {"io": 0.4}, "concurrency": 3})
+    built = PolicyBook(version=1, guards=guards, policies=(reports,))
+    read = parse_policy_book(REPORTS, "reports.yaml")
+    assert read == built
+    assert hash(read) == hash(built)
+    assert read.revision == built.revision
+
+
+def test_the_book_of_an_empty_file_has_defaults() -> None:
+    """Three tiers, two guards, and a default policy that asks for nothing."""
+    book = parse_policy_book("version: 1", "p.yaml")
+    assert [tier.name for tier in book.tiers] == ["critical", "standard", "batch"]
+    assert [book.rank(name) for name in ("critical", "standard", "batch")] == [0, 1, 2]
+    assert (book.guards.cpu, book.guards.memory, book.guards.concurrency) == (0.85, 0.80, None)
+    assert book.policies == ()
+    assert (book.default.name, book.default.tier, book.default.gates) == ("default", "standard", Gates())
+
+
+def test_an_unknown_name_falls_back_to_the_default_policy() -> None:
+    """A run whose policy was renamed is still governed."""
+    book = parse_policy_book(REPORTS, "reports.yaml")
+    assert book.policy("reports").name == "reports"
+    assert book.policy("renamed since") is book.default
+    with pytest.raises(KeyError):
+        book.rank("renamed since")
+
+
+def test_work_without_a_tier_is_standard_or_else_of_the_lowest_tier() -> None:
+    """Importance must be asked for."""
+    text = "version: 1\ntiers: [{name: gold}, {name: silver}]\npolicies:\n  - {name: a, jobs: [a]}\n"
+    book = parse_policy_book(text, "p.yaml")
+    assert (book.policies[0].tier, book.default.tier) == ("silver", "silver")
+    named = parse_policy_book(
+        text + "  - {name: b, jobs: [b], tier: gold}\ndefault: {tier: gold}\n", "p.yaml"
+    )
+    assert (named.policy("b").tier, named.default.tier) == ("gold", "gold")
+
+
+def test_a_book_does_not_change() -> None:
+    """Values are frozen, all the way down."""
+    book = parse_policy_book(REPORTS, "reports.yaml")
+    with pytest.raises(ValidationError, match="frozen"):
+        book.guards.cpu = 0.9  # type: ignore[misc]
+
+
+def test_fields_not_honoured_yet_are_read_on_request() -> None:
+    """For the checks, and for the versions to come."""
+    tiers = "tiers: [{name: a, preempts: [b]}, {name: b, preemption: suspend}]"
+    text = f"version: 1\n{tiers}\ndefault: {{cost: {{x: 1}}}}"
+    book = parse_policy_book(text, "p.yaml", enforce=False)
+    assert (book.tiers[0].preempts, book.tiers[1].preemption) == (("b",), "suspend")
+    assert book.default.cost == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Policy(name="idle"), "the policy `idle` governs nothing"),
+        (lambda: Gates(wait_at_most=5.0), "`wait_at_most` does not say what happens then"),
+        (lambda: Gates(then="fail"), "`then: fail` does not say when"),
+        (lambda: Rung(mode="full"), "`full` is no way to do less"),
+        (lambda: Rung(mode="last_good", parameters={"a": 1}), "`last_good` makes nothing"),
+        (lambda: Estimate(cpu=-1.0), "greater than or equal to 0"),
+        (lambda: Guards(cpu=1.5), "less than or equal to 1"),
+        (lambda: PolicyBook(version=1, tiers=(Tier(name="a"), Tier(name="a"))), "two tiers are named `a`"),
+        (lambda: PolicyBook(version=1, default=Policy(name="x", jobs=("a",))), "holds for everything else"),
+        (
+            lambda: PolicyBook(version=1, policies=(Policy(name="a", jobs=("a",), tier="urgent"),)),
+            "there is no tier `urgent`",
+        ),
+    ],
+)
+def test_code_cannot_build_a_book_that_a_file_could_not_hold(make: type, message: str) -> None:
+    """The same rules, as pydantic's errors."""
+    with pytest.raises(ValidationError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "# a comment\n" + REPORTS,
+        REPORTS.replace("  - name", "  -   name").replace("    ", "      ").replace("  -         ", "  -   "),
+        REPORTS.replace("1.5GiB", "1536MiB").replace("90s", "1m30s").replace("24h", "1d"),
+        REPORTS + "default: {tier: standard}\n",
+        REPORTS.replace("memory: 80%, ", ""),
+    ],
+    ids=["comment", "layout", "units", "default", "default guard"],
+)
+def test_the_revision_stays_while_the_book_says_the_same(same: str) -> None:
+    """Comments, layout, other units for the same amount, and defaults written out make no new revision."""
+    assert (
+        parse_policy_book(same, "other.yaml").revision == parse_policy_book(REPORTS, "reports.yaml").revision
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("50%", "51%"),
+        ("tier: batch", "tier: standard"),
+        ("0.25", "0.5"),
+        ("22:00", "22:01"),
+        ("then: launch", "then: fail"),
+    ],
+)
+def test_the_revision_changes_with_what_the_book_says(old: str, new: str) -> None:
+    """Anything that could change a decision is a new revision."""
+    changed = parse_policy_book(REPORTS.replace(old, new), "reports.yaml")
+    assert changed.revision != parse_policy_book(REPORTS, "reports.yaml").revision
+
+
+def test_the_revision_is_the_same_on_every_machine() -> None:
+    """It is written down in ledgers: a change of this value must be meant."""
+    assert parse_policy_book("version: 1", "p.yaml").revision == "f466983c6361"
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True).filter(lambda name: name != "default")
+DURATIONS = st.none() | st.integers(1, 10**9).map(lambda milliseconds: milliseconds / 1000)
+PARAMETERS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+
+
+@st.composite
+def books(draw: st.DrawFn) -> PolicyBook:
+    """Policy books of all shapes."""
+    policies = tuple(
+        Policy(
+            name=name,
+            select=draw(st.none() | st.just("*")),
+            jobs=("job",),
+            run_tags=draw(st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=2)),
+            tier=draw(st.sampled_from(["critical", "standard", "batch"])),
+            objective=Objective(deadline=draw(DURATIONS), freshness=draw(DURATIONS)),
+            degrade=tuple(
+                Rung(mode=mode, parameters=draw(st.dictionaries(st.text(min_size=1), PARAMETERS, max_size=2)))
+                for mode in draw(st.lists(NAMES.filter(lambda mode: mode != "full"), max_size=2))
+            ),
+            window=draw(st.none() | st.just(Window(prefer=HourRange(60, 30), timezone="UTC"))),
+            estimate=Estimate(memory=draw(st.none() | st.integers(1, 2**63 - 1)), duration=draw(DURATIONS)),
+        )
+        for name in draw(st.lists(NAMES, max_size=3, unique=True))
+    )
+    return PolicyBook(version=1, policies=policies)
+
+
+@given(books())
+def test_the_content_of_a_book_makes_the_book_again(book: PolicyBook) -> None:
+    """A ledger that keeps the content can plan again under it."""
+    again = PolicyBook.model_validate_json(book.content())
+    assert again == book
+    assert again.revision == book.revision
