@@ -1,0 +1,177 @@
+"""A real deployment on SQLite: gates across runs, policy edits, degradation, and taking it out again."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import pytest
+from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
+
+from adaptive_assets.workflow import tags
+from tests.conftest import write_dagster_home
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: MakeStack) -> Stack:
+    """One deployment for all tests of this module."""
+    stack = make_stack()
+    stack.start()
+    return stack
+
+
+def test_a_gate_holds_a_run_until_the_check_of_its_upstream_passes(stack: Stack) -> None:
+    """Deferred with reason and numbers while the check is failed, launched by Dagster once it passes."""
+    with stack.instance() as instance:
+        (stack.steering / "plausible").write_text("no")
+        _finished(stack, instance, stack.launch("readings", checks=["plausible"]))
+        downstream = stack.launch("report")
+        _reason(instance, downstream, "check_failed", "plausible")
+        assert _run(instance, downstream).status is dg.DagsterRunStatus.QUEUED
+        assert any("check plausible of `readings` failed" in text for text in _events(instance, downstream))
+
+        (stack.steering / "plausible").write_text("yes")
+        _finished(stack, instance, stack.launch("readings", checks=["plausible"]))
+        run = _finished(stack, instance, downstream)
+        assert run.status is dg.DagsterRunStatus.SUCCESS
+        assert run.tags[tags.ADMISSION] == tags.ADMITTED
+        assert run.tags[tags.DECISION].isdigit()
+
+
+def test_a_check_that_was_not_evaluated_for_the_latest_version_is_no_pass(stack: Stack) -> None:
+    """Materialize the upstream without its check: what reads it waits."""
+    with stack.instance() as instance:
+        (stack.steering / "plausible").write_text("yes")
+        _finished(stack, instance, stack.launch("readings"))
+        downstream = stack.launch("report")
+        _reason(instance, downstream, "check_not_evaluated", "plausible")
+        _finished(stack, instance, stack.launch("readings", checks=["plausible"]))
+        assert _finished(stack, instance, downstream).status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_run_of_a_plain_job_is_governed_by_default(stack: Stack) -> None:
+    """A run without assets has the default policy, and runs."""
+    with stack.instance() as instance:
+        run = _finished(stack, instance, stack.launch(job="plain"))
+        assert run.status is dg.DagsterRunStatus.SUCCESS
+        assert run.tags[tags.POLICY] == "default"
+
+
+def test_a_forecast_degrades_inside_its_deadline_and_comes_back_to_full(stack: Stack) -> None:
+    """Under a CPU squeeze the rung runs in time and its materialization says so; after it, full mode returns."""
+    with stack.instance() as instance:
+        with _squeeze():
+            time.sleep(12)  # the squeeze has to show in the smoothed readings
+            squeezed = stack.launch("forecast")
+            run = _finished(stack, instance, squeezed)
+            record = instance.get_run_record_by_id(squeezed)
+            assert run.tags[tags.MODE] == "reduced"
+            assert record is not None
+            assert record.end_time is not None
+            assert record.end_time - record.create_timestamp.timestamp() < 40
+            assert _latest_metadata(instance, "forecast")[tags.MODE] == "reduced"
+            assert _latest_metadata(instance, "forecast")["members"] == 5
+        run = _finished(stack, instance, stack.launch("forecast"))
+        assert run.tags[tags.MODE] == "full"
+        assert _latest_metadata(instance, "forecast")[tags.MODE] == "full"
+        assert len(stack.executions("forecast-reduced")) == 1
+
+
+def test_an_edit_of_the_policies_counts_at_once_and_a_broken_one_never(stack: Stack) -> None:
+    """No restart: a good edit governs the next run; a broken one is refused in sight of the operator."""
+    policies = stack.home / "policies.yaml"
+    with stack.instance() as instance:
+        policies.write_text(POLICIES + "  - {name: toil, jobs: [plain], tier: batch}\n")
+        run = _finished(stack, instance, stack.launch(job="plain"))
+        assert (run.tags[tags.POLICY], run.tags[tags.TIER]) == ("toil", "batch")
+
+        policies.write_text(POLICIES.replace("tier: critical", "teir: critical"))
+        errors = eventually(lambda: _daemon_errors(stack), "the daemon shows the refused edit")
+        assert "`teir`" in errors
+        assert "policies.yaml:" in errors
+        assert _finished(stack, instance, stack.launch(job="plain")).tags[tags.POLICY] == "toil"
+
+        policies.write_text(POLICIES)
+        run = _finished(stack, instance, stack.launch(job="plain"))
+        assert run.tags[tags.POLICY] == "default"
+
+
+def test_taking_it_out_leaves_stock_dagster_and_the_queued_runs(stack: Stack) -> None:
+    """Last of all: runs that were held go, first come, first served, once the five lines are gone."""
+    with stack.instance() as instance:
+        _finished(stack, instance, stack.launch("readings"))  # its check is not evaluated: the gate is closed
+        held = [stack.launch("report") for _ in range(2)]
+        for run_id in held:
+            _reason(instance, run_id, "check_not_evaluated", "plausible")
+        stack.stop()
+        write_dagster_home(stack.home)
+        stack.start()
+        for run_id in held:
+            assert _finished(stack, instance, run_id).status is dg.DagsterRunStatus.SUCCESS
+
+
+@contextmanager
+def _squeeze() -> Iterator[None]:
+    """Keep every core busy, from outside of Dagster."""
+    strangers = [multiprocessing.Process(target=_spin, daemon=True) for _ in range(2 * multiprocessing.cpu_count())]
+    for stranger in strangers:
+        stranger.start()
+    try:
+        yield
+    finally:
+        for stranger in strangers:
+            stranger.kill()
+            stranger.join()
+
+
+def _spin() -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        pass
+
+
+def _run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run
+
+
+def _finished(stack: Stack, instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    eventually(
+        lambda: _run(instance, run_id).is_finished,
+        f"run {run_id} ends",
+        log=lambda: f"{_run(instance, run_id).status}: {_run(instance, run_id).tags}\n{stack.log('daemon')()}",
+    )
+    return _run(instance, run_id)
+
+
+def _reason(instance: dg.DagsterInstance, run_id: str, code: str, detail: str) -> None:
+    def says() -> bool:
+        reason = _run(instance, run_id).tags.get(tags.REASON, "")
+        return reason.startswith(code) and detail in reason
+
+    what = f"{run_id} waits because of {code}: {detail}"
+    eventually(says, what, log=lambda: f"{_run(instance, run_id).status}: {_run(instance, run_id).tags}")
+
+
+def _events(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
+    return [str(record.event_log_entry.message) for record in records]
+
+
+def _latest_metadata(instance: dg.DagsterInstance, asset: str) -> dict[str, object]:
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {key: value.value for key, value in event.asset_materialization.metadata.items()}
+
+
+def _daemon_errors(stack: Stack) -> str:
+    data = stack.query("{instance{daemonHealth{allDaemonStatuses{daemonType lastHeartbeatErrors{message}}}}}")
+    if data is None:
+        return ""
+    statuses = data["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return "\n".join(error["message"] for status in statuses for error in status["lastHeartbeatErrors"])
