@@ -1,54 +1,107 @@
 """The ladder: which rung a run takes that cannot run in full."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from adaptive_assets.planning.demand import Demand, demand_of
+from adaptive_assets.planning.demand import FULL, Demand, demand_of
 from adaptive_assets.planning.promise import Promise
-from adaptive_assets.planning.room import Room
-from adaptive_assets.planning.verdicts import ReasonCode
-from adaptive_assets.policy import Policy, Rung
+from adaptive_assets.planning.room import Room, shareable
+from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.verdicts import Reason
+from adaptive_assets.policy import Policy, PolicyBook, Rung
 
-__all__ = ["Step", "step_down"]
-
-SHARED = frozenset({ReasonCode.CPU, ReasonCode.PRESSURE})
-"""Guards on what can be shared: breaking them slows every run down, breaking the memory guard kills one."""
+__all__ = ["Ladder", "Squeeze", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rung that is taken, and its demand; ``forced`` when it takes CPU beyond the guard."""
+    """A rung, its demand, and the guards that it would break now; taken all the same, it is *forced*."""
 
     rung: Rung
     demand: Demand
-    forced: bool = False
+    lacks: tuple[Reason, ...] = ()
 
 
-def step_down(policy: Policy, promise: Promise, room: Room, at: float) -> Step | None:
-    """The rung to launch now, or ``None`` when there is none or when it can still wait for room.
+@dataclass(slots=True)
+class Squeeze:
+    """The CPU of runs below full mode, by the rank of their tier.
 
-    The highest rung that fits and ends in time; when all would be late, the quickest that fits. When none
-    fits and waiting would break the deadline, the quickest rung goes all the same if it lacks only CPU or
-    calm: a promise is worth more than an idle margin. The memory guard and the run limit are never broken.
+    A rung that is forced beyond the CPU guard may slow down strangers and lower tiers, and not its peers:
+    forced all together, they would make one another late. So with what is below full mode already, they get
+    no more than the guard leaves of an idle machine.
     """
-    steps = [
-        Step(rung, demand)
-        for rung in policy.degrade
-        if room.never_fits(demand := demand_of(policy, rung.mode)) is None
-    ]
-    fitting = [step for step in steps if not room.lacks(step.demand)]
-    in_time = [step for step in fitting if promise.met_by(step.demand, at)]
-    if in_time:
-        return in_time[0]
-    if any(promise.met_by(step.demand, at) for step in steps):
-        quickest = min(steps, key=lambda step: step.demand.duration)
-        if not promise.endangered(quickest.demand, at):
+
+    ceiling: float
+    cores: dict[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, book: PolicyBook, ceiling: float) -> "Squeeze":
+        """The squeeze at the instant of ``snapshot``; ``ceiling`` in cores."""
+        squeeze = cls(ceiling)
+        for run in snapshot.active:
+            if run.mode != FULL:
+                policy = book.policy(run.work.policy)
+                squeeze.take(book.rank(policy.tier), demand_of(policy, run.mode))
+        return squeeze
+
+    def take(self, rank: int, demand: Demand) -> None:
+        """Count a run that goes below full mode."""
+        self.cores[rank] = self.cores.get(rank, 0.0) + min(demand.cpu, self.ceiling)
+
+    def allows(self, rank: int, demand: Demand) -> bool:
+        """Whether one more run of that tier may be forced."""
+        peers = sum(cores for other, cores in self.cores.items() if other <= rank)
+        return peers + min(demand.cpu, self.ceiling) <= self.ceiling
+
+
+class Ladder:
+    """The rungs of one policy, as they stand in the room that is left."""
+
+    def __init__(self, policy: Policy, room: Room) -> None:
+        self._steps: list[Step] = []
+        self._never: tuple[Reason, ...] = ()
+        for rung in policy.degrade:
+            demand = demand_of(policy, rung.mode)
+            if never := room.never_fits(demand, rung.mode):
+                self._never = (never,)
+            else:
+                self._steps.append(Step(rung, demand, room.lacks(demand, rung.mode)))
+
+    @property
+    def could_fit(self) -> bool:
+        """Whether it has a rung that is worth waiting for."""
+        return bool(self._steps)
+
+    @property
+    def obstacles(self) -> tuple[Reason, ...]:
+        """What keeps the quickest rung from going now; where none could ever fit, why not."""
+        return min(self._steps, key=_duration).lacks if self._steps else self._never
+
+    def step(
+        self, promise: Promise, at: float, *, patient: bool, may_force: Callable[[Demand], bool]
+    ) -> Step | None:
+        """The rung to launch now, or ``None`` when there is none or when it can still wait for room.
+
+        The highest rung that fits and ends in time. When none does and waiting would break the deadline (or
+        the run is not ``patient``), the quickest goes all the same if it lacks only CPU or calm: a promise
+        is worth more than an idle margin. When all would be late, the quickest that fits. The memory guard
+        and the run limit are never broken.
+        """
+        fitting = [step for step in self._steps if not step.lacks]
+        in_time = [step for step in fitting if promise.met_by(step.demand, at)]
+        if in_time:
+            return in_time[0]
+        if patient and any(not promise.endangered(step.demand, at) for step in self._steps):
             return None
-    elif fitting:
-        return min(fitting, key=lambda step: step.demand.duration)
-    if promise.deadline_at is None:
-        return None
-    forced = [step for step in steps if all(reason.code in SHARED for reason in room.lacks(step.demand))]
-    if not forced:
-        return None
-    step = min(forced, key=lambda step: step.demand.duration)
-    return Step(step.rung, step.demand, forced=True)
+        forced = [
+            step for step in self._steps if step.lacks and shareable(step.lacks) and may_force(step.demand)
+        ]
+        return min(
+            fitting + forced,
+            key=lambda step: (not promise.met_by(step.demand, at), bool(step.lacks), step.demand.duration),
+            default=None,
+        )
+
+
+def _duration(step: Step) -> float:
+    return step.demand.duration

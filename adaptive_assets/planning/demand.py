@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.planning.snapshot import MachineReading
-from adaptive_assets.policy import Estimate, Guards, Policy
+from adaptive_assets.policy import Estimate, Policy
 
 __all__ = ["FULL", "LAST_GOOD", "LAST_GOOD_PRIOR", "PRIOR", "Demand", "demand_of"]
 
@@ -20,23 +19,18 @@ class Demand:
     memory: int
     duration: float
 
-    def on(self, machine: MachineReading, guards: Guards) -> "Demand":
-        """The same demand with its CPU cut to what the guard leaves of the whole machine.
+    def within(self, limit: "Demand") -> "Demand":
+        """The same demand, in no respect greater than ``limit``."""
+        return Demand(
+            min(self.cpu, limit.cpu), min(self.memory, limit.memory), min(self.duration, limit.duration)
+        )
 
-        CPU can be shared: a run that would like more cores than there are takes longer, it is not refused.
-        Memory cannot, so it stays as it is.
-        """
-        return Demand(min(self.cpu, machine.cpu_capacity * guards.cpu), self.memory, self.duration)
-
-
-WIDEST: Final = 0.5
-"""The share of the guarded CPU that a single run may insist on."""
 
 PRIOR: Final = Demand(cpu=0.5, memory=512 * 1024**2, duration=60.0)
 """Assumed of a run of which its policy declares nothing: one Python process with a data frame in it."""
 
 LAST_GOOD_PRIOR: Final = Demand(cpu=0.25, memory=256 * 1024**2, duration=10.0)
-"""Assumed of a run that only serves the last good version again."""
+"""Assumed of a run that only serves the last good version again, where full mode does not take less."""
 
 
 def demand_of(policy: Policy, mode: str) -> Demand:
@@ -48,7 +42,7 @@ def demand_of(policy: Policy, mode: str) -> Demand:
     rung = next((rung for rung in policy.degrade if rung.mode == mode), None)
     if rung is None:
         return full
-    return _filled(rung.estimate, LAST_GOOD_PRIOR if mode == LAST_GOOD else full)
+    return _filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
 
 
 def _filled(estimate: Estimate | None, fallback: Demand) -> Demand:

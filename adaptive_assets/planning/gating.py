@@ -10,6 +10,9 @@ from adaptive_assets.policy import Gates
 
 __all__ = ["not_ready"]
 
+MOST_NAMED = 3
+"""Checks that a sentence names; the numbers have them all."""
+
 
 def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
     """Every gate that is closed for ``work``, in the order of the assets it reads; empty when it is ready.
@@ -31,7 +34,7 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
     if state.materialized_at is None:
         yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": name})
         return
-    age = at - state.materialized_at
+    age = max(0.0, at - state.materialized_at)
     if gates.fresh is not None:
         yield from _stale(gates.fresh, state, age)
     if gates.checks is not None:
@@ -65,34 +68,35 @@ def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
         case Freshness.WARN | Freshness.FAIL:
             yield Reason(
                 ReasonCode.DATA_STALE,
-                f"`{name}` is {seconds(age)} old and its freshness is {state.freshness.upper()}",
+                f"the freshness of `{name}` is {state.freshness.upper()}, its latest version is"
+                f" {seconds(age)} old",
                 numbers,
             )
 
 
 def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
     name = state.asset
-    match state.checks:
-        case CheckState.PASS | CheckState.NO_CHECKS:
-            return
-        case CheckState.WARN if worst == "warn":
-            return
-        case CheckState.NOT_EVALUATED:
-            yield Reason(
-                ReasonCode.CHECK_NOT_EVALUATED,
-                f"{_checks(state.checks_missing)} of `{name}` not evaluated for its latest version,"
-                f" made {seconds(age)} ago",
-                {"asset": name, "age_s": age, "checks": ", ".join(state.checks_missing)},
-            )
-        case CheckState.WARN | CheckState.FAIL:
-            yield Reason(
-                ReasonCode.CHECK_FAILED,
-                f"{_checks(state.checks_failed)} of `{name}` failed on the version made {seconds(age)} ago",
-                {"asset": name, "age_s": age, "checks": ", ".join(state.checks_failed)},
-            )
+    if state.checks is CheckState.FAIL or (state.checks is CheckState.WARN and worst != "warn"):
+        severity = " with severity WARN" if state.checks is CheckState.WARN else ""
+        yield Reason(
+            ReasonCode.CHECK_FAILED,
+            f"{_checks(state.checks_failed)} of `{name}` failed{severity} on the version made"
+            f" {seconds(age)} ago",
+            {"asset": name, "age_s": age, "checks": ", ".join(state.checks_failed)},
+        )
+    if state.checks is CheckState.NOT_EVALUATED or state.checks_missing:
+        have = "has" if len(state.checks_missing) == 1 else "have"
+        yield Reason(
+            ReasonCode.CHECK_NOT_EVALUATED,
+            f"{_checks(state.checks_missing)} of `{name}` {have} not been evaluated on its latest version,"
+            f" made {seconds(age)} ago",
+            {"asset": name, "age_s": age, "checks": ", ".join(state.checks_missing)},
+        )
 
 
 def _checks(names: tuple[str, ...]) -> str:
-    if len(names) == 1:
-        return f"check {names[0]}"
-    return "checks " + ", ".join(names) if names else "the blocking checks"
+    if not names:
+        return "blocking checks"
+    shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"check{'s' * (len(names) > 1)} {shown}{more}"

@@ -5,14 +5,15 @@ A pure function: no clock, no I/O, no randomness. The same snapshot and policy b
 
 from heapq import heapify, heappop, heapreplace
 
-from adaptive_assets.planning.degradation import SHARED, Step, step_down
-from adaptive_assets.planning.demand import FULL, Demand, demand_of
+from adaptive_assets.planning import explanation
+from adaptive_assets.planning.degradation import Ladder, Squeeze, Step
+from adaptive_assets.planning.demand import FULL
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import Band, triage
+from adaptive_assets.planning.turn import Turn
 from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode, Verdict
-from adaptive_assets.planning.wording import cores, seconds, size
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["plan"]
@@ -22,8 +23,11 @@ HELD_BACK_PASSES = 2
 limit, a code location that is down): room is no longer kept for it, or a full pool would idle the machine."""
 
 TRICKLE_S = 120.0
-"""After so long, the head of the line goes while none of our runs is active, if it lacks only CPU or calm:
-a stranger who keeps the machine busy slows our work down to one run at a time, and never to none."""
+"""After so long, the head of the line no longer waits for strangers while none of our runs is active. If it
+lacks only CPU or calm, it goes; if it lacks memory, it lets others pass: a stranger who keeps the machine
+busy slows our work down, and never to none."""
+
+ORDER = {code: place for place, code in enumerate(ReasonCode)}
 
 
 def plan(snapshot: Snapshot, book: PolicyBook) -> Plan:
@@ -44,14 +48,16 @@ class _Planner:
         self._at = snapshot.at
         self._book = book
         self._room = Room.of(snapshot, book)
+        self._squeeze = Squeeze.of(snapshot, book, self._room.cpu_ceiling)
         self._triage = triage(snapshot, book)
         self._blocked: Band | None = None
+        self._behind: tuple[Reason, ...] = ()
         self._decisions: list[Decision] = []
 
     def plan(self) -> Plan:
         for band in self._triage.expired:
             for run in band.runs:
-                self._decide(Verdict.FAIL, band, (run,), (self._waited(band, run), *band.closed))
+                self._decide(Verdict.FAIL, band, (run,), self._patience_over(band, run))
         line = [(band.position(band.runs[0]), band) for band in self._triage.ready]
         heapify(line)
         while line:
@@ -61,8 +67,7 @@ class _Planner:
             else:
                 heappop(line)
         for band in self._triage.waiting:
-            lacks = self._room.lacks(demand_of(band.policy, FULL))
-            self._decide(Verdict.DEFER, band, band.rest, (*band.closed, *lacks))
+            self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
         return Plan(self._at, self._book.revision, tuple(self._decisions))
 
     def _admit_first(self, band: Band) -> bool:
@@ -70,62 +75,114 @@ class _Planner:
 
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
-        run = band.runs[band.next]
-        promise = Promise.of(band.policy, run)
-        full = demand_of(band.policy, FULL)
-        ladder = band.policy.degrade if band.work.degradable else ()
-        never = self._room.never_fits(full)
-        blocked = (*((never,) if never else self._lacks(run, full)), *self._behind())
-        full_is_open = not blocked and not band.only_rungs
-        endangered = promise.endangered(full, self._at)
-
-        if full_is_open and (promise.met_by(full, self._at) or not ladder):
-            self._launch(band, run, full)
-        elif (
-            ladder
-            and (band.only_rungs or never or endangered)
-            and not self._outranked(band)
-            and (step := step_down(band.policy, promise, self._room, self._at))
-        ):
-            causes = self._causes(band, run, promise.reason(full, self._at) if endangered else None)
-            self._degrade(band, run, step, (*causes, *blocked))
-        elif full_is_open:
-            self._launch(band, run, full)  # late whatever it does, so at least complete
+        turn = self._turn(band)
+        ladder = None
+        if turn.full_is_open and turn.in_time:
+            self._launch(turn)
+        elif (ladder := self._ladder(turn)) and (step := self._step(turn, ladder)):
+            self._degrade(turn, step)
+        elif turn.full_is_open:
+            self._launch(turn)  # late whatever it does, so at least complete
         else:
-            causes = self._causes(band, run, promise.reason(full, self._at) if endangered else None)
-            self._defer(band, run, causes, blocked, blocks_line=never is None)
+            self._hold(turn, ladder)
             return False
+        band.next += 1
         return True
 
-    def _launch(self, band: Band, run: QueuedRun, demand: Demand) -> None:
-        waived = (self._waited(band, run), *band.closed) if band.closed else ()
-        if lacks := self._room.lacks(demand):
-            waived = (*waived, self._trickled(run, lacks[0]))
-        self._decide(Verdict.LAUNCH, band, (run,), (*waived, self._fits(demand)))
-        self._take(run, demand)
-        band.next += 1
+    def _turn(self, band: Band) -> Turn:
+        run = band.runs[band.next]
+        return Turn(
+            band,
+            run,
+            Promise.of(band.policy, run),
+            self._at,
+            lacks=self._lacks(band),
+            behind=self._behind,
+            trickles=not (self._blocked or self._room.runs) and self._at - run.submitted_at >= TRICKLE_S,
+        )
 
-    def _degrade(self, band: Band, run: QueuedRun, step: Step, reasons: tuple[Reason, ...]) -> None:
-        self._decide(Verdict.DEGRADE, band, (run,), (*reasons, self._fits(step.demand)), step)
-        self._take(run, step.demand)
-        band.next += 1
+    def _ladder(self, turn: Turn) -> Ladder | None:
+        """The rungs, if the run would now take one; never while a higher tier waits for room."""
+        band = turn.band
+        outranked = self._blocked is not None and self._blocked.rank < band.rank
+        if not band.rungs or outranked or not (band.only_rungs or turn.never_fits or turn.late):
+            return None
+        return Ladder(band.policy, self._room)
 
-    def _defer(
-        self,
-        band: Band,
-        first: QueuedRun,
-        causes: tuple[Reason, ...],
-        blocked: tuple[Reason, ...],
-        *,
-        blocks_line: bool,
-    ) -> None:
-        """Defer the rest of the band; the causes are those of its first run, the blocks are everyone's."""
-        if blocks_line and self._blocked is None:
-            self._blocked = band
-        if causes and blocked:
-            self._decide(Verdict.DEFER, band, (first,), (*causes, *blocked))
+    def _step(self, turn: Turn, ladder: Ladder) -> Step | None:
+        step = ladder.step(
+            turn.promise,
+            self._at,
+            patient=not turn.trickles,
+            may_force=lambda demand: self._squeeze.allows(turn.band.rank, demand),
+        )
+        if step and turn.full_is_open and not turn.promise.met_by(step.demand, self._at):
+            return None
+        return step
+
+    def _launch(self, turn: Turn) -> None:
+        band, run = turn.band, turn.run
+        late = () if turn.in_time else turn.late
+        how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
+        self._decide(Verdict.LAUNCH, band, (run,), (*self._patience_over(band, run), how, *late))
+        if run.passes < HELD_BACK_PASSES:
+            self._room.take(band.full)
+
+    def _degrade(self, turn: Turn, step: Step) -> None:
+        band, run, mode = turn.band, turn.run, step.rung.mode
+        if not step.lacks:
+            how = explanation.fits(step.demand, mode)
+        elif turn.promise.endangered(step.demand, self._at):
+            how = explanation.forced(mode, step.lacks[0])
+        else:
+            how = self._trickle(run, step.lacks[0])
+        why = (*turn.lacks, *turn.late) if turn.never_fits else (*turn.late, *turn.lacks)
+        reasons = (*self._patience_over(band, run), *why, *turn.behind, how)
+        self._decide(Verdict.DEGRADE, band, (run,), reasons, step)
+        if run.passes < HELD_BACK_PASSES:
+            self._room.take(step.demand)
+            self._squeeze.take(band.rank, step.demand)
+
+    def _hold(self, turn: Turn, ladder: Ladder | None) -> None:
+        """Defer what is left of the band, and let it hold up the line if room is what it waits for.
+
+        How late it is and how long it has waited is the first run's own; what is in its way is everyone's.
+        """
+        band, run = turn.band, turn.run
+        in_the_way = list(turn.lacks)
+        if band.rungs or not turn.never_fits:
+            in_the_way += turn.behind
+        if ladder:
+            in_the_way += [reason for reason in ladder.obstacles if reason not in turn.lacks]
+        if band.only_rungs:
+            in_the_way += band.shut
+        own = (*turn.late, *(self._patience_over(band, run) if band.only_rungs else ())[:1])
+        if own:
+            self._defer(band, (run,), (*in_the_way, *own))
             band.next += 1
-        self._decide(Verdict.DEFER, band, band.rest, blocked or causes)
+        self._defer(band, band.rest, tuple(in_the_way))
+
+        could_fit = (ladder and ladder.could_fit) or not (turn.never_fits or band.only_rungs)
+        if could_fit and not turn.trickles and self._blocked is None:
+            self._blocked = band
+            self._behind = (explanation.behind(band.work, band.policy.tier),)
+
+    def _lacks(self, band: Band) -> tuple[Reason, ...]:
+        """What is missing for full mode; where the whole machine is too small, that alone."""
+        never = self._room.never_fits(band.full)
+        return (never,) if never else self._room.lacks(band.full)
+
+    def _patience_over(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
+        """Why the run goes, or fails, although gates or hours are shut, if they are."""
+        if not band.shut:
+            return ()
+        return (explanation.patience_over(band.policy, run, band.shut, self._at), *band.shut)
+
+    def _trickle(self, run: QueuedRun, lack: Reason) -> Reason:
+        return explanation.trickles(run, TRICKLE_S, lack, self._at)
+
+    def _defer(self, band: Band, runs: tuple[QueuedRun, ...], reasons: tuple[Reason, ...]) -> None:
+        self._decide(Verdict.DEFER, band, runs, tuple(sorted(reasons, key=_place)))
 
     def _decide(
         self,
@@ -141,59 +198,6 @@ class _Planner:
                 Decision(verdict, band.work, band.policy.tier, mode, reasons, runs, parameters)
             )
 
-    def _lacks(self, run: QueuedRun, demand: Demand) -> tuple[Reason, ...]:
-        lacks = self._room.lacks(demand)
-        only_shared = all(reason.code in SHARED for reason in lacks)
-        if only_shared and not self._room.runs and self._at - run.submitted_at >= TRICKLE_S:
-            return ()
-        return lacks
 
-    def _take(self, run: QueuedRun, demand: Demand) -> None:
-        if run.passes < HELD_BACK_PASSES:
-            self._room.take(demand)
-
-    def _outranked(self, band: Band) -> bool:
-        """Whether a higher tier waits for room: nothing below may take any."""
-        return self._blocked is not None and self._blocked.rank < band.rank
-
-    def _behind(self) -> tuple[Reason, ...]:
-        if self._blocked is None:
-            return ()
-        head = self._blocked
-        return (
-            Reason(
-                ReasonCode.BEHIND,
-                f"stands in line behind `{head.work.name}` ({head.policy.tier}), for which there is no room",
-                {"behind": head.work.name, "tier": head.policy.tier},
-            ),
-        )
-
-    def _causes(self, band: Band, run: QueuedRun, late: Reason | None) -> tuple[Reason, ...]:
-        """Why full mode is out of the question, apart from what blocks it right now."""
-        if band.only_rungs:
-            return (self._waited(band, run), *band.closed)
-        return (late,) if late else ()
-
-    def _waited(self, band: Band, run: QueuedRun) -> Reason:
-        waited, limit = self._at - run.submitted_at, band.policy.gates.wait_at_most
-        first = band.closed[0].sentence
-        if limit is not None and waited >= limit:
-            sentence = f"waited {seconds(waited)} for its data, the policy allows {seconds(limit)}: {first}"
-        else:
-            sentence = f"its deadline leaves no time to wait any longer for its data: {first}"
-        return Reason(ReasonCode.WAITED, sentence, {"waited_s": waited, "wait_at_most_s": limit})
-
-    def _trickled(self, run: QueuedRun, lack: Reason) -> Reason:
-        waited = self._at - run.submitted_at
-        return Reason(
-            ReasonCode.WAITED,
-            f"waited {seconds(waited)} while others kept the machine busy, so one run goes: {lack.sentence}",
-            {"waited_s": waited, "limit_s": TRICKLE_S},
-        )
-
-    def _fits(self, demand: Demand) -> Reason:
-        return Reason(
-            ReasonCode.FITS,
-            f"takes {cores(demand.cpu)} and {size(demand.memory)} for about {seconds(demand.duration)}",
-            {"cpu": demand.cpu, "memory": demand.memory, "duration_s": demand.duration},
-        )
+def _place(reason: Reason) -> int:
+    return ORDER[reason.code]

@@ -45,11 +45,11 @@ class Promise:
         return self.slack(demand, at) < LOOKAHEAD_S
 
     def reason(self, demand: Demand, at: float) -> Reason:
-        """Says that full mode can no longer be waited for."""
-        left = (self.deadline_at or at) - at
+        """How near the deadline is, for full mode and its ``demand``."""
+        left = 0.0 if self.deadline_at is None else self.deadline_at - at
         when = f"is due in {seconds(left)}" if left >= 0 else f"was due {seconds(-left)} ago"
         return Reason(
             ReasonCode.DEADLINE,
-            f"{when}, and full mode takes {seconds(demand.duration)} (and {seconds(LAUNCH_S)} to launch)",
+            f"{when}, and full mode takes {seconds(LAUNCH_S + demand.duration)}, launch included",
             {"deadline_in_s": left, "duration_s": demand.duration, "launch_s": LAUNCH_S},
         )

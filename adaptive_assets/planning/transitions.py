@@ -1,6 +1,9 @@
 """What changed from one plan to the next: only that is written, to the runs and to the ledger."""
 
+from collections.abc import Mapping
+
 from adaptive_assets.planning.verdicts import Decision, Plan, Verdict
+from adaptive_assets.planning.work_key import work_key
 
 __all__ = ["Stance", "stance", "transitions"]
 
@@ -14,18 +17,18 @@ def stance(decision: Decision) -> Stance:
     return (decision.verdict.value, decision.mode, *codes)
 
 
-def transitions(stances: dict[str, Stance], plan: Plan) -> tuple[list[Decision], dict[str, Stance]]:
+def transitions(stances: Mapping[str, Stance], plan: Plan) -> tuple[list[Decision], dict[str, Stance]]:
     """The decisions of ``plan`` that differ from ``stances``, and the stances of ``plan``.
 
-    Admissions and failures are compared run by run, deferrals by kind of work: ten thousand queued runs of
-    one kind that start to wait for memory are one transition.
+    Admissions and failures are compared run by run; deferrals by kind of work and by what comes first in
+    their way: ten thousand queued runs of one kind that start to wait for memory are one transition.
     """
     now: dict[str, Stance] = {}
     changed: list[Decision] = []
     for decision in plan.decisions:
         key = _key(decision)
         if key in now:
-            continue  # a kind's first deferral speaks for it; what follows differs in detail only
+            continue  # the first of them in line speaks for the others; they differ in detail only
         now[key] = stance(decision)
         if stances.get(key) != now[key]:
             changed.append(decision)
@@ -34,6 +37,5 @@ def transitions(stances: dict[str, Stance], plan: Plan) -> tuple[list[Decision],
 
 def _key(decision: Decision) -> str:
     if decision.verdict is Verdict.DEFER:
-        work = decision.work
-        return f"kind:{work.policy}:{work.location}:{work.name}:{','.join(work.assets)}"
+        return f"kind:{work_key(decision.work)}:{decision.reason.code}"
     return f"run:{decision.runs[0].run_id}"

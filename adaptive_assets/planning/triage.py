@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from adaptive_assets.planning.demand import FULL, demand_of
+from adaptive_assets.planning.demand import FULL, Demand, demand_of
+from adaptive_assets.planning.explanation import no_rung
 from adaptive_assets.planning.gating import not_ready
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.planning.wording import seconds
-from adaptive_assets.policy import Policy, PolicyBook
+from adaptive_assets.policy import Policy, PolicyBook, Rung
 
 __all__ = ["Band", "Position", "Triage", "triage"]
 
@@ -23,25 +24,33 @@ Position = tuple[int, float, int, float, str]
 class Band:
     """Queued runs of one kind of work in the same situation, first in line first.
 
-    ``closed`` are the gates that are shut for them; when they may go all the same, the policy says so:
-    ``only_rungs`` when it says that they must then degrade.
+    ``shut`` are the gates and hours that are against them. When they may go all the same, the policy says
+    so: ``only_rungs`` when it says that they must then degrade.
     """
 
     work: Work
     policy: Policy
     rank: int
+    full: Demand
     runs: list[QueuedRun]
-    closed: tuple[Reason, ...] = ()
+    shut: tuple[Reason, ...] = ()
     only_rungs: bool = False
     next: int = 0
 
     def position(self, run: QueuedRun) -> Position:
         """The place of ``run`` in the line of all runs."""
-        deadline_at = Promise.of(self.policy, run).deadline_at
+        objective = self.policy.objective
         latest_start = (
-            float("inf") if deadline_at is None else deadline_at - demand_of(self.policy, FULL).duration
+            float("inf")
+            if objective is None or objective.deadline is None
+            else run.submitted_at + objective.deadline - self.full.duration
         )
         return (self.rank, latest_start, -run.priority, run.submitted_at, run.run_id)
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The ladder, where these runs may take it."""
+        return self.policy.degrade if self.work.degradable else ()
 
     @property
     def rest(self) -> tuple[QueuedRun, ...]:
@@ -61,16 +70,21 @@ class Triage:
 def triage(snapshot: Snapshot, book: PolicyBook) -> Triage:
     """Sort the queue into bands. Gates are evaluated once per kind of work, not once per run."""
     sorted_out = Triage()
+    hours: dict[str, tuple[Reason, ...]] = {}
     for work, runs in _by_kind(snapshot.queued).items():
         policy = book.policy(work.policy)
-        band = Band(work, policy, book.rank(policy.tier), runs)
+        band = Band(work, policy, book.rank(policy.tier), demand_of(policy, FULL), runs)
         runs.sort(key=band.position)
         closed = not_ready(policy.gates, work, snapshot)
-        shut_s = opens_in(policy.window, snapshot.at) if policy.window else 0.0
-        if closed or shut_s:
-            _split(band, closed, shut_s, snapshot.at, sorted_out)
+        if policy.name not in hours:
+            hours[policy.name] = _outside(policy, snapshot.at)
+        outside = hours[policy.name]
+        if closed or outside:
+            _split(band, closed, outside, snapshot.at, sorted_out)
         else:
             sorted_out.ready.append(band)
+    for bands in (sorted_out.waiting, sorted_out.expired):
+        bands.sort(key=lambda band: band.position(band.runs[0]))
     return sorted_out
 
 
@@ -85,46 +99,60 @@ def _by_kind(queued: tuple[QueuedRun, ...]) -> dict[Work, list[QueuedRun]]:
     return kinds
 
 
-def _split(band: Band, closed: tuple[Reason, ...], shut_s: float, at: float, into: Triage) -> None:
+def _split(
+    band: Band, closed: tuple[Reason, ...], outside: tuple[Reason, ...], at: float, into: Triage
+) -> None:
     """Part the runs that still wait from those whose patience is over."""
     gates, window = band.policy.gates, band.policy.window
-    outside = tuple(_outside(band.policy, shut_s)) if shut_s else ()
-    full = demand_of(band.policy, FULL)
-    waiting: list[QueuedRun] = []
-    ready: list[QueuedRun] = []
-    waived: list[QueuedRun] = []
-    degraded: list[QueuedRun] = []
-    expired: list[QueuedRun] = []
+    latest = window.latest if window else None
+    early, unready, ready = list[QueuedRun](), list[QueuedRun](), list[QueuedRun]()
+    waived, degraded, stuck, expired = (
+        list[QueuedRun](),
+        list[QueuedRun](),
+        list[QueuedRun](),
+        list[QueuedRun](),
+    )
+    overdue = {
+        "launch": waived,
+        "degrade": degraded if band.rungs else stuck,
+        "fail": expired,
+    }[gates.then or "launch"]
     for run in band.runs:
-        promise, waited = Promise.of(band.policy, run), at - run.submitted_at
-        hurried = promise.endangered(full, at)
-        if outside and not hurried and not (window and window.latest is not None and waited >= window.latest):
-            waiting.append(run)
+        waited = at - run.submitted_at
+        hurried = Promise.of(band.policy, run).endangered(band.full, at)
+        if outside and not hurried and not (latest is not None and waited >= latest):
+            early.append(run)
         elif not closed:
             ready.append(run)
         elif gates.wait_at_most is not None and waited >= gates.wait_at_most:
-            {"launch": waived, "degrade": degraded, "fail": expired}[gates.then or "launch"].append(run)
-        elif gates.then == "degrade" and hurried and band.policy.degrade and band.work.degradable:
+            overdue.append(run)
+        elif gates.then == "degrade" and hurried and band.rungs:
             degraded.append(run)
         else:
-            waiting.append(run)
+            unready.append(run)
 
-    def part(runs: list[QueuedRun], reasons: tuple[Reason, ...], only_rungs: bool = False) -> Iterator[Band]:
+    def part(runs: list[QueuedRun], shut: tuple[Reason, ...], only_rungs: bool = False) -> Iterator[Band]:
         if runs:
-            yield Band(band.work, band.policy, band.rank, runs, reasons, only_rungs)
+            yield Band(band.work, band.policy, band.rank, band.full, runs, shut, only_rungs)
 
-    into.waiting += part(waiting, closed + outside)
-    into.ready += [*part(ready, ()), *part(waived, closed), *part(degraded, closed, only_rungs=True)]
+    shut = (*closed, *outside)
+    into.waiting += [*part(early, shut), *part(unready, closed)]
+    into.waiting += part(stuck, (*closed, no_rung(band.policy, band.work)))
+    into.ready += [*part(ready, outside), *part(waived, shut), *part(degraded, shut, only_rungs=True)]
     into.expired += part(expired, closed)
 
 
-def _outside(policy: Policy, shut_s: float) -> Iterator[Reason]:
+def _outside(policy: Policy, at: float) -> tuple[Reason, ...]:
+    """That the hours are shut, if they are."""
     window = policy.window
-    if window is None:
-        return
-    latest = "" if window.latest is None else f", or goes after {seconds(window.latest)} of waiting"
-    yield Reason(
-        ReasonCode.OUTSIDE_WINDOW,
-        f"prefers {window.prefer} {window.timezone}, which opens in {seconds(shut_s)}{latest}",
-        {"opens_in_s": shut_s, "latest_s": window.latest},
+    shut_s = opens_in(window, at) if window else 0.0
+    if window is None or not shut_s:
+        return ()
+    latest = "" if window.latest is None else f" (it goes after {seconds(window.latest)} of waiting anyway)"
+    return (
+        Reason(
+            ReasonCode.OUTSIDE_WINDOW,
+            f"prefers {window.prefer} {window.timezone}, which opens in {seconds(shut_s)}{latest}",
+            {"opens_in_s": shut_s, "latest_s": window.latest},
+        ),
     )

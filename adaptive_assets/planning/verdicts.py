@@ -42,6 +42,7 @@ class ReasonCode(StrEnum):
     BEHIND = "behind"
     DEADLINE = "deadline"
     WAITED = "waited"
+    FORCED = "forced"
     FITS = "fits"
 
 

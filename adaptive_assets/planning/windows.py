@@ -1,27 +1,52 @@
 """Time windows in which a policy prefers its work to run."""
 
-from datetime import UTC, datetime, timedelta
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from adaptive_assets.policy import Window
 
 __all__ = ["opens_in"]
 
+DAYS = 4
+"""How far ahead an opening is looked for: a change of the clocks can swallow a window, or a whole day."""
+
 
 def opens_in(window: Window, at: float) -> float:
     """Seconds from ``at`` until the window is open; 0 when it is open now.
 
-    The hours are wall-clock hours in the window's own time zone, so the answer spans a change of
-    daylight saving time correctly.
+    The hours are wall-clock hours in the window's own time zone. When the clocks go forward over its start,
+    it opens at the first minute that exists; when they go back over it, it opens twice.
     """
     zone = ZoneInfo(window.timezone)
-    now = datetime.fromtimestamp(at, tz=UTC).astimezone(zone)
-    minute = now.hour * 60 + now.minute
-    start, end = window.prefer.start_minute, window.prefer.end_minute
-    inside = start <= minute < end if start < end else minute >= start or minute < end
-    if inside:
+    now = datetime.fromtimestamp(at, tz=zone)
+    if _inside(window, now):
         return 0.0
-    opening = now.replace(hour=start // 60, minute=start % 60, second=0, microsecond=0)
-    if opening <= now:
-        opening += timedelta(days=1)
-    return opening.timestamp() - at
+    return min(opening for opening in _openings(window, now) if opening > at) - at
+
+
+def _inside(window: Window, local: datetime) -> bool:
+    return local.hour * 60 + local.minute in window.prefer
+
+
+def _openings(window: Window, now: datetime) -> Iterator[float]:
+    """The instants around ``now``, and up to some days later, at which the window opens."""
+    zone, start = now.tzinfo, window.prefer.start_minute
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    for day in range(DAYS):
+        wall = midnight + timedelta(days=day, minutes=start)
+        first, second = wall.timestamp(), wall.replace(fold=1).timestamp()
+        if first <= second:  # a plain day, or the clocks show this time twice
+            yield first
+            yield second
+            continue
+        # The clocks skip this time. Read with the offset after the change it lies before the change, and the
+        # other way round: the change itself is in between.
+        before = datetime.fromtimestamp(second, tz=zone).utcoffset()
+        seconds = range(int(second), int(first) + 1)
+        change = bisect_left(
+            seconds, True, key=lambda at: datetime.fromtimestamp(at, tz=zone).utcoffset() != before
+        )
+        if _inside(window, datetime.fromtimestamp(seconds[change], tz=zone)):
+            yield float(seconds[change])

@@ -1,24 +1,40 @@
 """Numbers as people read them, for the sentences of reasons."""
 
-__all__ = ["cores", "seconds", "share", "size"]
+from math import floor
+from typing import Final
+
+__all__ = ["cores", "number", "seconds", "share", "size"]
+
+UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-def size(value: float) -> str:
+def number(value: float, *, at_most: bool = False) -> str:
+    """Two decimals, without zeros at the end; ``at_most`` rounds down.
+
+    What is free is rounded down, or a sentence would say that 0.5 is needed and 0.5 is free.
+    """
+    shown = floor(value * 100 + 1e-6) / 100 if at_most else round(value, 2)
+    return f"{shown + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def size(value: float, *, at_most: bool = False) -> str:
     """Bytes, in the largest unit that keeps the number above one: ``1.5 GiB``."""
-    for unit, factor in (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if abs(value) >= factor:
-            return f"{value / factor:.1f} {unit}"
-    return f"{value:.0f} B"
+    for unit in UNITS[:-1]:
+        if abs(round(value, 2)) < 1024:
+            return f"{number(value, at_most=at_most)} {unit}"
+        value /= 1024
+    return f"{number(value, at_most=at_most)} {UNITS[-1]}"
 
 
-def cores(value: float) -> str:
+def cores(value: float, *, at_most: bool = False) -> str:
     """Cores: ``0.25 cores``, ``1 core``."""
-    return "1 core" if value == 1 else f"{value:.2f}".rstrip("0").rstrip(".") + " cores"
+    shown = number(value, at_most=at_most)
+    return f"{shown} core" if shown == "1" else f"{shown} cores"
 
 
 def share(value: float) -> str:
-    """A share of one: ``85%``."""
-    return f"{value * 100:.0f}%"
+    """A share of one: ``85%``, ``12.5%``."""
+    return f"{number(value * 100)}%"
 
 
 def seconds(value: float) -> str:

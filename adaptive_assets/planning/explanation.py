@@ -1,0 +1,82 @@
+"""Reasons that a run itself gives: what it takes, what it waited for, and whom it stands behind."""
+
+from functools import lru_cache
+
+from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.snapshot import QueuedRun, Work
+from adaptive_assets.planning.verdicts import Reason, ReasonCode
+from adaptive_assets.planning.wording import cores, seconds, size
+from adaptive_assets.policy import Policy
+
+__all__ = ["behind", "fits", "forced", "no_rung", "patience_over", "trickles"]
+
+
+@lru_cache(maxsize=1024)
+def fits(demand: Demand, mode: str = FULL) -> Reason:
+    """It is let go because nothing is in its way."""
+    subject = "" if mode == FULL else f"mode {mode} "
+    return Reason(
+        ReasonCode.FITS,
+        f"{subject}takes {cores(demand.cpu)} and {size(demand.memory)} for about {seconds(demand.duration)}",
+        {"mode": mode, "cpu": demand.cpu, "memory": demand.memory, "duration_s": demand.duration},
+    )
+
+
+def forced(mode: str, lack: Reason) -> Reason:
+    """It is let go in ``mode`` although there is no room."""
+    return Reason(
+        ReasonCode.FORCED,
+        f"its deadline leaves no time to wait for room, so it goes all the same: {lack.sentence}",
+        {**lack.numbers, "mode": mode},
+    )
+
+
+def trickles(run: QueuedRun, limit_s: float, lack: Reason, at: float) -> Reason:
+    """It is let go although there is no room, alone, because strangers would keep it waiting for ever."""
+    waited = at - run.submitted_at
+    return Reason(
+        ReasonCode.WAITED,
+        f"waited {seconds(waited)} while others kept the machine busy, so one run goes: {lack.sentence}",
+        {"waited_s": waited, "limit_s": limit_s},
+    )
+
+
+def patience_over(policy: Policy, run: QueuedRun, shut: tuple[Reason, ...], at: float) -> Reason:
+    """It no longer waits for what is ``shut``: gates, or (alone) the hours of its window."""
+    waited = at - run.submitted_at
+    if shut[0].code is ReasonCode.OUTSIDE_WINDOW:
+        window = policy.window
+        limit, what = window.latest if window else None, "its hours"
+    else:
+        limit, what = policy.gates.wait_at_most, "its data"
+    if limit is not None and waited >= limit:
+        sentence = f"waited {seconds(waited)} for {what}, the policy allows {seconds(limit)}"
+    else:
+        sentence = f"its deadline leaves no time to wait any longer for {what}"
+    return Reason(
+        ReasonCode.WAITED, f"{sentence}: {shut[0].sentence}", {"waited_s": waited, "limit_s": limit}
+    )
+
+
+def no_rung(policy: Policy, work: Work) -> Reason:
+    """It has waited as long as it may, and has no lesser mode to go in."""
+    limit = policy.gates.wait_at_most
+    why = (
+        f"the policy `{policy.name}` has no rung"
+        if work.degradable
+        else "it makes assets of more than one policy, so no rung is promised for all of them"
+    )
+    return Reason(
+        ReasonCode.WAITED,
+        f"has waited the {seconds(limit or 0)} after which it would degrade, but {why}: it goes on waiting",
+        {"limit_s": limit},
+    )
+
+
+def behind(head: Work, tier: str) -> Reason:
+    """It stands in a line that does not move."""
+    return Reason(
+        ReasonCode.BEHIND,
+        f"stands in line behind `{head.name}` ({tier}), for which there is no room",
+        {"behind": head.name, "tier": tier},
+    )

@@ -1,0 +1,52 @@
+"""One run, as it stands when its turn in line has come."""
+
+from dataclasses import dataclass
+
+from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.room import shareable
+from adaptive_assets.planning.snapshot import QueuedRun
+from adaptive_assets.planning.triage import Band
+from adaptive_assets.planning.verdicts import Reason, ReasonCode
+
+__all__ = ["Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The first run of ``band`` at ``at``: what is in the way of full mode, and whether that matters.
+
+    ``lacks`` are the guards that it would break, ``behind`` is the line that it stands in. ``trickles`` says
+    that strangers have kept it waiting for long enough while nothing of ours is active.
+    """
+
+    band: Band
+    run: QueuedRun
+    promise: Promise
+    at: float
+    lacks: tuple[Reason, ...]
+    behind: tuple[Reason, ...]
+    trickles: bool
+
+    @property
+    def never_fits(self) -> bool:
+        """Whether full mode exceeds the whole machine."""
+        return bool(self.lacks) and self.lacks[0].code is ReasonCode.NEVER_FITS
+
+    @property
+    def full_is_open(self) -> bool:
+        """Whether it may go in full, in time or not."""
+        if self.behind or self.band.only_rungs:
+            return False
+        return not self.lacks or (self.trickles and shareable(self.lacks))
+
+    @property
+    def in_time(self) -> bool:
+        """Whether full mode, launched now, keeps the deadline."""
+        return self.promise.met_by(self.band.full, self.at)
+
+    @property
+    def late(self) -> tuple[Reason, ...]:
+        """That full mode cannot be waited for any longer, if so."""
+        if not self.promise.endangered(self.band.full, self.at):
+            return ()
+        return (self.promise.reason(self.band.full, self.at),)
