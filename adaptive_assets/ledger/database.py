@@ -4,7 +4,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -123,20 +122,28 @@ def _postgresql_engine(location: Location, schema: str) -> Engine:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
     """Foreign keys, and a journal that lets readers read while another process writes."""
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("PRAGMA foreign_keys = ON")
-        give_up_at = time.monotonic() + WAIT_S
-        while True:
-            try:
-                cursor.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:
-                if "readonly" in str(error):
-                    break  # a copy that can only be read: its journal is nobody's business
-                # Several processes make a new file theirs at once: SQLite does not wait for this lock itself.
-                if "locked" not in str(error) or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.02)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON").close()
+        _use_wal(connection)
+    except sqlite3.Error:
+        connection.close()  # SQLAlchemy does not know of it yet
+        raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    give_up_at = time.monotonic() + WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if "readonly" in str(error):
+                return  # a copy that can only be read: its journal is nobody's business
+            # Several processes make a new file theirs at once: SQLite does not wait for this lock itself.
+            if "locked" not in str(error) or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -86,7 +86,12 @@ def ledger_url(storage_url: str) -> str:
 
 def sqlite_ledger_url(directory: Path) -> str:
     """The URL of the ledger's SQLite file in ``directory``, which need not exist yet."""
-    return URL.create("sqlite", database=str(directory.absolute() / FILE_NAME)).render_as_string()
+    file = str(directory.absolute() / FILE_NAME)
+    url = URL.create("sqlite", database=file).render_as_string()
+    if make_url(url).database != file:
+        # SQLAlchemy before 2.1 does not escape a `?`.
+        raise LedgerError(f"`{directory}` cannot be written in a URL: keep the ledger elsewhere")
+    return url
 
 
 def _normalised(url: URL) -> URL:
