@@ -154,7 +154,9 @@ def _run_tags(context: Context) -> Mapping[str, str]:
 
 
 def _stamp(context: Context, mode: Mode) -> None:
-    if not isinstance(context, dg.AssetExecutionContext) or _is_direct_invocation(context):
+    if isinstance(context, dg.AssetCheckExecutionContext) or _is_direct_invocation(context):
+        return
+    if isinstance(context, dg.OpExecutionContext) and not context.has_assets_def:
         return
     stamp = {tags.MODE: mode.name}
     if mode.parameters:
@@ -163,5 +165,7 @@ def _stamp(context: Context, mode: Mode) -> None:
         stamp[tags.REASON] = mode.reason
     if mode.decision is not None:
         stamp[tags.DECISION] = mode.decision
+    # An op of a graph-backed asset has no method for this of its own.
+    step = context.get_step_execution_context() if isinstance(context, dg.OpExecutionContext) else context
     for key in context.selected_asset_keys:
-        context.add_asset_metadata(stamp, asset_key=key)
+        step.add_asset_metadata(stamp, asset_key=key)

@@ -1,7 +1,7 @@
 """The stored versions of an asset, and which of them are good."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from adaptive_assets.workflow.dagster_private import latest_checks
-
 __all__ = ["Version", "file_name", "newest_good", "versions_in"]
 
 _NAME: Final = re.compile(r"v(?P<number>\d{8,})-(?P<run>[^.]+)\.(?:parquet|pickle)")
 _LONGEST_NAME: Final = 200
 """Bytes; file systems take 255, and versions and partial files add to it."""
+_HISTORY: Final = 50
+"""How many of the latest evaluations of a check are looked through for those of a version."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,7 +55,7 @@ def newest_good(
     """
     records = {version.run_id: _Record.of_run(instance, asset, version.run_id) for version in versions}
     names = sorted({name for record in records.values() for name in record.names})
-    for evaluation in _latest(instance, asset, names):
+    for evaluation in _later(instance, asset, names):
         target = evaluation.target_materialization_data
         if target and target.run_id in records:
             records[target.run_id].evaluated[evaluation.check_name] = evaluation
@@ -116,11 +116,17 @@ def _blocks(evaluation: dg.AssetCheckEvaluation) -> bool:
     return not evaluation.passed and is_error and evaluation.blocking is not False
 
 
-def _latest(
+def _later(
     instance: dg.DagsterInstance, asset: dg.AssetKey, names: Iterable[str]
-) -> Iterable[dg.AssetCheckEvaluation]:
-    for record in latest_checks(instance, [dg.AssetCheckKey(asset, name) for name in names]).values():
-        event = record.event.dagster_event if record.event else None
-        said = event.event_specific_data if event else None
-        if isinstance(said, dg.AssetCheckEvaluation):
-            yield said
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """The recent evaluations of some checks in whatever run, oldest first."""
+    for name in names:
+        # The latest record alone will not do: in a run that is going on it says no more than "planned".
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(asset, name), limit=_HISTORY
+        )
+        for record in reversed(records):
+            event = record.event.dagster_event if record.event else None
+            said = event.event_specific_data if event else None
+            if isinstance(said, dg.AssetCheckEvaluation):
+                yield said
