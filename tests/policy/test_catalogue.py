@@ -21,6 +21,7 @@ FACTS = st.builds(
     materializable=st.booleans(),
     has_freshness_policy=st.booleans(),
     partitioned=st.booleans(),
+    jobs=TUPLES,
 )
 CATALOGUES = st.builds(
     Catalogue,
