@@ -199,3 +199,16 @@ def test_the_content_of_a_book_makes_the_book_again(book: PolicyBook) -> None:
     again = PolicyBook.model_validate_json(book.content())
     assert again == book
     assert again.revision == book.revision
+
+
+def test_what_is_merged_in_gives_way_to_what_is_written() -> None:
+    """A mapping's own keys win over `<<`, and its first mapping over its second."""
+    text = """
+version: 1
+policies:
+  - {name: a, jobs: [a], estimate: &small {cpu: 1, duration: 1m}}
+  - {name: b, jobs: [b], estimate: &large {cpu: 4, memory: 4GiB, duration: 1h}}
+  - {name: c, jobs: [c], estimate: {duration: 5m, <<: [*small, *large]}}
+"""
+    estimate = parse_policy_book(text, "p.yaml").policy("c").estimate
+    assert estimate == Estimate(cpu=1.0, memory=4 * 2**30, duration=300.0)

@@ -139,9 +139,10 @@ class _Builder:
 
     def _end(self, event: Any) -> None:
         ended = self.open.pop()
-        if isinstance(ended.node, MappingNode):
-            for base in ended.bases:
-                ended.node.entries = base.entries | ended.node.entries
+        if isinstance(ended.node, MappingNode) and ended.bases:
+            # What comes later wins: a mapping's own keys, then those of the first mapping that it takes in.
+            layers = [*(base.entries for base in reversed(ended.bases)), ended.node.entries]
+            ended.node.entries = {key: entry for layer in layers for key, entry in layer.items()}
         self._finish(event, ended.node)
 
     def _finish(self, event: Any, node: Node) -> None:
