@@ -40,9 +40,9 @@ policies:
     select: key:forecast
     tier: critical
     objective: {deadline: 40s}
-    estimate: {cpu: 0.05, memory: 64MiB, duration: 8s}
+    estimate: {cpu: 0, memory: 1GiB, duration: 8s}
     degrade:
-      - {mode: reduced, with: {members: 5}, estimate: {cpu: 0.01, memory: 64MiB, duration: 5s}}
+      - {mode: reduced, with: {members: 5}, estimate: {cpu: 0, memory: 16MiB, duration: 5s}}
 """
 T = TypeVar("T")
 
