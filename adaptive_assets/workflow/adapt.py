@@ -1,6 +1,7 @@
 """`adapt()`: the definitions of a project, made adaptive by a policy book."""
 
 import inspect
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +63,10 @@ def adapt(
         )
     book = load_policy_book(policies)
     defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
-    governance = Governance(book, _catalogue(defs))
+    with warnings.catch_warnings():
+        # Dagster's own selection parser uses what Dagster calls beta; nobody here can do anything about it.
+        warnings.filterwarnings("ignore", message="Parameter `include_sources`")
+        governance = Governance(book, _catalogue(defs))
     problems = unfit(defs, governance)
     if problems:
         raise PolicyError(problems)

@@ -6,7 +6,6 @@ from typing import Final
 import dagster as dg
 
 from adaptive_assets.policy import Policy, Problem
-from adaptive_assets.workflow.automation import sensor_name
 from adaptive_assets.workflow.governance import Governance
 from adaptive_assets.workflow.pandera_checks import CONTRACT
 
@@ -30,7 +29,6 @@ def unfit(defs: dg.Definitions, governance: Governance) -> list[Problem]:
         *_never_degrading(defs, governance),
         *_divided(defs, governance),
         *_too_fresh(governance),
-        *_same_sensor(governance),
     ]
 
 
@@ -90,20 +88,6 @@ def _too_fresh(governance: Governance) -> Iterator[Problem]:
                 "objective",
                 f"`{policy.name}` promises data no older than {promised:g}s, which Dagster cannot watch",
                 "promise `1m` or more",
-            )
-
-
-def _same_sensor(governance: Governance) -> Iterator[Problem]:
-    owners = {sensor_name(governance.book.default.name): governance.book.default}
-    for policy in governance.book.policies:
-        other = owners.setdefault(sensor_name(policy.name), policy)
-        if other is not policy:
-            yield _problem(
-                governance,
-                policy,
-                "name",
-                f"`{policy.name}` and `{other.name}` would share the sensor `{sensor_name(policy.name)}`",
-                "rename one of them; `-` and `_` are the same there",
             )
 
 

@@ -40,11 +40,13 @@ GOOD = {"carrier": ["AA", "UA"], "minutes": [1, 2]}
 
 
 def findings(model: Any, data: Any, **options: Any) -> list[Finding]:
+    """What a model finds in data."""
     contract = Contract(model, **options)
     return contract.findings(contract.frame_of(data))
 
 
 def found(model: Any, data: Any, **options: Any) -> list[tuple[str, str, tuple[int, ...] | None]]:
+    """The column, check and rows of each finding."""
     return [(one.column, one.check, one.rows) for one in findings(model, data, **options)]
 
 
@@ -60,7 +62,7 @@ def test_every_failure_is_found_with_its_rows(model: Any, frame: Any) -> None:
 
 
 def test_pandera_alone_passes_a_lazy_frame() -> None:
-    """The reason for collecting: pandera itself looks at no value of a lazy frame. Should that change, tell us."""
+    """The reason for collecting: pandera itself looks at no value of a lazy frame."""
     PolarsDelays.validate(pl.LazyFrame(BAD), lazy=True)
     assert findings(PolarsDelays, pl.LazyFrame(BAD))
 
@@ -123,7 +125,8 @@ class Repairing(pa.DataFrameModel):
     weight: float = pa.Field(default=1.0, nullable=False)
 
     @pa.dataframe_parser
-    def mended(cls, frame: pd.DataFrame) -> pd.DataFrame:  # noqa: N805
+    @classmethod
+    def mended(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """Nobody reads what this returns."""
         return frame.assign(minutes=frame["minutes"].abs())
 
@@ -135,7 +138,7 @@ class Repairing(pa.DataFrameModel):
 
 
 def test_data_is_judged_as_it_is_stored() -> None:
-    """A model that repairs its copy passes in pandera; what is stored, and read downstream, is still broken."""
+    """A model that repairs its copy passes in pandera; what is stored, and read, is still broken."""
     stored = pd.DataFrame({"minutes": [5, -1]})
     assert len(Repairing.validate(stored, lazy=True)) == 2
     assert found(Repairing, stored) == [
@@ -206,7 +209,11 @@ class PolarsShaped(pp.DataFrameModel):
 @pytest.mark.parametrize(
     ("model", "frame", "strays"),
     [
-        (Shaped, pd.DataFrame, {("extra", "the column is not in the contract"), ("day", "the column is out of order")}),
+        (
+            Shaped,
+            pd.DataFrame,
+            {("extra", "the column is not in the contract"), ("day", "the column is out of order")},
+        ),
         # On Polars pandera stops at the first column that is not where it should be.
         (PolarsShaped, pl.DataFrame, set()),
     ],
@@ -253,12 +260,14 @@ class Crashing(pa.DataFrameModel):
     minutes: int
 
     @pa.check("minutes", name="looks_up")
-    def looks_up(cls, minutes: pd.Series) -> pd.Series:  # noqa: N805, ARG003
+    @classmethod
+    def looks_up(cls, minutes: pd.Series) -> pd.Series:
         """A check that raises."""
         raise KeyError("JFK 1234")
 
     @pa.dataframe_check(name="forgets")
-    def forgets(cls, frame: pd.DataFrame) -> None:  # noqa: N805, ARG003
+    @classmethod
+    def forgets(cls, frame: pd.DataFrame) -> None:
         """A check that returns nothing."""
 
 
@@ -268,12 +277,14 @@ class PolarsCrashing(pp.DataFrameModel):
     minutes: int
 
     @pp.check("minutes", name="looks_up")
-    def looks_up(cls, data: pp.PolarsData) -> pl.LazyFrame:  # noqa: N805, ARG003
+    @classmethod
+    def looks_up(cls, data: pp.PolarsData) -> pl.LazyFrame:
         """A check that raises."""
         raise KeyError("JFK 1234")
 
     @pp.dataframe_check(name="forgets")
-    def forgets(cls, data: pp.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    @classmethod
+    def forgets(cls, data: pp.PolarsData) -> pl.LazyFrame:
         """A check about a column that is not there."""
         return data.lazyframe.select(pl.col("nowhere") > 1)
 
@@ -303,7 +314,8 @@ class Mixed(pp.DataFrameModel):
     minutes: int = pp.Field(gt=0)
 
     @pp.dataframe_check
-    def never(cls, data: pp.PolarsData) -> bool:  # noqa: N805, ARG003
+    @classmethod
+    def never(cls, data: pp.PolarsData) -> bool:
         """A check that answers for the frame as a whole."""
         return False
 

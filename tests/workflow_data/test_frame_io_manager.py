@@ -19,7 +19,9 @@ from adaptive_assets import FrameIOManager
 from adaptive_assets.workflow.frames import kind_wanted
 from adaptive_assets.workflow.versions import file_name, versions_in
 
-PANDAS = pd.DataFrame({"hour": [5, 6], "carrier": ["AA", None], "at": pd.to_datetime(["2013-01-01", "2013-06-01"])})
+PANDAS = pd.DataFrame(
+    {"hour": [5, 6], "carrier": ["AA", None], "at": pd.to_datetime(["2013-01-01", "2013-06-01"])}
+)
 POLARS = pl.DataFrame({"hour": [5, 6], "carrier": ["AA", None], "tags": [["a"], []]})
 
 
@@ -34,10 +36,10 @@ def folder(store: FrameIOManager, *parts: str) -> Path:
     return Path(store.base_dir, *parts)
 
 
-def asset_of(value: Any, **options: Any) -> dg.AssetsDefinition:
+def asset_of(value: Any) -> dg.AssetsDefinition:
     """An asset named ``stored`` that is ``value``."""
 
-    @dg.asset(name="stored", **options)
+    @dg.asset
     def stored() -> Any:
         return value
 
@@ -51,10 +53,12 @@ def reader(annotation: Any, got: list[Any], **options: Any) -> dg.AssetsDefiniti
         got.append(stored)
 
     read.__annotations__["stored"] = annotation
-    return dg.asset(**options)(read)
+    asset: dg.AssetsDefinition = dg.asset(**options)(read)
+    return asset
 
 
 def materialize(store: FrameIOManager, *assets: Any, **options: Any) -> dg.ExecuteInProcessResult:
+    """Materialize with a storage."""
     return dg.materialize(assets, resources={"io_manager": store}, **options)
 
 
@@ -148,7 +152,9 @@ def test_a_reader_of_many_partitions_gets_them_by_key(store: FrameIOManager) -> 
         materialize(store, hourly(), partition_key=hour)
     got: list[dict[str, pd.DataFrame]] = []
     materialize(store, hourly(), reader(dict[str, pd.DataFrame], got), selection=["read"])
-    assert {hour: list(frame["hour"]) for hour, frame in got[0].items()} == {h: [h] for h in ("05", "06", "07")}
+    assert {hour: list(frame["hour"]) for hour, frame in got[0].items()} == {
+        h: [h] for h in ("05", "06", "07")
+    }
 
 
 def test_missing_partitions_are_an_error_unless_allowed(store: FrameIOManager) -> None:
@@ -180,7 +186,9 @@ def test_dimensions_do_not_run_into_each_other(store: FrameIOManager) -> None:
     assert sorted(stored) == ["a/b|c", "a|b/c"]
 
 
-@pytest.mark.parametrize("key", ["../../evil", "/etc/passwd", "..", ".", "a/../../b", "nul\0byte", "x" * 900, "ü|%2F"])
+@pytest.mark.parametrize(
+    "key", ["../../evil", "/etc/passwd", "..", ".", "a/../../b", "nul\0byte", "x" * 900, "ü|%2F"]
+)
 def test_no_partition_key_leads_out_of_the_folder(store: FrameIOManager, key: str) -> None:
     """Whatever a partition is called, it is one folder inside its asset's."""
 
@@ -235,14 +243,17 @@ def test_old_versions_go_in_time(store: FrameIOManager) -> None:
 
 
 def damaged_parquet(path: Path) -> None:
+    """Cut off the footer."""
     path.write_bytes(path.read_bytes()[:-40])
 
 
 def damaged_pickle(path: Path) -> None:
+    """Leave the first bytes."""
     path.write_bytes(path.read_bytes()[:3])
 
 
 def not_parquet(path: Path) -> None:
+    """Put something else in its place."""
     path.write_bytes(b"<html>")
 
 
@@ -304,7 +315,9 @@ def test_what_a_dead_run_left_half_written_is_swept(store: FrameIOManager) -> No
         for run_id in (dead, "a-run-that-was-deleted", alive):
             (folder(store, "stored") / f".partial-{run_id}-0123abcd").write_bytes(b"half")
         materialize(store, asset_of(2), instance=instance)
-    assert [each.name for each in folder(store, "stored").glob(".partial-*")] == [f".partial-{alive}-0123abcd"]
+    assert [each.name for each in folder(store, "stored").glob(".partial-*")] == [
+        f".partial-{alive}-0123abcd"
+    ]
 
 
 def test_outputs_of_plain_ops_are_stored_too(store: FrameIOManager) -> None:

@@ -43,14 +43,15 @@ def read_ticks(base_dir: Path) -> pl.DataFrame:
     def read(ticks: pl.DataFrame) -> None:
         got.append(ticks)
 
-    dg.materialize([ticks, read], selection=["read"], resources={"io_manager": FrameIOManager(base_dir=str(base_dir))})
+    dg.materialize(
+        [ticks, read], selection=["read"], resources={"io_manager": FrameIOManager(base_dir=str(base_dir))}
+    )
     return got[0]
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.06])
 def test_a_killed_writer_leaves_whole_versions(tmp_path: Path, delay: float) -> None:
-    """SIGKILL at some point of a write: the newest version that can be seen is complete, and no older than
-    what the writer had finished."""
+    """SIGKILL at some point of a write: the newest version is whole, and no older than what was finished."""
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -68,15 +69,14 @@ def test_a_killed_writer_leaves_whole_versions(tmp_path: Path, delay: float) -> 
     assert frame["tick"][0] >= finished
 
 
-SLOW_WRITER = """
+HALF_WRITER = """
 import os, sys, signal
 import dagster as dg, polars as pl
 from adaptive_assets import FrameIOManager
 
-class Suicidal(FrameIOManager):
-    '''Kills itself when half of a file is on the disk.'''
-
 class HalfWritten(pl.DataFrame):
+    '''Kills the process when half of the file is on the disk.'''
+
     def write_parquet(self, path, **options):
         super().write_parquet(path, **options)
         with open(path, "r+b") as file:
@@ -92,7 +92,7 @@ dg.materialize([ticks], resources={"io_manager": FrameIOManager(base_dir=sys.arg
 
 
 def test_half_a_file_is_never_read(tmp_path: Path) -> None:
-    """Killed with half of the file on the disk: readers get the version before, and the half is swept later."""
+    """Killed with half of the file on the disk: readers get the version before, and the half is swept."""
 
     @dg.asset
     def ticks() -> pl.DataFrame:
@@ -101,7 +101,7 @@ def test_half_a_file_is_never_read(tmp_path: Path) -> None:
     store = FrameIOManager(base_dir=str(tmp_path))
     dg.materialize([ticks], resources={"io_manager": store})
     done = subprocess.run(
-        [sys.executable, "-c", SLOW_WRITER, str(tmp_path)], check=False, stderr=subprocess.DEVNULL, timeout=60
+        [sys.executable, "-c", HALF_WRITER, str(tmp_path)], check=False, stderr=subprocess.DEVNULL, timeout=60
     )
     assert done.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "ticks").glob(".partial-*"))) == 1

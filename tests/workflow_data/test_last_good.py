@@ -50,6 +50,7 @@ class Runs:
         self.store = FrameIOManager(base_dir=str(folder), keep_versions=keep_versions)
 
     def run(self, *definitions: Any, raises: bool = False, **options: Any) -> dg.ExecuteInProcessResult:
+        """Materialize; a failure is the result's unless it ``raises``."""
         return dg.materialize(
             definitions or (forecast, plausible, advisory, warning),
             resources={"io_manager": self.store, "run_mode": RunMode()},
@@ -150,7 +151,9 @@ def test_without_any_good_version_the_run_fails(runs: Runs) -> None:
         runs.serve()
     assert failure.value.allow_retries is False
     runs.make(-1)
-    with pytest.raises(dg.Failure, match="`forecast`: it has no good version to serve: of 1 stored") as failure:
+    with pytest.raises(
+        dg.Failure, match="`forecast`: it has no good version to serve: of 1 stored"
+    ) as failure:
         runs.serve()
     assert "materialize it once in full" in str(failure.value.description)
 
@@ -192,7 +195,9 @@ def test_a_step_that_makes_several_assets_says_which(tmp_path: Path) -> None:
         if mode.name == "careless":
             run_mode.last_good(context)
         if mode.is_last_good:
-            return run_mode.last_good(context, dg.AssetKey("one")), run_mode.last_good(context, dg.AssetKey("two"))
+            return run_mode.last_good(context, dg.AssetKey("one")), run_mode.last_good(
+                context, dg.AssetKey("two")
+            )
         return 1, 2
 
     resources = {"io_manager": FrameIOManager(base_dir=str(tmp_path)), "run_mode": RunMode()}

@@ -26,6 +26,7 @@ def model(context: dg.AssetExecutionContext, run_mode: RunMode) -> float:
 
 
 def materialize(*assets: Any, run_mode: RunMode | None = None, **options: Any) -> dg.ExecuteInProcessResult:
+    """Materialize with a run mode."""
     return dg.materialize(assets, resources={"run_mode": run_mode or RunMode()}, **options)
 
 
@@ -48,7 +49,9 @@ def test_a_degraded_run_says_so() -> None:
     """The parameters reach the asset; mode, parameters, reason and decision are on what it makes."""
     result = materialize(model, tags=REDUCED)
     assert result.output_for_node("model") == 0.25
-    assert stamps(result, "model") == [{**REDUCED, "adaptive/mode_parameters": '{"depth": 3, "sample": 0.25}'}]
+    assert stamps(result, "model") == [
+        {**REDUCED, "adaptive/mode_parameters": '{"depth": 3, "sample": 0.25}'}
+    ]
 
 
 def test_untagged_runs_may_be_given_a_mode() -> None:
@@ -127,7 +130,10 @@ def test_every_asset_that_is_selected_of_a_multi_asset_is_stamped() -> None:
         several, tags={"adaptive/mode": "reduced"}, partition_key="b", selection=["one", "three"]
     )
     made = result.asset_materializations_for_node("several")
-    assert [(each.asset_key.to_user_string(), each.partition) for each in made] == [("one", "b"), ("three", "b")]
+    assert [(each.asset_key.to_user_string(), each.partition) for each in made] == [
+        ("one", "b"),
+        ("three", "b"),
+    ]
     assert stamps(result, "several") == [{"adaptive/mode": "reduced"}] * 2
 
 

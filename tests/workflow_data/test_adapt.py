@@ -1,0 +1,296 @@
+"""`adapt()`: what a project's definitions gain, what they keep, and what is refused with its line."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+
+from adaptive_assets import FrameIOManager, RunMode, adapt, pandera_checks
+from adaptive_assets.policy import PolicyError
+
+
+@dg.asset(group_name="raw")
+def flights() -> pd.DataFrame:
+    """Hours of flights."""
+    return pd.DataFrame({"minutes": [1]})
+
+
+@dg.asset(owners=["team:ops"], kinds={"python"}, tags={"size": "big"}, code_version="3")
+def forecast(context: dg.AssetExecutionContext, run_mode: RunMode, flights: pd.DataFrame) -> str:
+    """A forecast that can do less."""
+    return run_mode.read(context).name
+
+
+@dg.asset(freshness_policy=dg.FreshnessPolicy.cron("0 6 * * *", timedelta(hours=1)))
+def report(forecast: str) -> str:
+    """A report with a freshness of its own."""
+    return forecast
+
+
+FORECAST = """
+version: 1
+policies:
+  - name: delay-forecast
+    select: key:forecast
+    tier: critical
+    objective: {freshness: 1h}
+    degrade:
+      - {mode: reduced, with: {sample: 0.25}}
+  - name: reports
+    select: key:report
+    tier: batch
+    objective: {freshness: 24h}
+"""
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Any:
+    """Write a policy file: ``book(text)`` is its path."""
+
+    def write(text: str = FORECAST) -> Path:
+        path = tmp_path / "policies.yaml"
+        path.write_text(dedent(text))
+        return path
+
+    return write
+
+
+def spec(defs: dg.Definitions, key: str) -> dg.AssetSpec:
+    """What the catalog will show of an asset."""
+    return next(each for each in defs.resolve_all_asset_specs() if each.key.to_user_string() == key)
+
+
+def refusal(definitions: dg.Definitions, path: Path) -> list[str]:
+    """The problems that `adapt` finds, without the file's name."""
+    with pytest.raises(PolicyError) as refused:
+        adapt(definitions, path)
+    return [str(problem).removeprefix(f"{path}:") for problem in refused.value.problems]
+
+
+def test_assets_show_their_policy_and_freshness(book: Any) -> None:
+    """Every asset carries its policy's name; promised freshness becomes a freshness policy where none was."""
+    defs = adapt(dg.Definitions(assets=[flights, forecast, report]), book())
+    dg.Definitions.validate_loadable(defs)
+    policies = {name: spec(defs, name).tags["adaptive/policy"] for name in ("flights", "forecast", "report")}
+    assert policies == {"flights": "default", "forecast": "delay-forecast", "report": "reports"}
+    assert spec(defs, "forecast").freshness_policy == dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=1), warn_window=timedelta(minutes=45)
+    )
+    assert spec(defs, "report").freshness_policy == report.specs_by_key[report.key].freshness_policy
+    assert spec(defs, "flights").freshness_policy is None
+
+
+@pytest.mark.filterwarnings("ignore:Parameter `include_sources`")
+def test_the_policy_can_be_selected_by(book: Any) -> None:
+    """The tag serves selections in the UI and in jobs."""
+    defs = adapt(dg.Definitions(assets=[flights, forecast, report]), book())
+    selection = dg.AssetSelection.from_string('tag:"adaptive/policy"="delay-forecast"')
+    assert selection.resolve(defs.resolve_asset_graph()) == {forecast.key}
+
+
+@pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer")
+def test_everything_else_is_left_as_it_is(book: Any, tmp_path: Path) -> None:
+    """Attributes of assets, checks, jobs, schedules, sensors, resources, executor and metadata survive."""
+    schema = pa.DataFrameSchema({"minutes": pa.Column(int)}, name="Flights")
+
+    @dg.asset_check(asset=forecast)
+    def said(forecast: str) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=forecast == "full")
+
+    @dg.op
+    def plain() -> None: ...
+
+    @dg.job
+    def plain_job() -> None:
+        plain()
+
+    @dg.sensor(job=plain_job)
+    def watch() -> dg.SkipReason:
+        return dg.SkipReason("nothing")
+
+    everything = dg.define_asset_job("everything", "*")
+    before = dg.Definitions(
+        assets=[flights, forecast, report, dg.AssetSpec("elsewhere"), *pandera_checks(flights, schema)],
+        asset_checks=[said],
+        jobs=[everything, plain_job],
+        schedules=[
+            dg.ScheduleDefinition(job=everything, cron_schedule="0 1 * * *"),
+            dg.ScheduleDefinition(name="direct", target=[report], cron_schedule="0 2 * * *"),
+        ],
+        sensors=[watch],
+        resources={"io_manager": FrameIOManager(base_dir=str(tmp_path / "assets"))},
+        executor=dg.in_process_executor,
+        metadata={"team": "ops"},
+    )
+    after = adapt(before, book())
+    dg.Definitions.validate_loadable(after)
+    assert {job.name for job in after.resolve_all_job_defs()} == {
+        job.name
+        for job in dg.Definitions.merge(
+            before, dg.Definitions(resources={"run_mode": RunMode()})
+        ).resolve_all_job_defs()
+    }
+    assert [each.name for each in after.schedules or ()] == ["everything_schedule", "direct"]
+    assert [each.name for each in after.sensors or ()] == ["watch"]
+    assert after.executor is dg.in_process_executor
+    assert after.metadata["team"].value == "ops"
+    assert spec(after, "elsewhere").tags == {"adaptive/policy": "default"}
+    kept = spec(after, "forecast")
+    assert (kept.owners, kept.code_version, kept.kinds) == (["team:ops"], "3", {"python"})
+    assert kept.tags["size"] == "big"
+    result = after.resolve_job_def("everything").execute_in_process()
+    assert {(each.check_name, each.passed) for each in result.get_asset_check_evaluations()} == {
+        ("contract", True),
+        ("said", True),
+    }
+
+
+def test_a_resource_of_the_projects_own_stays(book: Any) -> None:
+    """A project may configure `run_mode` itself."""
+    own = RunMode(untagged_mode="reduced")
+    defs = adapt(dg.Definitions(assets=[flights, forecast], resources={"run_mode": own}), book())
+    assert (defs.resources or {})["run_mode"] is own
+    assert (adapt(dg.Definitions(assets=[flights]), book()).resources or {}).keys() == {"run_mode"}
+
+
+def test_the_definitions_given_are_not_changed(book: Any) -> None:
+    """Taking `adapt` away again gives back what was there."""
+    before = dg.Definitions(assets=[flights])
+    adapt(before, book())
+    assert before.resources is None
+    assert spec(before, "flights").tags == {}
+
+
+def test_definitions_that_load_lazily(book: Any, tmp_path: Path) -> None:
+    """Called inside the function that loads them, adapt works on what it returns; outside, it says so."""
+    path = book()
+
+    @dg.definitions
+    def defs() -> dg.Definitions:
+        return adapt(dg.Definitions(assets=[flights]), path)
+
+    dg.Definitions.validate_loadable(defs())
+    with pytest.raises(TypeError, match="inside the function"):
+        adapt(defs, path)  # type: ignore[arg-type]
+
+
+def test_definitions_of_a_folder_of_components(
+    book: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Dagster loads from a project's `defs` folder can be adapted, and keeps its component tree."""
+    root = tmp_path / "project"
+    folder = root / "src" / "some_project" / "defs"
+    folder.mkdir(parents=True)
+    (root / "pyproject.toml").write_text(
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "some_project"\n'
+    )
+    for package in (folder, folder.parent):
+        (package / "__init__.py").touch()
+    (folder / "assets.py").write_text("import dagster as dg\n\n@dg.asset\ndef lazy(): ...\n")
+    monkeypatch.syspath_prepend(root / "src")
+    loaded = dg.load_from_defs_folder(path_within_project=folder)
+    defs = adapt(loaded, book())
+    assert spec(defs, "lazy").tags == {"adaptive/policy": "default"}
+    assert defs.component_tree is loaded.component_tree
+
+
+def test_two_policies_of_one_asset_are_refused(book: Any) -> None:
+    """The line of the second selection is told, with both names."""
+    path = book("""
+        version: 1
+        policies:
+          - {name: one, select: key:flights}
+          - {name: two, select: group:raw}
+    """)
+    (problem,) = refusal(dg.Definitions(assets=[flights]), path)
+    assert problem.startswith("5:")
+    assert "`two` and `one` both select the asset `flights`" in problem
+
+
+def test_a_ladder_for_a_deaf_asset_is_refused(book: Any) -> None:
+    """An asset that does not ask for the run's mode would never degrade: asset, policy and cure are named."""
+    path = book("""
+        version: 1
+        policies:
+          - name: one
+            select: key:flights or key:forecast
+            degrade: [{mode: reduced}]
+    """)
+    (problem,) = refusal(dg.Definitions(assets=[flights, forecast]), path)
+    assert problem == (
+        "6:14: `one` has a ladder, and of what it governs these do not ask for the run's mode and would "
+        "never degrade: `flights` (add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, "
+        "narrow the selection, or remove `degrade`)"
+    )
+
+
+def test_a_ladder_reaches_assets_by_the_default_and_by_jobs(book: Any) -> None:
+    """The default's ladder is for all that no policy selects; a job's for the assets of the job."""
+    nightly = dg.define_asset_job("nightly", [flights])
+    definitions = dg.Definitions(assets=[flights, forecast], jobs=[nightly])
+    assert "`flights`" in refusal(definitions, book("version: 1\ndefault: {degrade: [{mode: reduced}]}\n"))[0]
+    by_job = "version: 1\npolicies: [{name: night, jobs: [nightly], degrade: [{mode: reduced}]}]\n"
+    assert "`flights`" in refusal(definitions, book(by_job))[0]
+    # A job of another code location cannot be looked into from here.
+    adapt(definitions, book(by_job.replace("nightly", "elsewhere")))
+
+
+def test_one_computation_has_one_policy(book: Any) -> None:
+    """Assets that are always made together cannot be governed apart."""
+
+    @dg.multi_asset(specs=[dg.AssetSpec("one"), dg.AssetSpec("two")])
+    def both() -> Iterator[dg.MaterializeResult[Any]]:
+        yield from ()
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("three", skippable=True), dg.AssetSpec("four", skippable=True)], can_subset=True
+    )
+    def either() -> Iterator[dg.MaterializeResult[Any]]:
+        yield from ()
+
+    path = book("version: 1\npolicies: [{name: p, select: key:one or key:three}]\n")
+    (problem,) = refusal(dg.Definitions(assets=[both, either]), path)
+    assert "always makes `one`, `two` together, and they have several policies: `default`, `p`" in problem
+
+
+def test_freshness_that_dagster_cannot_watch_is_refused(book: Any) -> None:
+    """Dagster looks once in half a minute and takes no window below one."""
+    path = book("version: 1\npolicies: [{name: p, select: key:flights, objective: {freshness: 30s}}]\n")
+    (problem,) = refusal(dg.Definitions(assets=[flights]), path)
+    assert "promises data no older than 30s, which Dagster cannot watch (promise `1m` or more)" in problem
+
+
+def test_a_minute_of_freshness_has_no_warning_before_it(book: Any) -> None:
+    """Three quarters of a minute are too short for a window of their own."""
+    path = book("version: 1\npolicies: [{name: p, select: key:flights, objective: {freshness: 1m}}]\n")
+    defs = adapt(dg.Definitions(assets=[flights]), path)
+    assert spec(defs, "flights").freshness_policy == dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(minutes=1)
+    )
+
+
+def test_a_contract_of_a_partitioned_asset_needs_its_partitions(book: Any) -> None:
+    """Named by key alone, the check would load every partition in each run of one."""
+
+    @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2013-01-01"))
+    def daily() -> None: ...
+
+    schema = pa.DataFrameSchema({"minutes": pa.Column(int)})
+    careless = dg.Definitions(assets=[daily], asset_checks=pandera_checks("daily", schema))
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="would load all its partitions"):
+        adapt(careless, book())
+    adapt(dg.Definitions(assets=[daily], asset_checks=pandera_checks(daily, schema)), book())
+
+
+def test_a_broken_policy_file_is_the_code_locations_error(book: Any) -> None:
+    """The error that the code location shows is the policy file's own, with its line."""
+    with pytest.raises(PolicyError, match=r"policies\.yaml:2:"):
+        adapt(dg.Definitions(assets=[flights]), book("version: 1\npolicys: []\n").resolve())
+    with pytest.raises(PolicyError, match=r"missing\.yaml"):
+        adapt(dg.Definitions(assets=[flights]), "missing.yaml")
