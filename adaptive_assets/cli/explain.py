@@ -1,0 +1,153 @@
+"""``adaptive explain``: what was decided about a run, when, and why."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adaptive_assets.cli.explain_text import as_json, as_text
+from adaptive_assets.cli.installation import Installation, home_option, opened
+from adaptive_assets.cli.runs import find_run, unknown
+from adaptive_assets.cli.text import emit_json
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from adaptive_assets.ledger import DecisionRow
+    from adaptive_assets.planning.snapshot import Work
+    from adaptive_assets.policy import PolicyBook
+    from adaptive_assets.workflow.dagster_private import RunRecord
+
+__all__ = ["Explanation", "RunFacts", "explain"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What Dagster and the run's own tags say of it; times are POSIX seconds.
+
+    ``deadline_s`` is what its policy promises, from submission to end, in the book that is in force now.
+    """
+
+    name: str
+    status: str
+    policy: str
+    tier: str
+    mode: str
+    reason: str
+    submitted_at: float
+    started_at: float | None
+    ended_at: float | None
+    deadline_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The decisions on a run, the oldest first; ``remark`` says why there are none, or what else to know.
+
+    ``run`` is ``None`` for a run that the ledger remembers and Dagster does not.
+    """
+
+    at: float
+    run_id: str
+    run: RunFacts | None
+    decisions: "tuple[DecisionRow, ...]"
+    remark: str = ""
+
+
+@click.command()
+@click.argument("run_id")
+@home_option
+@click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
+def explain(run_id: str, home: Path | None, json_wanted: bool) -> None:
+    """Tell what was decided about a run, when, and why. RUN_ID may be the beginning of an id."""
+    with opened(home) as installation:
+        found = gather(installation, run_id, time.time())
+    if json_wanted:
+        emit_json(as_json(found))
+    else:
+        click.echo(as_text(found))
+
+
+def gather(installation: Installation, given: str, now: float) -> Explanation:
+    """Collect all that is known of the decisions on one run.
+
+    Raises:
+        CliError: no run, or more than one, is meant by ``given``.
+        LedgerError: the ledger cannot be read.
+    """
+    from adaptive_assets.workflow.governance import facts_of
+
+    record = find_run(installation.instance, given)
+    if record is None:
+        run_id = given.strip().lower()
+        decisions = installation.ledger.decisions_for_run(run_id) if installation.ledger else []
+        if not decisions:
+            raise unknown(installation.instance, given)
+        return Explanation(now, run_id, None, tuple(decisions), "Dagster does not hold this run any more.")
+    run = record.dagster_run
+    governance = installation.governance()
+    work = governance.work_of(facts_of(run))
+    decisions = _decisions(installation, run, work)
+    remark = "" if decisions else _why_nothing(installation, run)
+    return Explanation(now, run.run_id, _facts(record, work, governance.book), tuple(decisions), remark)
+
+
+def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -> "list[DecisionRow]":
+    import dagster as dg
+
+    from adaptive_assets.planning.work_key import work_key
+    from adaptive_assets.workflow import tags
+
+    if installation.ledger is None:
+        return []
+    # A run that joins others of its kind in waiting changes nothing, so no cycle records that it has come.
+    waits = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
+
+
+def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> RunFacts:
+    from adaptive_assets.workflow import tags
+
+    run = record.dagster_run
+    policy = run.tags.get(tags.POLICY, "")
+    objective = book.policy(policy).objective if policy else None
+    held = run.tags.get(tags.ADMISSION) == tags.HELD
+    return RunFacts(
+        name=work.name,
+        status=run.status.value,
+        policy=policy,
+        tier=run.tags.get(tags.TIER, ""),
+        mode="" if held else run.tags.get(tags.MODE, ""),
+        reason=run.tags.get(tags.REASON, ""),
+        submitted_at=record.create_timestamp.timestamp(),
+        started_at=record.start_time,
+        ended_at=record.end_time,
+        deadline_s=objective.deadline if objective else None,
+    )
+
+
+def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:
+    """Why nothing was decided about a run that exists."""
+    import dagster as dg
+
+    from adaptive_assets.workflow import tags
+
+    queued = run.status is dg.DagsterRunStatus.QUEUED
+    if installation.settings is None:
+        return (
+            "Nothing was decided about it: the run coordinator of this instance is"
+            f" {installation.coordinator}, not AdaptiveRunCoordinator."
+        )
+    if queued:
+        return "No cycle has decided about it yet. `adaptive status` says whether the daemon is at work."
+    if tags.ADMISSION not in run.tags:
+        return (
+            "Nothing was decided about it: it ran before AdaptiveRunCoordinator was installed here, or it was"
+            " started without the queue."
+        )
+    return (
+        "The ledger holds no decision on it: it was forgotten with what is older than the retention, or the"
+        " ledger could not be written at the time. What the run carries is all there is."
+    )

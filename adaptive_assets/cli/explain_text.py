@@ -1,0 +1,147 @@
+"""An explanation, for people and for programs."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from adaptive_assets.cli.text import clock, iso, labelled, wrapped
+from adaptive_assets.planning.wording import cores, seconds, share, size
+
+if TYPE_CHECKING:
+    from adaptive_assets.cli.explain import Explanation, RunFacts
+    from adaptive_assets.ledger import DecisionRow
+
+__all__ = ["as_json", "as_text"]
+
+INDENT = " " * 4
+
+
+def as_text(found: "Explanation") -> str:
+    """The run in a few labelled lines, and below it each decision with every reason."""
+    parts = [labelled(_lines(found))]
+    submitted = found.run.submitted_at if found.run else None
+    parts += ["\n".join(_decision(row, submitted)) for row in found.decisions]
+    if found.remark:
+        parts.append(wrapped(found.remark))
+    return "\n\n".join(parts)
+
+
+def as_json(found: "Explanation") -> dict[str, Any]:
+    """Times in ISO 8601, numbers as they were recorded."""
+    run = found.run
+    return {
+        "run_id": found.run_id,
+        "run": run
+        and {
+            "name": run.name,
+            "status": run.status,
+            "policy": run.policy or None,
+            "tier": run.tier or None,
+            "mode": run.mode or None,
+            "reason": run.reason or None,
+            "submitted_at": iso(run.submitted_at),
+            "started_at": iso(run.started_at),
+            "ended_at": iso(run.ended_at),
+            "deadline_s": run.deadline_s,
+            "deadline_kept": deadline_kept(run, found.at),
+        },
+        "decisions": [
+            {
+                "id": row.id,
+                "at": iso(row.at),
+                "verdict": row.verdict,
+                "mode": row.mode,
+                "parameters": row.parameters,
+                "policy": row.policy,
+                "tier": row.tier,
+                "of_kind": row.run_id is None,
+                "runs": row.runs,
+                "reasons": row.reasons,
+                "revision": row.revision,
+                "snapshot": row.cycle_id,
+                "node": row.node,
+            }
+            for row in found.decisions
+        ],
+        "remark": found.remark or None,
+    }
+
+
+def deadline_kept(run: "RunFacts", now: float) -> bool | None:
+    """Whether the run ended well in time; ``None`` without a deadline, or while that is open."""
+    if run.deadline_s is None:
+        return None
+    due = run.submitted_at + run.deadline_s
+    if run.ended_at is None:
+        return False if now > due else None
+    return run.ended_at <= due and run.status == "SUCCESS"
+
+
+def _lines(found: "Explanation") -> Iterator[tuple[str, str]]:
+    run = found.run
+    yield "run", found.run_id + (f" · {run.status.lower()}" if run else "")
+    if run is None:
+        return
+    yield "what", run.name
+    if run.policy:
+        yield "policy", f"{run.policy} · tier {run.tier}"
+    if run.mode:
+        yield "mode", run.mode
+    if run.reason:
+        yield "reason", run.reason
+    yield "submitted", clock(run.submitted_at)
+    if run.started_at is not None:
+        yield "started", f"{clock(run.started_at)}, after {seconds(run.started_at - run.submitted_at)}"
+    if run.ended_at is not None:
+        yield "ended", f"{clock(run.ended_at)}, after {seconds(run.ended_at - run.submitted_at)}"
+    if run.deadline_s is not None:
+        yield "deadline", _deadline(run, run.submitted_at + run.deadline_s, found.at)
+
+
+def _deadline(run: "RunFacts", due: float, now: float) -> str:
+    promised = f"{seconds(due - run.submitted_at)} from submission"
+    kept = deadline_kept(run, now)
+    if kept is None:
+        return f"{promised}: due in {seconds(due - now)}"
+    if kept:
+        return f"{promised}: kept, {seconds(due - (run.ended_at or now))} to spare"
+    if run.ended_at is not None and run.ended_at <= due:
+        return f"{promised}: not kept, it ended in time but not well"
+    return f"{promised}: missed by {seconds((run.ended_at or now) - due)}"
+
+
+def _decision(row: "DecisionRow", submitted: float | None) -> Iterator[str]:
+    after = "" if submitted is None else f"  +{seconds(max(0.0, row.at - submitted))}"
+    mode = "" if row.mode == "full" else f" in mode {row.mode}"
+    parameters = f" {json.dumps(dict(row.parameters))}" if row.parameters else ""
+    kind = ""
+    if row.run_id is None and row.runs > 1:
+        kind = f", with the {row.runs} runs of its kind that wait"
+    verdict = click.style(row.verdict, bold=True)
+    yield f"{clock(row.at)}{after}  {verdict}{mode}{parameters}{kind}"
+    for reason in row.reasons:
+        yield wrapped(f"{reason['code']}: {reason['sentence']}", INDENT)
+        numbers = reason.get("numbers")
+        if isinstance(numbers, Mapping) and numbers:
+            told = ", ".join(
+                f"{key} {number(str(reason['code']), key, value)}" for key, value in numbers.items()
+            )
+            yield wrapped(told, INDENT * 2)
+    yield wrapped(
+        f"policy book {row.revision}, snapshot {row.cycle_id}, decision {row.id}, on {row.node}", INDENT
+    )
+
+
+def number(code: str, key: str, value: object) -> str:
+    """One of the numbers behind a reason, in the unit that its rule counts in."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "-" if value is None else str(value)
+    if key.endswith("_s"):
+        return seconds(value)
+    if code in {"memory", "never_fits"} or key == "memory":
+        return size(value)
+    if code == "cpu" or key == "cpu":
+        return cores(value)
+    return share(value) if code == "pressure" else f"{value:g}"

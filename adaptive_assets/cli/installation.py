@@ -1,0 +1,201 @@
+"""A Dagster home and what of ours is in it: the coordinator's settings, the policy book, the ledger."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from adaptive_assets.cli.errors import CliError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import dagster as dg
+
+    from adaptive_assets.ledger import Ledger
+    from adaptive_assets.policy import Catalogue, PolicyBook
+    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
+    from adaptive_assets.workflow.governance import Governance
+
+__all__ = ["Installation", "Settings", "dagster_home", "home_option", "opened"]
+
+HOME: Final = "DAGSTER_HOME"
+
+home_option: "Callable[[Any], Any]" = click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="The Dagster home to look at. Without it: DAGSTER_HOME, from the environment or from ./.env.",
+)
+"""The option by which every command that looks at an instance takes its home."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``run_coordinator.config`` says: the policy file as it is given there, and the ledger's URL."""
+
+    policies: str
+    ledger: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An open instance.
+
+    ``settings`` is ``None`` where another coordinator is in charge, ``ledger`` where nothing was recorded.
+    """
+
+    home: Path
+    instance: "dg.DagsterInstance"
+    coordinator: str
+    settings: Settings | None
+    ledger: "Ledger | None"
+
+    @property
+    def policy_file(self) -> Path | None:
+        """The policy file that the coordinator reads; ``None`` where another coordinator is in charge."""
+        if self.settings is None:
+            return None
+        from adaptive_assets.workflow.deployment import policy_path
+
+        return policy_path(self.settings.policies, self.instance)
+
+    def book_in_force(self) -> "PolicyBook | None":
+        """The policy book of the last cycle; ``None`` before the first.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        from adaptive_assets.policy import PolicyBook, PolicyError, parse_policy_book
+
+        text = self.ledger.active_policy_text() if self.ledger else None
+        if text is None:
+            return None
+        try:
+            return parse_policy_book(text, "the ledger") if text else PolicyBook(version=1)
+        except PolicyError:
+            return None  # recorded by a version that knew more than this one, or less
+
+    def catalogue(self) -> "Catalogue | None":
+        """What the code locations last said of themselves; ``None`` if none of them has submitted a run yet.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        from adaptive_assets.policy import Catalogue
+        from adaptive_assets.workflow.catalogues import merged
+
+        bodies = self.ledger.catalogues() if self.ledger else {}
+        return merged(Catalogue.from_json(body) for body in bodies.values()) if bodies else None
+
+    def governance(self) -> "Governance":
+        """The policies in force over the assets; those of the file before the first cycle, at worst none."""
+        from adaptive_assets.ledger import LedgerError
+        from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, load_policy_book
+        from adaptive_assets.workflow.governance import Governance
+
+        book, catalogue = None, Catalogue()
+        try:
+            book = self.book_in_force()
+            catalogue = self.catalogue() or catalogue
+        except LedgerError:
+            pass  # runs carry in their tags what was decided: more cannot be known now
+        try:
+            if book is None and self.policy_file is not None:
+                book = load_policy_book(self.policy_file)
+            return Governance(book or PolicyBook(version=1), catalogue)
+        except PolicyError:
+            return Governance(PolicyBook(version=1), catalogue)
+
+
+def dagster_home(given: Path | None) -> Path | None:
+    """The Dagster home: as given, else of the environment, else of ``.env`` as ``dagster dev`` reads it."""
+    if given is not None:
+        return given.expanduser().absolute()
+    value = os.environ.get(HOME) or _env_file(Path()).get(HOME)
+    return Path(value).expanduser().absolute() if value else None
+
+
+@contextmanager
+def opened(given: Path | None) -> Iterator[Installation]:
+    """Open the installation in the Dagster home.
+
+    Raises:
+        CliError: there is no home, or it cannot be opened; says what would be right.
+    """
+    home = dagster_home(given)
+    if home is None:
+        raise CliError(
+            f"{HOME} is not set, so there is no instance to look at.",
+            "Set it to the directory that holds dagster.yaml, or give that directory with --home.",
+        )
+    if not home.is_dir():
+        raise CliError(f"There is no Dagster home at {home}.", "Name the directory that holds dagster.yaml.")
+    if not (home / "dagster.yaml").exists():
+        raise CliError(f"{home} holds no dagster.yaml.", "Name the directory that does.")
+    for name, value in (_env_file(home) | _env_file(Path())).items():
+        os.environ.setdefault(name, value)
+    import dagster as dg
+
+    from adaptive_assets.ledger import LedgerError
+    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
+
+    try:
+        instance = dg.DagsterInstance.from_config(str(home))
+        coordinator = instance.run_coordinator
+        ours = coordinator if isinstance(coordinator, AdaptiveRunCoordinator) else None
+        settings = _settings(ours) if ours else None
+        ledger = _ledger(instance, settings)
+    except (LedgerError, dg.DagsterError) as error:
+        raise CliError(f"The Dagster instance in {home} cannot be used: {error}") from error
+    except Exception as error:  # storages and coordinators raise whatever their libraries do
+        raise CliError(f"The Dagster instance in {home} cannot be opened: {one_line(error)}") from error
+    try:
+        with instance:
+            yield Installation(home, instance, type(coordinator).__name__, settings, ledger)
+    finally:
+        if ledger is not None:
+            ledger.dispose()
+
+
+def _settings(coordinator: "AdaptiveRunCoordinator") -> Settings:
+    config: Mapping[str, Any] = coordinator.inst_data.config_dict if coordinator.inst_data else {}
+    return Settings(_text(config.get("policies")) or "", _text(config.get("ledger")))
+
+
+def _text(value: Any) -> str | None:
+    """A configured text: as it stands, or ``{env: NAME}``."""
+    return os.environ.get(value["env"]) if isinstance(value, Mapping) else value
+
+
+def _ledger(instance: "dg.DagsterInstance", settings: Settings | None) -> "Ledger | None":
+    """The ledger, if it is there: to look must not create one.
+
+    After our coordinator was taken out, what it recorded in the instance's own directory can still be read.
+    """
+    from adaptive_assets.ledger import Ledger, sqlite_ledger_url
+    from adaptive_assets.ledger.location import Location
+    from adaptive_assets.workflow.dagster_private import sqlite_directory
+    from adaptive_assets.workflow.deployment import open_ledger
+
+    url = settings.ledger if settings else None
+    directory = sqlite_directory(instance)
+    if url is None and directory is not None:
+        url = sqlite_ledger_url(directory)
+    if url is None:
+        return open_ledger(instance, None) if settings else None
+    file = Location.parse(url).file
+    return None if file is not None and not file.exists() else Ledger.open(url)
+
+
+def _env_file(directory: Path) -> dict[str, str]:
+    """What a directory's ``.env`` sets: Dagster reads it where it starts, dagster.yaml may refer to it."""
+    file = directory / ".env"
+    if not file.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(file).items() if value is not None}

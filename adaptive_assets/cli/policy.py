@@ -1,0 +1,219 @@
+"""``adaptive policy``: check a policy file before it is put in force, and print its JSON Schema."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from adaptive_assets.cli.errors import PROBLEMS, CliError, note, one_line
+from adaptive_assets.cli.installation import dagster_home, home_option, opened
+from adaptive_assets.cli.text import emit_json, wrapped
+
+if TYPE_CHECKING:
+    from adaptive_assets.policy import Catalogue, Problem
+
+__all__ = ["policy"]
+
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def policy() -> None:
+    """Check policy files, and print their JSON Schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """The assets that policies are checked against, ``None`` when unknown, and where they are known from.
+
+    ``problems`` are those for which the definitions themselves turn their policy file down.  ``jobs_known``
+    is false where jobs that make no assets are not in the catalogue: then no name can be called wrong.
+    """
+
+    catalogue: "Catalogue | None"
+    source: str
+    problems: "tuple[Problem, ...]" = ()
+    jobs_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One policy file: what is wrong with it, and the revision of its book; ``None`` if it holds none."""
+
+    file: Path
+    revision: str | None
+    policies: int
+    problems: "tuple[Problem, ...]"
+
+    @property
+    def errors(self) -> int:
+        """How many of the problems keep the file from coming into force."""
+        return sum(problem.severity == "error" for problem in self.problems)
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=EXISTING_FILE)
+@click.option("-f", "--definitions", type=EXISTING_FILE, help="Take the assets from this Python file.")
+@click.option("-m", "--module", help="Take the assets from this Python module.")
+@click.option(
+    "-w", "--workspace", type=EXISTING_FILE, help="Take the assets from this workspace file (workspace.yaml)."
+)
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    definitions: Path | None,
+    module: str | None,
+    workspace: Path | None,
+    home: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell everything that is wrong with policy files.
+
+    Selections and jobs are checked against the definitions that -f, -m or -w name; without them, against what
+    the code locations of the instance last said of themselves.
+    """
+    if sum(given is not None for given in (definitions, module, workspace)) > 1:
+        raise click.UsageError("Give one of --definitions, --module and --workspace.")
+    assets = _assets(definitions, module, workspace, home)
+    checked = [_with_theirs(check_file(file, assets), assets.problems) for file in files]
+    told = {file.resolve() for file in files}
+    elsewhere = [problem for problem in assets.problems if Path(problem.file).resolve() not in told]
+    if as_json:
+        emit_json(_as_json(checked, assets, elsewhere))
+    else:
+        for line in _lines(checked, elsewhere):
+            click.echo(line)
+        note(wrapped(_about(assets)))
+    ctx.exit(PROBLEMS if elsewhere or any(one.errors for one in checked) else 0)
+
+
+@policy.command()
+@click.option(
+    "--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write it to this file."
+)
+def schema(out: Path | None) -> None:
+    """Print the JSON Schema of policy files, which gives editors completion."""
+    from adaptive_assets.policy import policy_schema
+
+    text = json.dumps(policy_schema(), indent=2)
+    if out is None:
+        click.echo(text)
+        return
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CliError(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def check_file(file: Path, assets: Assets) -> Checked:
+    """Check one file: everything that is wrong with its text, or else with the book that it holds."""
+    from adaptive_assets.policy import Catalogue, PolicyError, check_policy_book, load_policy_book
+    from adaptive_assets.workflow.selection import Selector
+
+    try:
+        book = load_policy_book(file, enforce=False)  # what is not honoured yet is told with the rest, below
+    except PolicyError:
+        return Checked(file, None, 0, _all_problems(file))
+    catalogue = assets.catalogue
+    if catalogue is not None and not assets.jobs_known:
+        named = {job: () for one in book.policies for job in one.jobs}
+        catalogue = Catalogue(catalogue.assets, {**named, **catalogue.jobs})
+    select = Selector(catalogue or Catalogue())
+    problems = check_policy_book(book, catalogue, lambda selection, _: select(selection))
+    return Checked(file, book.revision, len(book.policies), tuple(problems))
+
+
+def _with_theirs(checked: Checked, theirs: "Iterable[Problem]") -> Checked:
+    """Add what the definitions have against this file, unless the check has a problem at the same place."""
+    said = {(problem.line, problem.column) for problem in checked.problems}
+    added = tuple(
+        replace(problem, file=str(checked.file))
+        for problem in theirs
+        if Path(problem.file).resolve() == checked.file.resolve()
+        and (problem.line, problem.column) not in said
+    )
+    return replace(checked, problems=checked.problems + added)
+
+
+def _all_problems(file: Path) -> "tuple[Problem, ...]":
+    from adaptive_assets.policy import PolicyError, load_policy_book
+
+    try:
+        load_policy_book(file)
+    except PolicyError as error:
+        return error.problems
+    return ()
+
+
+def _assets(
+    definitions: Path | None, module: str | None, workspace: Path | None, home: Path | None
+) -> Assets:
+    if definitions or module or workspace:
+        from adaptive_assets.cli.definitions import load_project
+
+        named = str(definitions or workspace or f"module {module}")
+        project = load_project(definitions=definitions, module=module, workspace=workspace)
+        if project.problems and not project.catalogue.assets:
+            return Assets(
+                None, f"{named} cannot be loaded under the policy file that it adapts", project.problems
+            )
+        return Assets(project.catalogue, named, project.problems)
+    place = dagster_home(home)
+    if place is None or (home is None and not (place / "dagster.yaml").exists()):
+        return Assets(None, "there is no Dagster instance to ask (DAGSTER_HOME)")
+    try:
+        with opened(home) as installation:
+            catalogue = installation.catalogue()
+    except CliError as error:
+        if home is not None:
+            raise
+        return Assets(None, one_line(error))
+    if catalogue is None:
+        return Assets(None, f"no code location has told the ledger of {place} about its assets yet")
+    return Assets(catalogue, f"the ledger of {place}", jobs_known=False)
+
+
+def _about(assets: Assets) -> str:
+    if assets.catalogue is None:
+        return (
+            f"Selections were checked for their syntax only: {assets.source}."
+            " Name your definitions with -f, -m or -w to check them against your assets."
+        )
+    count = len(assets.catalogue.assets)
+    many = "" if count == 1 else "s"
+    return f"Selections were checked against {count} asset{many}, known from {assets.source}."
+
+
+def _lines(checked: list[Checked], elsewhere: "list[Problem]") -> Iterator[str]:
+    for problem in [*(problem for one in checked for problem in one.problems), *elsewhere]:
+        yield click.style(str(problem), fg="red" if problem.severity == "error" else "yellow")
+    for one in checked:
+        if not one.problems:
+            yield f"{one.file}: fine, {one.policies} policies, revision {one.revision}"
+
+
+def _as_json(checked: list[Checked], assets: Assets, elsewhere: "list[Problem]") -> dict[str, Any]:
+    return {
+        "ok": not elsewhere and not any(one.errors for one in checked),
+        "assets": {
+            "checked": assets.catalogue is not None,
+            "known": len(assets.catalogue.assets) if assets.catalogue else 0,
+            "source": assets.source,
+            "problems": elsewhere,
+        },
+        "files": [
+            {
+                "file": str(one.file),
+                "revision": one.revision,
+                "policies": one.policies,
+                "problems": one.problems,
+            }
+            for one in checked
+        ],
+    }

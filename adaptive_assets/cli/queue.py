@@ -1,0 +1,176 @@
+"""``adaptive queue``: which runs are at work and which wait, in line, and why."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from adaptive_assets.cli.installation import Installation, home_option, opened
+from adaptive_assets.cli.text import emit_json, iso, short_id, shortened, table
+from adaptive_assets.planning.wording import seconds
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from adaptive_assets.planning.triage import Position
+    from adaptive_assets.policy import PolicyBook
+    from adaptive_assets.workflow.dagster_private import RunRecord
+    from adaptive_assets.workflow.governance import Governance
+
+__all__ = ["queue"]
+
+State = Literal["active", "admitted", "held", "not yet seen"]
+NAME_SHOWN: Final = 32
+REASON_SHOWN: Final = 250
+
+_STATES: Final[Mapping[str, State]] = {"held": "held", "admitted": "admitted"}
+"""By the value of the tag ``adaptive/admission``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One run in the queue or at work.  What a cycle has not said of it yet is empty."""
+
+    run_id: str
+    name: str
+    status: str
+    state: State
+    policy: str
+    tier: str
+    mode: str
+    reason: str
+    submitted_at: float
+    launched_at: float | None
+
+    def waited(self, now: float) -> float:
+        """Seconds from submission to launch, or until now."""
+        return max(0.0, (self.launched_at or now) - self.submitted_at)
+
+
+@click.command()
+@home_option
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many runs to show."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def queue(home: Path | None, limit: int, as_json: bool) -> None:
+    """Show the runs at work and the runs that wait, the first in line first, each with its reason."""
+    with opened(home) as installation:
+        lines = gather(installation)
+    now = time.time()
+    shown = lines[:limit]
+    if as_json:
+        emit_json({"at": iso(now), "total": len(lines), "runs": [_as_json(line, now) for line in shown]})
+        return
+    if not lines:
+        click.echo("Nothing is queued, and nothing is running.")
+        return
+    reasons = [shortened(line.reason, REASON_SHOWN) for line in shown]
+    click.echo(
+        table(("run", "what", "policy", "tier", "state", "mode", "waited"), _rows(shown, now), reasons)
+    )
+    if len(lines) > limit:
+        click.echo(f"… and {len(lines) - limit} more; --limit {len(lines)} shows them all.")
+
+
+def gather(installation: Installation) -> list[Line]:
+    """Every run that is active or queued: the active ones by age, then the queue in the planner's order."""
+    import dagster as dg
+
+    from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES
+
+    governance = installation.governance()
+    statuses = [dg.DagsterRunStatus.QUEUED, *ACTIVE_RUN_STATUSES]
+    records = installation.instance.get_run_records(dg.RunsFilter(statuses=statuses))
+    active = [record for record in records if record.dagster_run.status is not dg.DagsterRunStatus.QUEUED]
+    queued = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.QUEUED]
+    active.sort(key=_launched_at)
+    queued.sort(key=lambda record: _place(record, governance.book))
+    return [_line(record, governance) for record in (*active, *queued)]
+
+
+def _place(record: "RunRecord", book: "PolicyBook") -> "tuple[bool, bool, Position]":
+    """Where a run stands in the line that the planner itself forms; runs that no cycle has seen come last."""
+    from adaptive_assets.planning.demand import FULL, demand_of
+    from adaptive_assets.planning.snapshot import QueuedRun, Work
+    from adaptive_assets.planning.triage import Band
+    from adaptive_assets.workflow import tags
+
+    run = record.dagster_run
+    work = Work(run.job_name, run.tags.get(tags.POLICY, "default"))
+    policy = book.policy(work.policy)
+    queued = QueuedRun(run.run_id, work, record.create_timestamp.timestamp(), _priority(run))
+    admission = run.tags.get(tags.ADMISSION)
+    band = Band(
+        work=work, policy=policy, rank=book.rank(policy.tier), full=demand_of(policy, FULL), runs=[queued]
+    )
+    return admission is None, admission != tags.ADMITTED, band.position(queued)
+
+
+def _priority(run: "dg.DagsterRun") -> int:
+    from adaptive_assets.workflow.dagster_private import PRIORITY_TAG
+
+    try:
+        return int(run.tags.get(PRIORITY_TAG, "0"))
+    except ValueError:
+        return 0
+
+
+def _launched_at(record: "RunRecord") -> float:
+    return record.start_time or record.update_timestamp.timestamp()
+
+
+def _line(record: "RunRecord", governance: "Governance") -> Line:
+    import dagster as dg
+
+    from adaptive_assets.workflow import tags
+    from adaptive_assets.workflow.governance import facts_of
+
+    run = record.dagster_run
+    waits = run.status is dg.DagsterRunStatus.QUEUED
+    admission = run.tags.get(tags.ADMISSION, "")
+    return Line(
+        run_id=run.run_id,
+        name=governance.work_of(facts_of(run)).name,
+        status=run.status.value,
+        state=_STATES.get(admission, "not yet seen") if waits else "active",
+        policy=run.tags.get(tags.POLICY, ""),
+        tier=run.tags.get(tags.TIER, ""),
+        mode=run.tags.get(tags.MODE, "") if not waits or admission == tags.ADMITTED else "",
+        reason=run.tags.get(tags.REASON, ""),
+        submitted_at=record.create_timestamp.timestamp(),
+        launched_at=None if waits else _launched_at(record),
+    )
+
+
+def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:
+    for line in lines:
+        state = line.status.lower() if line.state == "active" else line.state
+        yield (
+            short_id(line.run_id),
+            shortened(line.name, NAME_SHOWN),
+            line.policy or "-",
+            line.tier or "-",
+            state,
+            line.mode or "-",
+            seconds(line.waited(now)),
+        )
+
+
+def _as_json(line: Line, now: float) -> dict[str, Any]:
+    return {
+        "run_id": line.run_id,
+        "name": line.name,
+        "status": line.status,
+        "state": line.state,
+        "policy": line.policy or None,
+        "tier": line.tier or None,
+        "mode": line.mode or None,
+        "reason": line.reason or None,
+        "submitted_at": iso(line.submitted_at),
+        "launched_at": iso(line.launched_at),
+        "waited_s": round(line.waited(now), 3),
+    }

@@ -1,0 +1,228 @@
+"""``adaptive status``: is the deployment at work, under which policy book, and what is wrong with it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from adaptive_assets.cli.errors import PROBLEMS, masked
+from adaptive_assets.cli.installation import Installation, home_option, opened
+from adaptive_assets.cli.status_text import as_json, as_text
+from adaptive_assets.cli.text import age, emit_json
+
+if TYPE_CHECKING:
+    from adaptive_assets.ledger import FaultRow, LedgerStatus
+    from adaptive_assets.policy import Guards, PolicyBook, Problem
+
+__all__ = ["status"]
+
+DEQUEUE: Final = "QUEUED_RUN_COORDINATOR"
+BEAT_S: Final = 90.0
+"""A daemon beats every 30 s: after three beats missed it is taken for dead."""
+FAULT_MINUTES: Final = 5.0
+"""A fault that lasts is recorded again every four minutes."""
+
+ADOPT: Final = """\
+run_coordinator:
+  module: adaptive_assets
+  class: AdaptiveRunCoordinator
+  config: {policies: policies.yaml}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """The policy book in force and the file that it should be read from.
+
+    ``in_force`` and ``since`` are ``None`` before the first cycle; ``written`` is the revision of what the
+    file says now, ``None`` when it is refused: then ``refused`` says why.
+    """
+
+    file: Path
+    in_force: str | None
+    since: float | None
+    written: str | None
+    refused: "tuple[Problem, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """The dequeue daemon, in whose passes the cycles run."""
+
+    beat_at: float | None
+    alive: bool
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Runs in Dagster's storage at this moment: ``unseen`` ones carry none of our tags."""
+
+    held: int
+    admitted: int
+    unseen: int
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What ``adaptive status`` says; ``governed`` is ``None`` where another coordinator is in charge."""
+
+    at: float
+    home: Path
+    coordinator: str
+    ledger_url: str | None
+    ledger: "LedgerStatus | None"
+    ledger_error: str | None
+    governed: Governed | None
+    guards: "Guards | None"
+    daemon: Daemon
+    queue: Queue
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def cycle_at(self) -> float | None:
+        """When cycles were last seen at work: they record decisions that change, and a reading every 15 s."""
+        if self.ledger is None:
+            return None
+        read_at = self.ledger.reading.at if self.ledger.reading else None
+        return max((at for at in (self.ledger.at, read_at) if at is not None), default=None)
+
+
+@click.command()
+@home_option
+@click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
+@click.pass_context
+def status(ctx: click.Context, home: Path | None, json_wanted: bool) -> None:
+    """Say whether the deployment is at work, under which policy book, and what is wrong."""
+    with opened(home) as installation:
+        found = gather(installation, time.time())
+    if json_wanted:
+        emit_json(as_json(found))
+    else:
+        click.echo(as_text(found))
+        for problem in found.problems:
+            click.secho(f"! {problem}", fg="red")
+    ctx.exit(PROBLEMS if found.problems else 0)
+
+
+def gather(installation: Installation, now: float) -> Status:
+    """Read the status of an installation as of ``now``."""
+    from dataclasses import replace
+
+    from adaptive_assets.ledger import LedgerError
+
+    seen: LedgerStatus | None = None
+    book: PolicyBook | None = None
+    failed: str | None = None
+    try:
+        if installation.ledger is not None:
+            seen = installation.ledger.latest_status(now=now, minutes=FAULT_MINUTES)
+            book = installation.book_in_force()
+    except LedgerError as error:
+        failed = str(error)
+    found = Status(
+        at=now,
+        home=installation.home,
+        coordinator=installation.coordinator,
+        ledger_url=installation.ledger.safe_url if installation.ledger else None,
+        ledger=seen,
+        ledger_error=failed,
+        governed=_governed(installation, seen),
+        guards=book.guards if book else None,
+        daemon=_daemon(installation, now),
+        queue=_queue(installation),
+    )
+    return replace(found, problems=tuple(_problems(found)))
+
+
+def _governed(installation: Installation, seen: "LedgerStatus | None") -> Governed | None:
+    file = installation.policy_file
+    if file is None:
+        return None
+    activation = seen.activation if seen else None
+    if activation and not file.exists() and Path(activation.source).exists():
+        file = Path(activation.source)  # a relative path, and the daemon runs in another directory
+    revision, problems = _read(installation, file)
+    return Governed(
+        file=file,
+        in_force=activation.revision if activation else None,
+        since=activation.at if activation else None,
+        written=revision,
+        refused=problems,
+    )
+
+
+def _read(installation: Installation, file: Path) -> "tuple[str | None, tuple[Problem, ...]]":
+    """Read the file as a cycle would: the revision of its book, or why it is refused."""
+    from adaptive_assets.ledger import LedgerError
+    from adaptive_assets.policy import Catalogue, PolicyError, load_policy_book
+    from adaptive_assets.workflow.governance import Governance
+
+    try:
+        book = load_policy_book(file)
+        try:
+            catalogue = installation.catalogue()
+        except LedgerError:
+            catalogue = None
+        Governance(book, catalogue or Catalogue())
+    except PolicyError as error:
+        return None, error.problems
+    return book.revision, ()
+
+
+def _daemon(installation: Installation, now: float) -> Daemon:
+    beat = installation.instance.get_daemon_heartbeats().get(DEQUEUE)
+    if beat is None:
+        return Daemon(None, alive=False)
+    errors = tuple(masked(error.message.strip()) for error in beat.errors or ())
+    return Daemon(beat.timestamp, alive=now - beat.timestamp < BEAT_S, errors=errors)
+
+
+def _queue(installation: Installation) -> Queue:
+    import dagster as dg
+
+    from adaptive_assets.workflow import tags
+    from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES
+
+    def count(**tag: str) -> int:
+        wanted = {tags.ADMISSION: tag["admission"]} if tag else {}
+        return installation.instance.get_runs_count(
+            dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags=wanted)
+        )
+
+    held, admitted = count(admission=tags.HELD), count(admission=tags.ADMITTED)
+    active = installation.instance.get_runs_count(dg.RunsFilter(statuses=list(ACTIVE_RUN_STATUSES)))
+    return Queue(held, admitted, max(0, count() - held - admitted), active)
+
+
+def _problems(found: Status) -> Iterator[str]:
+    if found.governed is None:
+        yield (
+            f"{found.home / 'dagster.yaml'} names {found.coordinator} as its run coordinator, so nothing is"
+            f" adaptive here. To adopt it, write there:\n{ADOPT}"
+        )
+        return
+    if found.governed.refused:
+        stays = found.governed.in_force
+        kept = f"the book {stays} stays in force" if stays else "the defaults rule until it is mended"
+        yield f"The policy file is refused, and {kept}:\n" + "\n".join(map(str, found.governed.refused))
+    if not found.daemon.alive:
+        since = (
+            "has never run here"
+            if found.daemon.beat_at is None
+            else f"last beat {age(found.daemon.beat_at, found.at)}"
+        )
+        yield f"The dequeue daemon is not alive ({since}): no run is launched. Start `dagster-daemon run`."
+    if found.ledger_error:
+        yield f"The ledger: {found.ledger_error}"
+    for fault in found.ledger.faults if found.ledger else ():
+        if fault.part != "policy":  # the file itself was looked at, which says more and is never late
+            yield f"{fault.part}: {masked(fault.message)} ({_seen(fault, found.at)})"
+
+
+def _seen(fault: "FaultRow", now: float) -> str:
+    times = "once" if fault.times == 1 else f"{fault.times} times"
+    return f"{times}, last {age(fault.at, now)}"

@@ -1,0 +1,153 @@
+"""A status, for people and for programs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from adaptive_assets.cli.errors import masked
+from adaptive_assets.cli.text import age, clock, iso, labelled
+from adaptive_assets.planning.wording import cores, share, size
+
+if TYPE_CHECKING:
+    from adaptive_assets.cli.status import Governed, Queue, Status
+    from adaptive_assets.planning.snapshot import MachineReading
+    from adaptive_assets.policy import Guards
+
+__all__ = ["as_json", "as_text"]
+
+
+def as_text(found: "Status") -> str:
+    """One labelled line for each part; the problems are not among them."""
+    return labelled(_lines(found))
+
+
+def _lines(found: "Status") -> Iterator[tuple[str, str]]:
+    yield "instance", f"{found.home}\n{found.coordinator}"
+    if found.governed:
+        yield "policy book", _book_line(found.governed, found.at)
+        yield "policy file", f"{found.governed.file}\n{_file_line(found.governed)}"
+    daemon = found.daemon
+    beat = "no beat ever" if daemon.beat_at is None else f"last beat {age(daemon.beat_at, found.at)}"
+    yield "daemon", f"{'alive' if daemon.alive else 'not alive'}, {beat}"
+    for error in daemon.errors:
+        yield "", f"its error: {error.splitlines()[0] if error else ''}"
+    if found.governed:
+        yield "last cycle", _cycle_line(found)
+    if found.ledger and found.ledger.reading:
+        yield "machine", _machine_line(found.ledger.reading, found.guards, found.at)
+    yield "queue", _queue_line(found.queue)
+    if found.ledger and found.ledger.counts:
+        yield "verdicts", _counts_line(found.ledger.counts)
+    yield "ledger", found.ledger_url or "nothing recorded yet"
+    if found.governed:
+        yield "faults", f"{len(found.ledger.faults)} open" if found.ledger and found.ledger.faults else "none"
+
+
+def _book_line(governed: "Governed", now: float) -> str:
+    if governed.in_force is None or governed.since is None:
+        return "none yet: it comes into force with the first cycle"
+    return f"{governed.in_force}, in force since {clock(governed.since)} ({age(governed.since, now)})"
+
+
+def _file_line(governed: "Governed") -> str:
+    if governed.refused:
+        return f"refused: {len(governed.refused)} problem{'s' if len(governed.refused) > 1 else ''}, below"
+    if governed.written == governed.in_force:
+        return "says what is in force"
+    return f"says {governed.written}, which comes into force with the next cycle"
+
+
+def _cycle_line(found: "Status") -> str:
+    if found.cycle_at is None or found.ledger is None:
+        return "none yet"
+    decided = ""
+    if found.ledger.at is not None:
+        decided = f"; decisions last changed {age(found.ledger.at, found.at)} (cycle {found.ledger.cycle_id})"
+    return f"{age(found.cycle_at, found.at)} on {found.ledger.reading_node or found.ledger.node}{decided}"
+
+
+def _machine_line(reading: "MachineReading", guards: "Guards | None", now: float) -> str:
+    cpu = _against(reading.cpu_used / reading.cpu_capacity, guards.cpu if guards else None)
+    memory = _against(reading.memory_used / reading.memory_capacity, guards.memory if guards else None)
+    from adaptive_assets.policy import PressureGuards
+
+    lines = [
+        f"CPU {cores(reading.cpu_used)} of {cores(reading.cpu_capacity)}, {cpu}",
+        f"memory {size(reading.memory_used)} of {size(reading.memory_capacity)}, {memory}",
+    ]
+    pressure, limits = reading.pressure, guards.pressure if guards else PressureGuards()
+    pressed = [
+        f"{name} {_against(value, limit)}"
+        for name, value, limit in (
+            ("CPU", pressure.cpu, limits.cpu),
+            ("memory", pressure.memory, limits.memory),
+            ("I/O", pressure.io, limits.io),
+        )
+        if value is not None
+    ]
+    if pressed:
+        lines.append("pressure: " + ", ".join(pressed))
+    return "\n".join([*lines, f"read {age(reading.at, now)}"])
+
+
+def _against(used: float, guard: float | None) -> str:
+    shown = share(round(used, 2))
+    return shown if guard is None else f"{shown} (guard {share(guard)})"
+
+
+def _queue_line(queue: "Queue") -> str:
+    unseen = f", {queue.unseen} not yet seen" if queue.unseen else ""
+    return f"{queue.held} held, {queue.admitted} admitted{unseen}; {queue.active} active"
+
+
+def _counts_line(counts: Mapping[str, int]) -> str:
+    decided = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("launch", "degrade", "fail"))
+    return f"{counts.get('defer', 0)} defer now; {decided} in the hour before the last change"
+
+
+def as_json(found: "Status") -> dict[str, Any]:
+    """Times in ISO 8601, sizes in bytes, CPU in cores."""
+    governed, ledger = found.governed, found.ledger
+    reading = ledger.reading if ledger else None
+    return {
+        "at": iso(found.at),
+        "home": str(found.home),
+        "coordinator": found.coordinator,
+        "adaptive": governed is not None,
+        "policy": governed
+        and {
+            "file": str(governed.file),
+            "in_force": governed.in_force,
+            "since": iso(governed.since),
+            "written": governed.written,
+            "refused": governed.refused,
+        },
+        "daemon": {
+            "alive": found.daemon.alive,
+            "beat_at": iso(found.daemon.beat_at),
+            "errors": found.daemon.errors,
+        },
+        "cycle": {
+            "at": iso(found.cycle_at),
+            "decisions_changed_at": iso(ledger.at) if ledger else None,
+            "id": ledger.cycle_id if ledger else None,
+            "node": ledger and (ledger.reading_node or ledger.node),
+        },
+        "machine": reading and {**asdict(reading), "at": iso(reading.at)},
+        "guards": found.guards and found.guards.model_dump(),
+        "queue": found.queue,
+        "verdicts": dict(ledger.counts) if ledger else {},
+        "ledger": {"url": found.ledger_url, "error": found.ledger_error},
+        "faults": [
+            {
+                "at": iso(f.at),
+                "first_at": iso(f.first_at),
+                "node": f.node,
+                "part": f.part,
+                "message": masked(f.message),
+                "times": f.times,
+            }
+            for f in (ledger.faults if ledger else ())
+        ],
+        "problems": found.problems,
+    }

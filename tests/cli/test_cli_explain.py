@@ -1,0 +1,149 @@
+"""`adaptive explain`: the decisions on a run, with every reason."""
+
+import uuid
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.test_utils import create_run_for_test
+
+from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
+
+
+def materialize(site: Site, *, passed: bool) -> None:
+    """The table `readings` is there, and its blocking check was evaluated."""
+    key = dg.AssetKey("readings")
+    site.instance.report_runless_asset_event(dg.AssetMaterialization(key))
+    record = site.instance.fetch_materializations(key, limit=1).records[0]
+    seen = AssetCheckEvaluationTargetMaterializationData(
+        storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+    )
+    site.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name="plausible",
+            passed=passed,
+            metadata={},
+            target_materialization_data=seen,
+        )
+    )
+
+
+def test_the_decisions_over_time(site: Site, told: Told, adaptive: Adaptive) -> None:
+    """A run that waited for its data and then went: both decisions, with reasons, numbers and revision."""
+    run_id = site.submit("report")
+    site.cycle()
+    materialize(site, passed=True)
+    site.cycle()
+    found = told("explain", run_id)
+    assert found["run_id"] == run_id
+    first, second = found["decisions"]
+    assert (first["verdict"], second["verdict"]) == ("defer", "launch")
+    assert first["reasons"][0]["code"] == "data_missing"
+    assert second["reasons"][0]["numbers"]["duration_s"] == 5
+    assert second["revision"] == told("status")["policy"]["in_force"]
+    assert second["snapshot"] > first["snapshot"]
+    shown = adaptive("explain", run_id)
+    assert shown.exit_code == 0
+    for expected in (
+        "data_missing: `readings` has never been materialized",
+        "launch",
+        first["revision"],
+        "duration_s 5s",
+    ):
+        assert expected in shown.stdout
+
+
+def test_every_blocking_rule_is_told(make_site: MakeSite, told: Told) -> None:
+    """A run that is short of data and of memory has both reasons, not only the one on its tag."""
+    greedy = POLICIES.replace("memory: 1MiB", "memory: 20000GiB", 1).replace(
+        "gates: {checks", "gates: {fresh: pass, checks"
+    )
+    site = make_site(greedy)
+    run_id = site.submit("report")
+    site.cycle()
+    codes = [reason["code"] for reason in told("explain", run_id)["decisions"][-1]["reasons"]]
+    assert {"data_missing", "never_fits"} <= set(codes)
+
+
+def test_a_run_that_joined_others_in_waiting(site: Site, told: Told) -> None:
+    """No cycle records a run that changes nothing; it is explained all the same, by its kind's deferral."""
+    site.submit("report")
+    site.cycle()
+    later = site.submit("report")
+    site.cycle()
+    found = told("explain", later)
+    assert [decision["verdict"] for decision in found["decisions"]] == ["defer"]
+    assert found["decisions"][0]["of_kind"]
+
+
+def test_the_beginning_of_an_id_is_enough(site: Site, told: Told) -> None:
+    """A prefix that only one run has, in any case of letters, means that run."""
+    run_id = site.submit("forecast")
+    assert told("explain", run_id[:8])["run_id"] == run_id
+    assert told("explain", run_id[:8].upper())["run_id"] == run_id
+
+
+def test_an_ambiguous_beginning_lists_the_candidates(site: Site, adaptive: Adaptive) -> None:
+    """Two runs that begin alike: both are named with what they are, and the exit code says bad input."""
+    ids = [f"ab12{uuid.uuid4()}"[:36] for _ in range(2)]
+    for run_id in ids:
+        create_run_for_test(site.instance, "some_job", run_id=run_id)
+    shown = adaptive("explain", "ab12")
+    assert shown.exit_code == 2
+    assert all(run_id in shown.stderr for run_id in ids)
+    assert "some_job" in shown.stderr
+    assert shown.stdout == ""
+
+
+def test_an_unknown_run_gets_the_nearest(site: Site, adaptive: Adaptive) -> None:
+    """A mistyped id is refused with the id that was probably meant."""
+    run_id = site.submit("forecast")
+    mistyped = ("0" if run_id[3] != "0" else "1").join([run_id[:3], run_id[4:]])
+    for given in (mistyped, mistyped[:8]):
+        shown = adaptive("explain", given)
+        assert shown.exit_code == 2
+        assert "There is no run" in shown.stderr
+        assert run_id in shown.stderr
+
+
+def test_an_instance_without_runs_says_so(site: Site, adaptive: Adaptive) -> None:
+    """Where nothing ran there is nothing near."""
+    shown = adaptive("explain", "abc")
+    assert shown.exit_code == 2
+    assert "has not run anything yet" in shown.stderr
+
+
+def test_a_run_from_before_the_installation(site: Site, told: Told, adaptive: Adaptive) -> None:
+    """A run that carries none of our tags is said to have run without a decision, and is no error."""
+    run_id = create_run_for_test(site.instance, "old_job", status=dg.DagsterRunStatus.SUCCESS).run_id
+    assert adaptive("explain", run_id).exit_code == 0
+    found = told("explain", run_id)
+    assert found["decisions"] == []
+    assert "before AdaptiveRunCoordinator was installed" in found["remark"]
+
+
+def test_a_run_that_waits_for_its_first_cycle(site: Site, told: Told) -> None:
+    """Nothing decided yet is told apart from nothing ever decided."""
+    assert "No cycle has decided" in told("explain", site.submit("forecast"))["remark"]
+
+
+def test_a_run_that_dagster_forgot(site: Site, told: Told) -> None:
+    """The ledger's word on a deleted run can still be read."""
+    run_id = site.submit("forecast")
+    site.cycle()
+    site.instance.delete_run(run_id)
+    found = told("explain", run_id)
+    assert found["run"] is None
+    assert found["decisions"][0]["verdict"] == "launch"
+    assert "does not hold this run any more" in found["remark"]
+
+
+def test_the_deadline_is_told(site: Site, told: Told, adaptive: Adaptive) -> None:
+    """A waiting run is due; the deadline of one that has not ended is neither kept nor missed."""
+    run_id = site.submit("forecast")
+    site.cycle()
+    run = told("explain", run_id)["run"]
+    assert (run["deadline_s"], run["deadline_kept"]) == (600, None)
+    assert "10m 00s from submission: due in 9m" in adaptive("explain", run_id).stdout

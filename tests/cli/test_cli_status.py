@@ -1,0 +1,182 @@
+"""`adaptive status`: is it at work, under what, and what is wrong."""
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy.engine import make_url
+
+from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
+from tests.conftest import MakeInstance
+
+
+def test_a_deployment_at_work(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """Book in force, living daemon, machine against guards, queue, verdicts; nothing wrong, exit code 0."""
+    site.submit("forecast")
+    site.submit("report")
+    site.cycle()
+    site.beat()
+    shown = adaptive("status")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    for expected in ("says what is in force", "alive", "on node-1", "(guard 85%)", "1 held, 1 admitted"):
+        assert expected in shown.stdout
+    found = told("status")
+    assert found["problems"] == []
+    assert found["policy"]["in_force"] == found["policy"]["written"]
+    assert found["machine"]["memory_capacity"] == 8 * 2**30
+    assert found["guards"]["memory"] == 0.8
+    assert found["verdicts"] == {"launch": 1, "defer": 1}
+
+
+def test_a_refused_edit_is_shown_with_its_lines(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """The file is looked at again: each problem with its line, and which book stays in force."""
+    site.cycle()
+    site.beat()
+    in_force = told("status")["policy"]["in_force"]
+    site.policies.write_text(
+        POLICIES.replace("deadline: 10m", "deadline: 10").replace("tier: batch", "tier: bach")
+    )
+    shown = adaptive("status")
+    assert shown.exit_code == 1
+    assert f"{site.policies}:5:" in shown.stdout
+    assert f"{site.policies}:11:" in shown.stdout
+    assert f"the book {in_force} stays in force" in shown.stdout
+    refused = told("status")["policy"]["refused"]
+    assert [problem["line"] for problem in refused] == [5, 11]
+    assert told("status")["policy"]["written"] is None
+
+
+def test_a_book_at_odds_with_the_assets_is_refused(site: Site, told: Told) -> None:
+    """What only the assets show is found too: two policies that select the same one."""
+    site.submit("forecast")
+    site.cycle()
+    site.policies.write_text(POLICIES.replace("select: key:report", "select: key:report or key:forecast"))
+    assert "forecast" in told("status")["policy"]["refused"][0]["message"]
+
+
+def test_an_edit_that_no_cycle_has_read_yet(site: Site, adaptive: Adaptive) -> None:
+    """A good edit is not called in force before it is."""
+    site.cycle()
+    site.policies.write_text(POLICIES.replace("10m", "20m"))
+    assert "comes into force with the next cycle" in adaptive("status").stdout
+
+
+@pytest.mark.parametrize(("age_s", "alive"), [(5.0, True), (80.0, True), (3600.0, False)])
+def test_a_daemon_that_stopped_beating_is_dead(site: Site, told: Told, age_s: float, alive: bool) -> None:
+    """Three beats missed, and the problem is said."""
+    site.beat(age_s)
+    found = told("status")
+    assert found["daemon"]["alive"] is alive
+    assert any("daemon is not alive" in problem for problem in found["problems"]) is not alive
+
+
+def test_faults_stay_open_for_some_minutes(site: Site, told: Told, adaptive: Adaptive) -> None:
+    """A fault of the last minutes is a problem; one of an hour ago is history."""
+    site.beat()
+    site.cycle()
+    site.ledger.record_fault(at=time.time() - 3600, node="node-1", part="signals", message="old news")
+    assert adaptive("status").exit_code == 0
+    site.ledger.record_fault(at=time.time(), node="node-1", part="signals", message="no /proc here")
+    shown = adaptive("status")
+    assert shown.exit_code == 1
+    assert "signals: no /proc here" in shown.stdout
+    assert [fault["part"] for fault in told("status")["faults"]] == ["signals"]
+
+
+def test_an_unreadable_ledger_is_a_problem_and_no_crash(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """A damaged file is named; queue and daemon are still told."""
+    site.cycle()
+    site.close()
+    for file in site.home.rglob("adaptive_ledger.db*"):
+        file.unlink() if file.name != "adaptive_ledger.db" else file.write_bytes(b"this is no database" * 100)
+    shown = adaptive("status")
+    assert shown.exit_code == 1
+    assert "file is not a database" in shown.stdout
+    assert "queue" in shown.stdout
+    assert told("status")["ledger"]["error"]
+
+
+def test_to_look_changes_nothing(site: Site, adaptive: Adaptive) -> None:
+    """An installation that has not worked yet has no ledger after a look either."""
+    for command in ("status", "queue"):
+        adaptive(command)
+    assert list(site.home.rglob("adaptive_ledger.db")) == []
+    assert "nothing recorded yet" in adaptive("status").stdout
+
+
+def test_a_stock_instance_is_told_how_to_adopt_it(
+    make_instance: MakeInstance, adaptive: Adaptive, told: Told
+) -> None:
+    """Another coordinator in charge: exit code 1, and the lines that are missing."""
+    make_instance()
+    shown = adaptive("status")
+    assert shown.exit_code == 1
+    assert "QueuedRunCoordinator" in shown.stdout
+    assert "class: AdaptiveRunCoordinator" in shown.stdout
+    assert told("status")["adaptive"] is False
+
+
+def test_concurrency_settings_that_override_everything(
+    make_instance: MakeInstance, adaptive: Adaptive, tmp_path: Path
+) -> None:
+    """The coordinator refuses `concurrency.runs`; so does the status, in one sentence."""
+    coordinator = {
+        "module": "adaptive_assets",
+        "class": "AdaptiveRunCoordinator",
+        "config": {"policies": str(tmp_path / "policies.yaml")},
+    }
+    make_instance(run_coordinator=coordinator, concurrency={"runs": {"max_concurrent_runs": 3}})
+    shown = adaptive("status")
+    assert shown.exit_code == 2
+    assert "concurrency.runs" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_without_a_home_there_is_nothing_to_look_at(
+    adaptive: Adaptive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No DAGSTER_HOME, a directory that is not there, one without dagster.yaml: exit code 2 and advice."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for arguments, expected in (
+        (("status",), "DAGSTER_HOME is not set"),
+        (("queue", "--home", "nowhere"), "There is no Dagster home at"),
+        (("explain", "abc", "--home", "."), "holds no dagster.yaml"),
+    ):
+        shown = adaptive(*arguments)
+        assert (shown.exit_code, shown.stdout) == (2, "")
+        assert expected in shown.stderr
+
+
+def test_the_home_is_found_as_dagster_dev_finds_it(
+    site: Site, adaptive: Adaptive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A `.env` in the working directory names the home, and variables that dagster.yaml refers to."""
+    monkeypatch.delenv("DAGSTER_HOME")
+    monkeypatch.setenv("POLICY_FILE", "")
+    monkeypatch.delenv("POLICY_FILE")
+    settings = (site.home / "dagster.yaml").read_text()
+    (site.home / "dagster.yaml").write_text(
+        settings.replace(f"policies: {site.policies}", "policies: {env: POLICY_FILE}")
+    )
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / ".env").write_text(f"DAGSTER_HOME={site.home}\nPOLICY_FILE={site.policies}\n")
+    monkeypatch.chdir(folder)
+    shown = adaptive("status")
+    assert str(site.policies) in shown.stdout
+
+
+def test_secrets_are_not_shown(make_site: MakeSite, adaptive: Adaptive) -> None:
+    """On PostgreSQL, whose URL has a password: it is in no output of any command."""
+    site = make_site(postgres=True)
+    run_id = site.submit("forecast")
+    site.cycle()
+    storage = yaml.safe_load((site.home / "dagster.yaml").read_text())["storage"]
+    secret = make_url(storage["postgres"]["postgres_url"]).password
+    assert secret
+    for command in (("status",), ("status", "--json"), ("queue",), ("explain", run_id)):
+        shown = adaptive(*command)
+        assert secret not in shown.output
+    assert "postgresql+psycopg2://" in adaptive("status").stdout
