@@ -144,7 +144,7 @@ class Room:
         ceiling = self.cpu_ceiling
         free = ceiling - machine.cpu_used - self.shadow_cpu
         needs = min(demand.cpu, ceiling * WIDEST)
-        if needs <= free:
+        if needs <= max(0.0, free):  # what needs no CPU here never waits for it
             return
         likes = f" (and would use {number(demand.cpu)})" if needs < demand.cpu else ""
         yield Reason(
