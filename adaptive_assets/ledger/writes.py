@@ -145,7 +145,9 @@ def _add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[st
     if connection.dialect.name == "sqlite":
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
     else:
-        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
+        # What is returned is of no use, but asking for it lets a thousand rows go in one statement.
+        add = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+        connection.execute(add, rows)
 
 
 def _text(text: str) -> str:
