@@ -13,14 +13,16 @@ def score(forecasts: "pd.DataFrame | None", departures: "pd.DataFrame") -> "pd.D
 
     Returns:
         A row for each mode and full hours ahead (and ``all``): ``mode``, ``horizon_h``, ``flights``,
-        ``mae_min`` (mean absolute error), ``bias_min`` (forecast minus outcome) and ``within_15`` (the share of
-        forecasts at most fifteen minutes off).  Flights that were cancelled, or have not left yet, have no
-        outcome and are not scored.
+        ``mae_min`` (mean absolute error), ``bias_min`` (forecast minus outcome) and ``within_15`` (the share
+        of forecasts at most fifteen minutes off).  Flights that were cancelled, or have not left yet, have
+        no outcome and are not scored.
     """
     import pandas as pd
 
     columns = ["mode", "horizon_h", "flights", "mae_min", "bias_min", "within_15"]
-    outcomes = departures.loc[~departures["cancelled"], ["flight_id", "delay_min"]].drop_duplicates("flight_id")
+    outcomes = departures.loc[~departures["cancelled"], ["flight_id", "delay_min"]].drop_duplicates(
+        "flight_id"
+    )
     if forecasts is None or forecasts.empty:
         return pd.DataFrame(columns=columns)
     scored = forecasts.merge(outcomes.rename(columns={"delay_min": "outcome_min"}), on="flight_id")
@@ -34,4 +36,4 @@ def score(forecasts: "pd.DataFrame | None", departures: "pd.DataFrame") -> "pd.D
         bias_min=lambda values: round(values.mean(), 2),
         within_15=lambda values: round((values.abs() <= 15).mean(), 3),
     )
-    return result[columns]
+    return result.reindex(columns=columns)

@@ -1,20 +1,26 @@
 """When the assets are made anew, in the terms of Dagster's declarative automation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
-__all__ = ["every", "when_missing", "when_settled", "when_updated"]
+__all__ = ["every", "when_landed", "when_missing", "when_settled", "when_updated"]
 
-Condition = dg.AutomationCondition[dg.AssetKey]
+Condition = dg.AutomationCondition[Any]
+
+
+def when_landed(*tables: str) -> Condition:
+    """Make the asset whenever an hour of these partitioned tables has been taken in.
+
+    Dagster's ``eager`` will not do here: it waits for every hour of the year to be there, and for a moment at
+    which no hour is being taken in.
+    """
+    return _updated(tables) & ~dg.AutomationCondition.in_progress()
 
 
 def when_updated(*parents: str, needs: Sequence[str] = ()) -> Condition:
-    """Make the asset whenever one of ``parents`` has been, once all of them and of ``needs`` are there.
-
-    Dagster's ``eager`` will not do here: it waits for every hour of the year to have landed, and for a moment
-    at which no hour is being taken in.
-    """
+    """Make the asset whenever one of ``parents`` has been, once all of them and of ``needs`` are there."""
     return _updated(parents) & _possible((*parents, *needs))
 
 
@@ -24,12 +30,14 @@ def when_settled(*parents: str, needs: Sequence[str] = ()) -> Condition:
     Parents that are made in one run are waited for together; where a check stops that run half way, what was
     made until then counts.
     """
-    return when_updated(*parents, needs=needs) & ~dg.AutomationCondition.any_deps_in_progress().allow(_keys(parents))
+    settled = ~dg.AutomationCondition.any_deps_in_progress().allow(_keys(parents))
+    return when_updated(*parents, needs=needs) & settled
 
 
 def every(cron_schedule: str, *parents: str, needs: Sequence[str] = ()) -> Condition:
-    """Make the asset at these times if one of ``parents`` has been made since; and at once if it never was."""
-    due = dg.AutomationCondition.cron_tick_passed(cron_schedule).since_last_handled() & _updated(parents)
+    """Make the asset at these times if one of ``parents`` has been made since; at once if it never was."""
+    tick: Condition = dg.AutomationCondition.cron_tick_passed(cron_schedule)
+    due = tick.since_last_handled() & _updated(parents)
     return (due | _never_made()) & _possible((*parents, *needs))
 
 

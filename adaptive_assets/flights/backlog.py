@@ -4,7 +4,8 @@ The landing folder itself is the truth: a file lies there until its hour has bee
 ``backlog.json`` keeps the answer for those who ask often; the feed writes it when files land and the
 pipeline when they are taken in::
 
-    [{"source": "departures", "items": 2, "lag_s": 31.5, "oldest_at": 1718000000.0, "event_time": 1372665600.0}]
+    [{"source": "departures", "items": 2, "lag_s": 31.5, "oldest_at": 1718000000.0,
+      "event_time": 1372665600.0}]
 
 ``items`` counts hours, ``lag_s`` is the age of the oldest file when this was written, ``oldest_at`` when that
 file landed and ``event_time`` the end of the newest hour that was taken in (POSIX seconds or null).  It is

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import psutil
 
@@ -51,10 +51,7 @@ class Child:
             errors="replace",
             start_new_session=True,
         )
-        assert self._process.stdout is not None
-        self._reader = threading.Thread(
-            target=self._read, args=(self._process.stdout, show), name=f"read-{name}", daemon=True
-        )
+        self._reader = threading.Thread(target=self._read, args=(show,), name=f"read-{name}", daemon=True)
         self._reader.start()
 
     @property
@@ -66,12 +63,12 @@ class Child:
         """Return the exit code, or ``None`` while it runs."""
         return self._process.poll()
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to the child alone."""
         if self.poll() is None:
             self._process.send_signal(number)
 
-    def signal_group(self, number: signal.Signals) -> None:
+    def send_to_group(self, number: signal.Signals) -> None:
         """Send a signal to the child and all that it started and that stayed in its group."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
@@ -80,9 +77,9 @@ class Child:
         """Wait for the last words."""
         self._reader.join(seconds)
 
-    def _read(self, output: IO[str], show: Callable[[str, str], None]) -> None:
+    def _read(self, show: Callable[[str, str], None]) -> None:
         with self.log.open("a", encoding="utf-8") as log:
-            for line in output:
+            for line in self._process.stdout or ():
                 log.write(line)
                 log.flush()
                 show(self.name, line.rstrip("\n"))
@@ -116,18 +113,18 @@ class Family:
     def stop(self, patience: float) -> None:
         """End the family: ask its heads, then everyone, then do not ask any more.
 
-        The heads are asked first so that Dagster can let runs finish that are about to; ``patience`` is how many
-        seconds they get, and everyone after them half of it.
+        The heads are asked first so that Dagster can let runs finish that are about to; ``patience`` is how
+        many seconds they get, and everyone after them half of it.
         """
         for child in self.children:
-            child.signal(signal.SIGTERM)
+            child.send(signal.SIGTERM)
         if not self._gone(patience):
             for child in self.children:
-                child.signal_group(signal.SIGTERM)
+                child.send_to_group(signal.SIGTERM)
             self._each(psutil.Process.terminate)
             if not self._gone(patience / 2):
                 for child in self.children:
-                    child.signal_group(signal.SIGKILL)
+                    child.send_to_group(signal.SIGKILL)
                 self._each(psutil.Process.kill)
                 self._gone(patience / 2)
         for child in self.children:

@@ -4,7 +4,7 @@ Each model is the promise of one table to those who read it.  A row that breaks 
 or a mistake of ours, never merely unusual: the year as it was keeps every one of them.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pandera.pandas as pa
@@ -37,13 +37,13 @@ class DeparturesClean(pa.DataFrameModel):
 
     @pa.dataframe_check
     @classmethod
-    def local_hour_is_new_yorks(cls, frame: pd.DataFrame) -> Series[bool]:
+    def local_hour_is_new_yorks(cls, frame: pd.DataFrame) -> "pd.Series[Any]":
         """The hour that the table gives is the hour in New York, not the one in UTC."""
         return frame["local_hour"] == frame["scheduled_at"].dt.tz_convert(NEW_YORK).dt.hour
 
     @pa.dataframe_check
     @classmethod
-    def cancelled_never_left(cls, frame: pd.DataFrame) -> Series[bool]:
+    def cancelled_never_left(cls, frame: pd.DataFrame) -> "pd.Series[Any]":
         """A flight is cancelled if and only if it has no departure."""
         return frame["cancelled"] == frame["departed_at"].isna()
 
@@ -83,6 +83,6 @@ class DelayForecast(pa.DataFrameModel):
 
     @pa.dataframe_check
     @classmethod
-    def is_of_the_future(cls, frame: pd.DataFrame) -> Series[bool]:
+    def is_of_the_future(cls, frame: pd.DataFrame) -> "pd.Series[Any]":
         """Nothing is forecast that was due before the forecast was made."""
         return frame["scheduled_at"] >= frame["made_at"]

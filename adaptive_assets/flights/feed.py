@@ -82,21 +82,21 @@ class Feed:
         hours: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Step every ``speed`` seconds until ``stop`` is set, the year is over, or ``hours`` have been delivered."""
+        """Step every ``speed`` seconds until ``stop`` is set, the year is over, or ``hours`` are delivered."""
         due = clock()
         done = 0
         while not stop.is_set() and not self.state.finished and (hours is None or done < hours):
             try:
                 paths = self.step()
             except OSError as error:
-                log.error(
+                log.warning(
                     "could not land %s (%s); trying again in %g s", _local(self.state.position), error, speed
                 )
             else:
                 done += 1
                 names = ", ".join(path.name for path in paths) or "nothing"
                 log.info("it is %s in New York: landed %s", _local(self.state.position - HOUR), names)
-            # After a pause of the whole machine, go on at the same speed rather than make up for it in a burst.
+            # After a pause of the whole machine, go on at the same speed: no burst makes up for it.
             due = max(due + speed, clock())
             stop.wait(max(0.0, due - clock()))
         if self.state.finished:

@@ -38,8 +38,8 @@ def missing_days(known: Known) -> list[date]:
 def day_summary(folder: FlightsFolder, day: date) -> "pd.DataFrame":
     """Return the flights of a day by route and carrier.
 
-    Columns: ``day``, ``origin``, ``dest``, ``carrier``, ``flights``, ``cancelled``, and the means ``dep_delay``,
-    ``arr_delay``, ``air_time`` (minutes, of the flights that have them).
+    Columns: ``day``, ``origin``, ``dest``, ``carrier``, ``flights``, ``cancelled``, and the means
+    ``dep_delay``, ``arr_delay``, ``air_time`` (minutes, of the flights that have them).
     """
     flights = Archive(folder.archive).flights(*day_bounds(day))
     flights["cancelled"] = flights["dep_time"].isna()

@@ -55,7 +55,7 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What came of taking in an hour: the rows stored (``None``: there was nothing to store) and what was set aside."""
+    """What came of taking in an hour: the rows that it has now (``None``: no hour), and what was set aside."""
 
     rows: int | None
     deliveries: tuple[int, ...]
@@ -147,15 +147,16 @@ def _refuse(values: "pd.Series[str]", bad: "pd.Series[bool]", right: str) -> Non
     if bad.any():
         row = int(bad.to_numpy().argmax())
         value = str(values.iloc[row])[:40]
-        # Quoted fields may hold line breaks, but no delivery has such fields: rows are lines below the header.
+        # A quoted field could hold a line break, but no field here does: rows are lines below the header.
         raise BadDeliveryError(f"line {row + 2}: `{values.name}` is `{value}`, not {right}")
 
 
 def take_in(folder: FlightsFolder, table: str, hour: datetime, now: float) -> Intake:
     """Store what has been delivered of one hour of one table, and clear it from the landing folder.
 
-    The stored hour is that of the delivery with the highest number so far, which its column ``delivery`` says.
-    The order (store, then move the files) makes a crash harmless: the hour is taken in again, with the same rows.
+    The stored hour is that of the delivery with the highest number so far, which its column ``delivery``
+    says.  The order (store, then move the files) makes a crash harmless: the hour is taken in again, with the
+    same rows.
     """
     good: list[tuple[Waiting, pd.DataFrame]] = []
     bad: list[Quarantined] = []

@@ -6,7 +6,9 @@ from typing import Any, Final
 __all__ = ["worth_showing"]
 
 OURS: Final = "dagster.adaptive_assets"
-LOUD: Final = frozenset({"WARNING", "ERROR", "CRITICAL"})
+LOUD: Final = frozenset({"warning", "error", "critical"})
+HUSHED: Final = ("BetaWarning", "PreviewWarning", "SupersessionWarning", "No cursor for event type")
+"""Dagster's notes to those who develop with it; not about anything that happens here."""
 _LONGEST: Final = 400
 
 
@@ -20,14 +22,15 @@ def worth_showing(name: str, line: str) -> str | None:
     record = _record(line)
     if record is None:
         return None
-    level, logger = str(record.get("levelname", "")), str(record.get("name", ""))
+    level, logger = str(record.get("level", "")), str(record.get("logger", ""))
     ours = logger.startswith(OURS)
-    if not ours and level not in LOUD:
+    text = str(record.get("event", "")).strip()
+    if not ours and (level not in LOUD or any(hushed in text for hushed in HUSHED)):
         return None
-    message = str(record.get("message", "")).strip()
-    text = message if len(message) <= _LONGEST else message[:_LONGEST] + " ... (see the log)"
-    clock = str(record.get("asctime", ""))[11:19]
-    return f"{clock} {'decision' if ours else logger} {level} {text}"
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + " ... (see the log)"
+    clock = str(record.get("timestamp", ""))[11:19]
+    return f"{clock} {'coordinator' if ours else logger} {level.upper()} {text}"
 
 
 def _record(line: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Forecasting the delay of a departure: a gradient-boosted model, and a table of averages for when time is short."""
+"""Forecasting the delay of a departure: a gradient-boosted model, and averages for when time is short."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -74,11 +74,15 @@ def horizon(made_at: datetime) -> datetime:
 
 
 def forecast_by_model(
-    model: DelayModel, flights: "pd.DataFrame", hours: "pd.DataFrame", planes: "pd.DataFrame", made_at: datetime
+    model: DelayModel,
+    flights: "pd.DataFrame",
+    hours: "pd.DataFrame",
+    planes: "pd.DataFrame",
+    made_at: datetime,
 ) -> "pd.DataFrame":
     """Forecast scheduled flights with the fitted model.
 
-    The newest of the airports' ``hours`` stands for the one before ``made_at``, in case that is not there yet.
+    The newest of the airports' ``hours`` stands for the one before ``made_at``, which may not be there yet.
     """
     import pandas as pd
 
@@ -121,7 +125,7 @@ def carried_over(flights: "pd.DataFrame", earlier: "pd.DataFrame", made_at: date
 
 
 def _one_thread() -> "AbstractContextManager[Any]":
-    """Keep scikit-learn to one thread: what a policy says of CPU is then so, and threads do not spin for one another."""
+    """Keep scikit-learn to one thread: what a policy estimates of CPU is then so, and no thread spins."""
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[Any] = threadpool_limits(limits=1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Plot", "new_figure", "page", "png"]
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1d2733 }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 60rem; margin: 2rem auto }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } p.note { color: #5b6876; margin-top: 0 }
 img { max-width: 100%; height: auto } figure { margin: 2rem 0 } figcaption { color: #5b6876 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }

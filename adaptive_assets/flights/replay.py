@@ -39,7 +39,7 @@ class Content(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """How often something goes wrong with an hour's delivery: shares from 0 to 1, and the seed of the dice."""
+    """How often something goes wrong with a delivery: shares from 0 to 1, and the seed of the dice."""
 
     late: float = 0.0
     """Arrives one to three hours late, after hours that follow it."""
@@ -80,7 +80,7 @@ class Planned:
 def deliveries_of(table: str, hour: datetime, chaos: Chaos) -> tuple[Planned, ...]:
     """Return every delivery there will be of one hour of one table."""
     dice = _dice(chaos, table, hour)
-    # All dice fall in the same order whatever the rates are: turning one rate up leaves the other faults in place.
+    # All dice fall, in the same order, whatever the rates: turning one up leaves other faults where they are.
     late, fault, lateness = dice.random(), dice.random(), dice.randint(1, MOST_HOURS_LATE)
     due = hour + HOUR * (1 + (lateness if late < chaos.late else 0))
     first = Delivery(hour, table, 1)

@@ -9,12 +9,21 @@ from adaptive_assets.flights.pages import Plot, new_figure, page, png
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Report", "carrier_report", "route_report"]
 
 _LATE: Final = "#c2503a"
 _PLAIN: Final = "#3a6ea5"
 _SHOWN: Final = 20
+PREVIEW_DPI: Final = 50
+"""Coarse: a preview is kept in Dagster's event log, again with every materialization."""
+_COLUMNS: Final = {
+    "name": "carrier",
+    "delay": "minutes late",
+    "cancelled_percent": "cancelled, %",
+    "arr_delay": "minutes late at arrival, in the history",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +46,9 @@ def route_report(
         .groupby(["route", "dest"], as_index=False)
         .agg(flights=("delay_min", "size"), delay=("delay_min", "mean"))
     )
+    picture = _map(routes, airports)
     plots = [
-        Plot(_map(routes, airports), "Destinations of the last seven days; size is flights, colour the mean delay"),
+        Plot(png(picture), "Destinations of the last seven days; size is flights, colour the mean delay"),
         Plot(_by_hour(departures), "Mean delay in minutes by airport and hour of the day, last seven days"),
     ]
     table = routes.sort_values("flights", ascending=False).head(_SHOWN)
@@ -48,7 +58,9 @@ def route_report(
         on="route",
         how="left",
     ).drop(columns="dest")
-    return _report("Routes out of New York", plots, table, departures, history, until)
+    return _report(
+        "Routes out of New York", plots, png(picture, PREVIEW_DPI), table, departures, history, until
+    )
 
 
 def carrier_report(
@@ -57,25 +69,39 @@ def carrier_report(
     """Show the carriers: how late they leave, how much they cancel, and how they have done over the year."""
     table = (
         departures.groupby("carrier", as_index=False)
-        .agg(flights=("flight_id", "size"), delay=("delay_min", "mean"), cancelled_percent=("cancelled", "mean"))
+        .agg(
+            flights=("flight_id", "size"),
+            delay=("delay_min", "mean"),
+            cancelled_percent=("cancelled", "mean"),
+        )
         .merge(airlines, on="carrier", how="left")
         .sort_values("flights", ascending=False)
     )
     table["cancelled_percent"] *= 100
     table["name"] = table["name"].fillna(table["carrier"])
+    picture = _spread(departures, table)
     plots = [
-        Plot(_spread(departures, table), "Delays of the last seven days by carrier: the middle half and the median"),
+        Plot(png(picture), "Delays of the last seven days by carrier: the middle half and the median"),
         Plot(_year(history), "Mean departure delay by day, over the days that are in the history"),
     ]
     arrivals = _means(history, ["carrier"])[["carrier", "arr_delay"]]
     table = table.merge(arrivals, on="carrier", how="left")
     columns = ["name", "flights", "delay", "cancelled_percent", "arr_delay"]
-    return _report("Carriers out of New York", plots, table[columns], departures, history, until)
+    return _report(
+        "Carriers out of New York",
+        plots,
+        png(picture, PREVIEW_DPI),
+        table[columns],
+        departures,
+        history,
+        until,
+    )
 
 
 def _report(
     title: str,
     plots: list[Plot],
+    preview: bytes,
     table: "pd.DataFrame",
     departures: "pd.DataFrame",
     history: "pd.DataFrame",
@@ -83,8 +109,7 @@ def _report(
 ) -> Report:
     days = history["day"].nunique() if len(history) else 0
     note = f"{len(departures):,} departures of the seven days to {local(until)}, and {days} days of history"
-    shown = table.rename(columns=lambda column: column.replace("_", " "))
-    return Report(page(title, note, plots, shown), plots[0].picture, len(departures), days)
+    return Report(page(title, note, plots, table.rename(columns=_COLUMNS)), preview, len(departures), days)
 
 
 def _means(history: "pd.DataFrame", by: list[str]) -> "pd.DataFrame":
@@ -99,18 +124,25 @@ def _means(history: "pd.DataFrame", by: list[str]) -> "pd.DataFrame":
     return sums.assign(arr_delay=sums["total"] / sums["flights"])[[*by, "arr_delay"]]
 
 
-def _map(routes: "pd.DataFrame", airports: "pd.DataFrame") -> bytes:
+def _map(routes: "pd.DataFrame", airports: "pd.DataFrame") -> "Figure":
     places = routes.groupby("dest", as_index=False).agg(flights=("flights", "sum"), delay=("delay", "mean"))
     places = places.merge(airports, left_on="dest", right_on="faa")
     figure = new_figure(8, 4.5)
     axes = figure.subplots()
     dots = axes.scatter(
-        places["lon"], places["lat"], s=places["flights"], c=places["delay"], cmap="YlOrRd", vmin=0, vmax=60, ec="#5556"
+        places["lon"],
+        places["lat"],
+        s=places["flights"],
+        c=places["delay"],
+        cmap="YlOrRd",
+        vmin=0,
+        vmax=60,
+        ec="#5556",
     )
     figure.colorbar(dots, label="minutes late")
     # Hawaii and Alaska have few flights and would leave the rest of the map in a corner.
     axes.set(xlim=(-128, -62), ylim=(16, 50), xlabel="longitude", ylabel="latitude")
-    return png(figure)
+    return figure
 
 
 def _by_hour(departures: "pd.DataFrame") -> bytes:
@@ -125,18 +157,19 @@ def _by_hour(departures: "pd.DataFrame") -> bytes:
     return png(figure)
 
 
-def _spread(departures: "pd.DataFrame", table: "pd.DataFrame") -> bytes:
+def _spread(departures: "pd.DataFrame", table: "pd.DataFrame") -> "Figure":
     figure = new_figure(8, 4.5)
     axes = figure.subplots()
     delays: list[Any] = [
-        departures.loc[departures["carrier"] == carrier, "delay_min"].dropna().to_numpy() for carrier in table["carrier"]
+        departures.loc[departures["carrier"] == carrier, "delay_min"].dropna().to_numpy()
+        for carrier in table["carrier"]
     ]
     axes.boxplot(delays, orientation="horizontal", showfliers=False, medianprops={"color": _LATE})
     axes.set_yticks(range(1, len(table) + 1), list(table["name"]))
     axes.invert_yaxis()
     axes.axvline(0, color=_PLAIN, linewidth=0.8)
     axes.set_xlabel("minutes late")
-    return png(figure)
+    return figure
 
 
 def _year(history: "pd.DataFrame") -> bytes:
@@ -149,7 +182,12 @@ def _year(history: "pd.DataFrame") -> bytes:
         flown = known["flights"] - known["cancelled"]
         sums = pd.DataFrame({"day": known["day"], "minutes": known["dep_delay"] * flown, "flown": flown})
         by_day = sums.groupby("day").sum()
-        axes.bar(pd.to_datetime(by_day.index).to_numpy(), by_day["minutes"] / by_day["flown"], width=1.0, color=_PLAIN)
+        axes.bar(
+            pd.to_datetime(by_day.index).to_numpy(),
+            by_day["minutes"] / by_day["flown"],
+            width=1.0,
+            color=_PLAIN,
+        )
         figure.autofmt_xdate()
     else:
         axes.text(0.5, 0.5, "the history is still empty", ha="center", va="center", transform=axes.transAxes)

@@ -24,7 +24,7 @@ class FlightsData(dg.ConfigurableResource[None]):
         """Return what is known at this instant of the replay.
 
         Raises:
-            dagster.Failure: Nothing has been replayed, or the feed's state is damaged; the message says what to do.
+            dagster.Failure: Nothing has been replayed, or the feed's state is damaged; it says what to do.
         """
         try:
             return Known.of(self.folder)

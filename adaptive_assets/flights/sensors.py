@@ -53,8 +53,12 @@ def landing_sensor(context: dg.SensorEvaluationContext, data: FlightsData) -> dg
     by_hour: dict[datetime, list[Waiting]] = {}
     for wait in waiting(folder):
         by_hour.setdefault(wait.delivery.hour, []).append(wait)
-    busy = {run.tags[HOUR_TAG] for run in _runs(context, UNFINISHED) if HOUR_TAG in run.tags} if by_hour else set()
-    requests = []
+    busy = (
+        {run.tags[HOUR_TAG] for run in _runs(context, UNFINISHED) if HOUR_TAG in run.tags}
+        if by_hour
+        else set()
+    )
+    requests: list[dg.RunRequest] = []
     for hour, waits in by_hour.items():
         if stamp(hour) in busy or len(requests) == HOURS_A_TICK:
             continue
@@ -65,7 +69,9 @@ def landing_sensor(context: dg.SensorEvaluationContext, data: FlightsData) -> dg
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else _idle(data, len(by_hour)))
 
 
-def _request(context: dg.SensorEvaluationContext, hour: datetime, waits: Sequence[Waiting]) -> dg.RunRequest | None:
+def _request(
+    context: dg.SensorEvaluationContext, hour: datetime, waits: Sequence[Waiting]
+) -> dg.RunRequest | None:
     """Ask for an hour's run, once for each set of files; again, a few times, after failures."""
     files = "+".join(f"{w.delivery.table}.{w.delivery.number}@{w.landed_at:.3f}" for w in waits)
     tags = {HOUR_TAG: stamp(hour), "flights/files": files}
@@ -74,8 +80,8 @@ def _request(context: dg.SensorEvaluationContext, hour: datetime, waits: Sequenc
     )
     if failed >= MOST_TRIES:
         context.log.warning(
-            f"{failed} runs have failed over {', '.join(w.path.name for w in waits)}: look at their logs, and "
-            f"materialize the partition {hour_key(hour)} by hand when the cause is gone"
+            f"{failed} runs have failed over {', '.join(w.path.name for w in waits)}: look at their logs, "
+            f"and materialize the partition {hour_key(hour)} by hand when the cause is gone"
         )
         return None
     tables = {w.delivery.table for w in waits}

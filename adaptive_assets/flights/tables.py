@@ -28,7 +28,7 @@ WEATHER_GOOD_FOR: Final = 3 * HOUR
 def clean_departures(raw: "pd.DataFrame") -> "pd.DataFrame":
     """Return departures typed, each flight once, on one clock.
 
-    Columns: ``flight_id`` (date, carrier, number and origin), ``carrier``, ``flight``, ``tailnum``, ``origin``,
+    Columns: ``flight_id`` (date, carrier, number, origin), ``carrier``, ``flight``, ``tailnum``, ``origin``,
     ``dest``, ``distance`` (miles), ``scheduled_at``, ``departed_at`` (missing when cancelled), ``known_at``
     (all three UTC), ``local_hour`` (of the schedule, as the table says it), ``delay_min``, ``cancelled``.
     Values that cannot be true are kept: they are for the contract to find.  Oldest first by ``known_at``.
@@ -57,7 +57,7 @@ def clean_departures(raw: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def flight_ids(raw: "pd.DataFrame") -> "pd.Series[str]":
-    """Return what names a flight: its local date, carrier, number and origin, as in ``20130701-UA1545-EWR``."""
+    """Return what names a flight: local date, carrier, number and origin, as in ``20130701-UA1545-EWR``."""
     date = raw["year"].mul(10000).add(raw["month"].mul(100)).add(raw["day"]).astype("Int64").astype("str")
     return date + "-" + raw["carrier"] + raw["flight"].astype("Int64").astype("str") + "-" + raw["origin"]
 
@@ -80,7 +80,7 @@ def clean_weather(raw: "pd.DataFrame") -> "pd.DataFrame":
 def airport_hours(
     departures: "pd.DataFrame", weather: "pd.DataFrame", first: datetime, until: datetime
 ) -> "pd.DataFrame":
-    """Return what happened at each airport in each whole hour of [``first``, ``until``), quiet hours included.
+    """Return what happened at each airport in each hour of [``first``, ``until``), quiet hours included.
 
     Columns: ``origin``, ``hour`` (its start, UTC), ``local_hour``, ``departures`` (that left), ``cancelled``
     (flights scheduled then), ``delay_mean`` and ``delay_p90`` (minutes, missing where nothing left), and the

@@ -60,7 +60,12 @@ def training_set(
     return dg.MaterializeResult(value=rows, metadata={"known_until": local(known.until), "share": share})
 
 
-@dg.asset(group_name="forecasting", kinds={"scikitlearn"}, owners=_OWNERS, automation_condition=when_updated("training_set"))
+@dg.asset(
+    group_name="forecasting",
+    kinds={"scikitlearn"},
+    owners=_OWNERS,
+    automation_condition=when_updated("training_set"),
+)
 def delay_model(
     context: dg.AssetExecutionContext, run_mode: RunMode, training_set: pd.DataFrame
 ) -> dg.MaterializeResult[DelayModel]:
@@ -94,8 +99,9 @@ def delay_forecast(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """The delays of the departures scheduled in the next three hours.
 
-    In full by the model; told to go by ``averages``, by what the airport averages at that hour of the day; told
-    to serve the last good version, by that one, carried over to the flights that have come into sight since.
+    In full by the model; told to go by ``averages``, by what the airport averages at that hour of the day;
+    told to serve the last good version, by that one, carried over to the flights that have come into sight
+    since.
     """
     mode = run_mode.read(context)
     known = data.known()
@@ -131,9 +137,8 @@ def delay_forecast(
 def _share(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value <= 1.0:
         raise dg.Failure(
-            f"`sample` is {value!r}; a share above 0 and up to 1 is right, such as 0.25. Correct the ladder of "
-            f"the policy for training.",
+            f"`sample` is {value!r}; a share above 0 and up to 1 is right, such as 0.25. "
+            f"Correct the ladder of the policy for training.",
             allow_retries=False,
         )
     return float(value)
-

@@ -32,8 +32,8 @@ def flight_history(context: dg.AssetExecutionContext, data: FlightsData) -> dg.M
     early = [day for day in days if not is_over(day, known)]
     if early:
         raise dg.Failure(
-            f"{early[0]} is not over yet ({len(early)} of {len(days)} days): it is {local(known.until)} in the "
-            f"replay, and a day is history when its last flight has arrived",
+            f"{early[0]} is not over yet ({len(early)} of {len(days)} days): it is {local(known.until)} "
+            f"in the replay, and a day is history when its last flight has arrived",
             allow_retries=False,
         )
     flights = 0

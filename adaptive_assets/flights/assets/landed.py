@@ -16,9 +16,11 @@ __all__ = ["HOURS", "departures", "weather"]
 HOURS: Final = dg.HourlyPartitionsDefinition(
     start_date=hour_key(FIRST_HOUR), end_date=hour_key(YEAR_END), timezone="UTC"
 )
-"""The hours of 2013, in UTC: New York's own clock has no 2 o'clock in March and two 1 o'clocks in November."""
+"""The hours of 2013, in UTC: New York's own clock skips one in March and repeats one in November."""
 
-_FRESH: Final = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=5))
+_FRESH: Final = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=5)
+)
 _OWNERS: Final = ["team:flight-data"]
 
 
@@ -30,7 +32,7 @@ _OWNERS: Final = ["team:flight-data"]
     owners=_OWNERS,
     freshness_policy=_FRESH,
 )
-def departures(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult]:
+def departures(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult[None]]:
     """The flights that left, or were cancelled, in one hour, as the feed delivered them.
 
     A file that cannot be read is set aside in the quarantine, with the reason beside it; the hour then stays
@@ -47,12 +49,12 @@ def departures(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator
     owners=_OWNERS,
     freshness_policy=_FRESH,
 )
-def weather(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult]:
+def weather(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult[None]]:
     """The weather at the three airports in one hour; some hours have no observation."""
     yield from _take_in(context, data)
 
 
-def _take_in(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult]:
+def _take_in(context: dg.AssetExecutionContext, data: FlightsData) -> Iterator[dg.MaterializeResult[None]]:
     table = context.asset_key.to_user_string()
     intake = take_in(data.folder, table, hour_of_key(context.partition_key), time.time())
     _report_quarantine(context, intake)

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from adaptive_assets.flights.accuracy import score
-from adaptive_assets.flights.automation import when_updated
+from adaptive_assets.flights.automation import when_landed, when_updated
 from adaptive_assets.flights.hours import FIRST_HOUR, stamp
 from adaptive_assets.flights.metadata import local, markdown_table, numbers
 from adaptive_assets.flights.resources import FlightsData
@@ -21,7 +21,9 @@ SCORED: Final = timedelta(days=1)
 """How far back forecasts are scored."""
 
 _OWNERS: Final = ["team:flight-data"]
-_FRESH: Final = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=5))
+_FRESH: Final = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=5)
+)
 _LANDED: Final = dg.AllPartitionMapping()
 
 
@@ -31,7 +33,7 @@ _LANDED: Final = dg.AllPartitionMapping()
     kinds={"pandas", "parquet"},
     owners=_OWNERS,
     freshness_policy=_FRESH,
-    automation_condition=when_updated("departures"),
+    automation_condition=when_landed("departures"),
 )
 def departures_clean(data: FlightsData) -> dg.MaterializeResult[pd.DataFrame]:
     """The departures of the last seven days: typed, each flight once, on one clock.
@@ -60,7 +62,7 @@ def departures_clean(data: FlightsData) -> dg.MaterializeResult[pd.DataFrame]:
     automation_condition=when_updated("departures_clean"),
 )
 def airport_hours(data: FlightsData, departures_clean: pd.DataFrame) -> dg.MaterializeResult[pd.DataFrame]:
-    """How each airport did in each hour of the last seven days: departures, delays, cancellations, weather."""
+    """How each airport did in each hour of the last seven days: departures, delays, weather."""
     known = data.known()
     frame = known.airport_hours(departures_clean, max(FIRST_HOUR, known.until - WINDOW))
     newest = frame[frame["hour"] == frame["hour"].max()]
@@ -81,7 +83,9 @@ def airport_hours(data: FlightsData, departures_clean: pd.DataFrame) -> dg.Mater
     owners=["team:forecasting"],
     automation_condition=when_updated("departures_clean", needs=["delay_forecast"]),
 )
-def forecast_accuracy(data: FlightsData, departures_clean: pd.DataFrame) -> dg.MaterializeResult[pd.DataFrame]:
+def forecast_accuracy(
+    data: FlightsData, departures_clean: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
     """The forecasts of the last day against what happened, by the mode they were made in.
 
     This is what a degradation costs: the same flights, forecast by the model and by less.
@@ -99,4 +103,3 @@ def forecast_accuracy(data: FlightsData, departures_clean: pd.DataFrame) -> dg.M
             "table": dg.MetadataValue.md(markdown_table(frame)),
         },
     )
-
