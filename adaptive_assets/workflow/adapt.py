@@ -1,6 +1,7 @@
 """`adapt()`: the definitions of a project, made adaptive by a policy book."""
 
 import inspect
+import logging
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from adaptive_assets.workflow.governance import Governance
 from adaptive_assets.workflow.run_mode import RunMode
 
 __all__ = ["adapt"]
+
+_log = logging.getLogger(__name__)
 
 _WARN_AFTER: Final = 0.75
 """The share of the promised freshness after which an asset is reported as about to break the promise."""
@@ -44,6 +47,10 @@ def adapt(
         def defs() -> dg.Definitions:
             return adapt(dg.load_from_defs_folder(path_within_project=Path(__file__).parent), "policies.yaml")
 
+    It is all done when the code location loads. Policies that are edited later hold for the coordinator at
+    once; sensors, freshness and tags follow when the code location is loaded again, and runs that are
+    launched in between do not mind a broken edit.
+
     Args:
         defs: The project's definitions.
         policies: The policy file. A relative path starts at the working directory of the process.
@@ -61,21 +68,39 @@ def adapt(
             f"adapt() takes dagster.Definitions, not {type(defs).__name__}; where they are loaded lazily, "
             "call it inside the function that @dagster.definitions decorates"
         )
-    book = load_policy_book(policies)
     defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
-    with warnings.catch_warnings():
-        # Dagster's own selection parser uses what Dagster calls beta; nobody here can do anything about it.
-        warnings.filterwarnings("ignore", message="Parameter `include_sources`")
-        governance = Governance(book, _catalogue(defs))
+    try:
+        governance = _governance(defs, policies)
+    except PolicyError as error:
+        if not _is_reconstruction():
+            raise
+        # A run must not die of an edit of the policy file: it was launched under the book before it.
+        _log.warning("the run goes on without policies, which are broken since it was launched: %s", error)
+        return defs
+    assets = [_governed(asset, governance) for asset in defs.assets or ()]
+    if _is_reconstruction():
+        return _replaced(defs, assets=assets)
     problems = unfit(defs, governance)
     if problems:
         raise PolicyError(problems)
     sensors = policy_sensors(defs, governance.policy_of_asset, automation)
-    return _replaced(
-        defs,
-        assets=[_governed(asset, governance) for asset in defs.assets or ()],
-        sensors=[*(defs.sensors or ()), *sensors],
-    )
+    return _replaced(defs, assets=assets, sensors=[*(defs.sensors or ()), *sensors])
+
+
+def _governance(defs: dg.Definitions, policies: str | Path) -> Governance:
+    book = load_policy_book(policies)
+    with warnings.catch_warnings():
+        # Dagster's own selection parser uses what Dagster calls beta; nobody here can do anything about it.
+        warnings.filterwarnings("ignore", message="Parameter `include_sources`")
+        return Governance(book, _catalogue(defs))
+
+
+def _is_reconstruction() -> bool:
+    """True in the process of a run or a step, which loads again what the code server has loaded before."""
+    from dagster.components.component import state_backed_component as components
+
+    context = components.DefinitionsLoadContext  # type: ignore[attr-defined]  # imported there, not exported
+    return bool(context.get().load_type.name == "RECONSTRUCTION")
 
 
 def _missing_resources(defs: dg.Definitions) -> dict[str, Any] | None:
@@ -88,22 +113,29 @@ def _replaced(defs: dg.Definitions, **changes: Any) -> dg.Definitions:
 
 
 def _catalogue(defs: dg.Definitions) -> Catalogue:
-    """What a selection can be about, of this code location alone: policies also select assets of others."""
-    graph = defs.resolve_asset_graph()
-    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
-    facts = [
-        AssetFacts(
-            key=node.key.to_user_string(),
-            group=node.group_name,
-            parents=tuple(sorted(parent.to_user_string() for parent in node.parent_keys)),
-            tags=node.tags,
-            kinds=tuple(sorted(node.kinds)),
-            owners=tuple(node.owners),
-            materializable=node.is_materializable,
-        )
-        for node in nodes
-    ]
-    return Catalogue({one.key: one for one in facts})
+    """What a selection can be about, of this code location alone: policies also select assets of others.
+
+    Taken from the specs: Dagster's graph would cost every run the time to make it.
+    """
+    assets: dict[str, AssetFacts] = {}
+    for asset in defs.assets or ():
+        specs = asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset]
+        materializable = isinstance(asset, dg.AssetsDefinition) and asset.is_materializable
+        facts = (_facts(spec, materializable) for spec in specs if isinstance(spec, dg.AssetSpec))
+        assets.update((one.key, one) for one in facts)
+    return Catalogue(assets)
+
+
+def _facts(spec: dg.AssetSpec, materializable: bool) -> AssetFacts:
+    return AssetFacts(
+        key=spec.key.to_user_string(),
+        group=spec.group_name or "default",
+        parents=tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
+        tags=spec.tags,
+        kinds=tuple(sorted(spec.kinds)),
+        owners=tuple(spec.owners),
+        materializable=materializable,
+    )
 
 
 def _governed(asset: Any, governance: Governance) -> Any:
@@ -124,7 +156,7 @@ def _governed(asset: Any, governance: Governance) -> Any:
 
 def _freshness_policy(policy: Policy) -> dg.FreshnessPolicy | None:
     promised = policy.objective.freshness if policy.objective else None
-    if promised is None:
+    if promised is None or promised < SHORTEST_WINDOW:
         return None
     warn = promised * _WARN_AFTER
     return dg.FreshnessPolicy.time_window(

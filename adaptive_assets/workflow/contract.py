@@ -67,11 +67,15 @@ class Contract:
         """The frame that ``data`` is; of a Polars lazy frame, what it collects to.
 
         Raises:
-            NotEvaluatedError: It is no frame of the model's library.
+            NotEvaluatedError: It is no frame of the model's library, or cannot be collected.
         """
         kind = kind_of(data)
         if kind == "polars_lazy":
-            return self.frame_of(data.collect())  # type: ignore[attr-defined]
+            try:
+                collected = data.collect()  # type: ignore[attr-defined]
+            except Exception as error:
+                raise NotEvaluatedError(self._told("it cannot be collected", error)) from error
+            return self.frame_of(collected)
         if kind != self._library:
             what = f"a {kind} frame" if kind else _type_name(data)
             raise NotEvaluatedError(
@@ -91,7 +95,10 @@ class Contract:
         except NotEvaluatedError:
             raise
         except Exception as error:
-            raise NotEvaluatedError(f"pandera failed: {first_line(error, quotes=self._quotes)}") from error
+            raise NotEvaluatedError(self._told("pandera failed", error)) from error
+
+    def _told(self, what: str, error: Exception) -> str:
+        return f"{what}: {first_line(error, quotes=self._quotes)}"
 
     def _prepared(self) -> Any:
         """A copy of the schema that judges data as stored, notes every failure and has its canaries."""

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
 from adaptive_assets.workflow.contract import Contract, NotEvaluatedError
 from adaptive_assets.workflow.findings import Finding
+
+if TYPE_CHECKING:
+    from adaptive_assets.workflow.findings import Rows
 
 __all__ = ["CHECK_STATE", "EVALUATED", "NOT_EVALUATED", "Report"]
 
@@ -54,7 +57,7 @@ class Report:
             except NotEvaluatedError as cause:
                 causes.append(f"{where}{cause}")
                 continue
-            bad = sorted({row for finding in findings for row in finding.rows or ()})
+            bad = _failing(findings)
             rows += len(frame)
             failing += len(bad)
             found += [(partition, finding) for finding in findings]
@@ -111,6 +114,14 @@ class Report:
         return _table(lines) + (f"\n\nand {more} more" if more else "")
 
 
+def _failing(findings: Sequence[Finding]) -> "Rows":
+    """The positions of all rows in which anything is wrong, in order."""
+    import numpy as np
+
+    none = np.empty(0, dtype=np.int64)
+    return np.unique(np.concatenate([none, *(f.rows for f in findings if f.rows is not None)]))
+
+
 def _crash(finding: Finding) -> str:
     where = f" of `{finding.column}`" if finding.column else ""
     return f"`{finding.check}`{where}: {finding.problem}"
@@ -122,13 +133,13 @@ def _named(finding: Finding) -> str:
 
 
 def _sampled(
-    frame: Any, partition: str | None, rows: Sequence[int], findings: Sequence[Finding]
+    frame: Any, partition: str | None, rows: "Rows", findings: Sequence[Finding]
 ) -> list[Mapping[str, str]]:
     """Some rows of a frame as text: the columns that something is wrong with, then the others."""
     guilty = {finding.column for finding in findings}
     columns = sorted(frame.columns, key=lambda column: str(column) not in guilty)[:_MOST_COLUMNS]
     sampled: list[Mapping[str, str]] = []
-    for row in rows:
+    for row in map(int, rows):
         where = {} if partition is None else {"partition": partition}
         where["row"] = f"{row:,}"
         sampled.append({**where, **{str(column): _cell(frame[column], row) for column in columns}})

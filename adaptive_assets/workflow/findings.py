@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pandera.errors import SchemaError
+
+    Rows = NDArray[np.integer[Any]]
 
 __all__ = ["WARNS", "Finding", "finding_of", "first_line"]
 
@@ -23,7 +27,7 @@ _PROBLEMS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Finding:
     """One thing that one check of the model found."""
 
@@ -31,7 +35,7 @@ class Finding:
     """Empty for what concerns the frame as a whole."""
     check: str
     problem: str
-    rows: tuple[int, ...] | None
+    rows: "Rows | None"
     """Positions of the failing rows, where pandera tells; ``None`` for what is no matter of rows."""
     warns: bool
     """The model marks the check with ``raise_warning=True``."""
@@ -82,19 +86,24 @@ def _problem(error: "SchemaError", reason: str, *, quotes: bool) -> str:
     return _PROBLEMS.get(reason) or (f"{reason}: {first_line(str(error))}" if quotes else reason)
 
 
-def _rows(error: "SchemaError", frame: Any) -> tuple[int, ...] | None:
+def _rows(error: "SchemaError", frame: Any) -> "Rows | None":
+    """The positions of the rows that fail, if pandera tells; arrays, because they may be many millions."""
+    rows: Rows
     output: Any = error.check_output
     if type(frame).__module__.startswith("polars"):
         if not hasattr(output, "columns") or _CHECK_OUTPUT not in output.columns or len(output) != len(frame):
             return None
-        return tuple((~output[_CHECK_OUTPUT].fill_null(value=True)).arg_true().to_list())
-    if output is not None and hasattr(output, "to_numpy") and len(output) == len(frame):
+        rows = (~output[_CHECK_OUTPUT].fill_null(value=True)).arg_true().to_numpy()
+        return rows
+    if hasattr(output, "to_numpy") and len(output) == len(frame) > 0:
         passed = output.to_numpy(dtype=bool, na_value=True)
-        return tuple(int(row) for row in (~passed.reshape(len(frame), -1).all(axis=1)).nonzero()[0])
+        (rows,) = (~passed.reshape(len(frame), -1).all(axis=1)).nonzero()
+        return rows
     cases: Any = error.failure_cases
     if not hasattr(cases, "columns") or "index" not in cases.columns or not frame.index.is_unique:
         return None
-    return tuple(sorted({int(row) for row in frame.index.get_indexer(cases["index"].to_list()) if row >= 0}))
+    rows = frame.index.get_indexer(cases["index"].unique())
+    return rows[rows >= 0]
 
 
 def first_line(error: object, *, quotes: bool = True) -> str:

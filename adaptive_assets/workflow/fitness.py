@@ -1,6 +1,7 @@
 """What a policy book asks of a project's definitions that they cannot do."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import dagster as dg
@@ -39,7 +40,7 @@ def _never_degrading(defs: dg.Definitions, governance: Governance) -> Iterator[P
         if RUN_MODE not in graph.get(key).assets_def.required_resource_keys:
             deaf.setdefault(governance.policy_of_asset(key.to_user_string()), set()).add(key)
     all_deaf = {key for keys in deaf.values() for key in keys}
-    jobs = {job.name: job.asset_layer.selected_asset_keys for job in defs.resolve_all_job_defs()}
+    jobs = _assets_of_jobs(defs, governance)
     for policy in (*governance.book.policies, governance.book.default):
         if not policy.degrade:
             continue
@@ -55,6 +56,13 @@ def _never_degrading(defs: dg.Definitions, governance: Governance) -> Iterator[P
                 "add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, "
                 "narrow the selection, or remove `degrade`",
             )
+
+
+def _assets_of_jobs(defs: dg.Definitions, governance: Governance) -> dict[str, AbstractSet[dg.AssetKey]]:
+    named = {job for policy in governance.book.policies if policy.degrade for job in policy.jobs}
+    # Resolving every job of a project takes time that only a ladder for a job is worth.
+    jobs = defs.resolve_all_job_defs() if named else ()
+    return {job.name: job.asset_layer.selected_asset_keys for job in jobs if job.name in named}
 
 
 def _divided(defs: dg.Definitions, governance: Governance) -> Iterator[Problem]:

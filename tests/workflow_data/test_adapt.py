@@ -1,5 +1,7 @@
 """`adapt()`: what a project's definitions gain, what they keep, and what is refused with its line."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -225,7 +227,8 @@ def test_a_ladder_for_a_deaf_asset_is_refused(book: Any) -> None:
     (problem,) = refusal(dg.Definitions(assets=[flights, forecast]), path)
     assert problem == (
         "6:14: `one` has a ladder, and of what it governs these do not ask for the run's mode and would "
-        "never degrade: `flights` (add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, "
+        "never degrade: `flights` (add the parameter `run_mode: RunMode` and act on "
+        "`run_mode.read(context)`, "
         "narrow the selection, or remove `degrade`)"
     )
 
@@ -294,3 +297,50 @@ def test_a_broken_policy_file_is_the_code_locations_error(book: Any) -> None:
         adapt(dg.Definitions(assets=[flights]), book("version: 1\npolicys: []\n").resolve())
     with pytest.raises(PolicyError, match=r"missing\.yaml"):
         adapt(dg.Definitions(assets=[flights]), "missing.yaml")
+
+
+PROJECT = """
+import dagster as dg
+from adaptive_assets import RunMode, adapt
+
+@dg.asset
+def forecast(context, run_mode: RunMode):
+    return run_mode.read(context).name
+
+job = dg.define_asset_job("nightly", 'tag:"adaptive/policy"="critical-things"')
+defs = adapt(dg.Definitions(assets=[forecast], jobs=[job]), "policies.yaml")
+"""
+
+LOADED = """
+import sys
+from dagster._core.code_pointer import CodePointer
+from dagster._core.definitions import reconstruct
+
+pointer = CodePointer.from_python_file("project.py", "defs", None)
+if sys.argv[1] == "by the code server":
+    repository = reconstruct.initialize_repository_def_from_pointer(pointer)
+else:
+    repository = reconstruct.reconstruct_repository_def_from_pointer(pointer)
+nightly = repository.get_job("nightly").asset_layer.selected_asset_keys
+run = repository.get_job("__ASSET_JOB").execute_in_process(tags={"adaptive/mode": "reduced"})
+print([key.to_user_string() for key in nightly], run.output_for_node("forecast"))
+"""
+
+
+def test_a_broken_edit_does_not_reach_runs(book: Any, tmp_path: Path) -> None:
+    """A run's process loads the definitions again: with the same tags, and unharmed by a broken edit."""
+
+    def loaded(how: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", LOADED, how]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=90)
+
+    path = book("version: 1\npolicies: [{name: critical-things, select: key:forecast}]\n")
+    (tmp_path / "project.py").write_text(PROJECT)
+    assert loaded("by the code server").stdout == "['forecast'] reduced\n"
+    assert loaded("by a run").stdout == "['forecast'] reduced\n"
+
+    path.write_text("version: 1\npolicys: []\n")
+    assert "PolicyError: policies.yaml:2:1: " in loaded("by the code server").stderr
+    after = loaded("by a run")
+    assert after.stdout == "[] reduced\n"
+    assert "the run goes on without policies" in after.stderr

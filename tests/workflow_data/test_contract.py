@@ -47,7 +47,12 @@ def findings(model: Any, data: Any, **options: Any) -> list[Finding]:
 
 def found(model: Any, data: Any, **options: Any) -> list[tuple[str, str, tuple[int, ...] | None]]:
     """The column, check and rows of each finding."""
-    return [(one.column, one.check, one.rows) for one in findings(model, data, **options)]
+    return [(one.column, one.check, rows_of(one)) for one in findings(model, data, **options)]
+
+
+def rows_of(finding: Finding) -> tuple[int, ...] | None:
+    """The rows of a finding as plain numbers."""
+    return None if finding.rows is None else tuple(map(int, finding.rows))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,7 @@ class PolarsShaped(pp.DataFrameModel):
 def test_shape_is_part_of_the_contract(model: Any, frame: Any, strays: set[tuple[str, str]]) -> None:
     """Missing, extra and misplaced columns, types, nulls and duplicates are found and said in words."""
     shaped = {"day": [1, 1], "hour": [5, 5], "note": ["a", None]}
-    assert {(one.column, one.problem, one.rows) for one in findings(model, frame(shaped))} == {
+    assert {(one.column, one.problem, rows_of(one)) for one in findings(model, frame(shaped))} == {
         ("", "rows that are equal in day, hour", (0, 1)),
         ("day", "duplicates", (0, 1)),
         ("note", "nulls", (1,)),
@@ -346,6 +351,12 @@ def test_data_of_another_kind_is_not_evaluated(model: Any, data: Any, told: str)
     """What is no frame of the model's library is not evaluated, and the cause says what it is."""
     with pytest.raises(NotEvaluatedError, match=told):
         findings(model, data)
+
+
+def test_a_lazy_frame_that_cannot_be_collected_is_not_evaluated() -> None:
+    """A plan that fails when it is executed leaves nothing to look at."""
+    with pytest.raises(NotEvaluatedError, match="cannot be collected: ColumnNotFoundError"):
+        findings(PolarsDelays, pl.LazyFrame(GOOD).select("nowhere"))
 
 
 @pytest.mark.parametrize("schema", [pa.DataFrameSchema({}), pp.DataFrameSchema({})])
