@@ -18,16 +18,16 @@ def fits(demand: Demand, mode: str = FULL) -> Reason:
     return Reason(
         ReasonCode.FITS,
         f"{subject}takes {cores(demand.cpu)} and {size(demand.memory)} for about {seconds(demand.duration)}",
-        {"mode": mode, "cpu": demand.cpu, "memory": demand.memory, "duration_s": demand.duration},
+        _takes(demand, mode),
     )
 
 
-def forced(mode: str, lack: Reason) -> Reason:
-    """It is let go in ``mode`` although there is no room."""
+def forced(demand: Demand, mode: str, lack: Reason) -> Reason:
+    """It is let go below full mode although there is no room."""
     return Reason(
         ReasonCode.FORCED,
         f"its deadline leaves no time to wait for room, so it goes all the same: {lack.sentence}",
-        {**lack.numbers, "mode": mode},
+        _takes(demand, mode),
     )
 
 
@@ -80,3 +80,7 @@ def behind(head: Work, tier: str) -> Reason:
         f"stands in line behind `{head.name}` ({tier}), for which there is no room",
         {"behind": head.name, "tier": tier},
     )
+
+
+def _takes(demand: Demand, mode: str) -> dict[str, float | int | str | None]:
+    return {"mode": mode, "cpu": demand.cpu, "memory": demand.memory, "duration_s": demand.duration}

@@ -133,7 +133,7 @@ class _Planner:
         if not step.lacks:
             how = explanation.fits(step.demand, mode)
         elif turn.promise.endangered(step.demand, self._at):
-            how = explanation.forced(mode, step.lacks[0])
+            how = explanation.forced(step.demand, mode, step.lacks[0])
         else:
             how = self._trickle(run, step.lacks[0])
         why = (*turn.lacks, *turn.late) if turn.never_fits else (*turn.late, *turn.lacks)
@@ -155,7 +155,7 @@ class _Planner:
         if ladder:
             in_the_way += [reason for reason in ladder.obstacles if reason not in turn.lacks]
         if band.only_rungs:
-            in_the_way += band.shut
+            in_the_way += [reason for reason in band.shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
         own = (*turn.late, *(self._patience_over(band, run) if band.only_rungs else ())[:1])
         if own:
             self._defer(band, (run,), (*in_the_way, *own))

@@ -1,8 +1,8 @@
 """Triage: which queued runs may go at all, as far as their data and their time window are concerned."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from adaptive_assets.planning.demand import FULL, Demand, demand_of
 from adaptive_assets.planning.explanation import no_rung
@@ -36,6 +36,14 @@ class Band:
     shut: tuple[Reason, ...] = ()
     only_rungs: bool = False
     next: int = 0
+
+    @classmethod
+    def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun]) -> "Band":
+        """A band of ``runs``, all of the kind ``work``, with nothing against them; sorts ``runs``."""
+        policy = book.policy(work.policy)
+        band = cls(work, policy, book.rank(policy.tier), demand_of(policy, FULL), runs)
+        runs.sort(key=band.position)
+        return band
 
     def position(self, run: QueuedRun) -> Position:
         """The place of ``run`` in the line of all runs."""
@@ -72,9 +80,8 @@ def triage(snapshot: Snapshot, book: PolicyBook) -> Triage:
     sorted_out = Triage()
     hours: dict[str, tuple[Reason, ...]] = {}
     for work, runs in _by_kind(snapshot.queued).items():
-        policy = book.policy(work.policy)
-        band = Band(work, policy, book.rank(policy.tier), demand_of(policy, FULL), runs)
-        runs.sort(key=band.position)
+        band = Band.of(work, book, runs)
+        policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)
         if policy.name not in hours:
             hours[policy.name] = _outside(policy, snapshot.at)
@@ -99,47 +106,64 @@ def _by_kind(queued: tuple[QueuedRun, ...]) -> dict[Work, list[QueuedRun]]:
     return kinds
 
 
+class _Fate(Enum):
+    """What becomes of a run whose gates or hours are shut."""
+
+    EARLY = auto()
+    """It waits for its hours."""
+    UNREADY = auto()
+    """It waits for its data."""
+    STUCK = auto()
+    """It should degrade now, has no rung, and waits for its data."""
+    READY = auto()
+    """Only its hours are against it, and it goes anyway."""
+    WAIVED = auto()
+    """Its data is against it, and it goes anyway."""
+    DEGRADED = auto()
+    """Its data is against it, and it goes on a rung."""
+    EXPIRED = auto()
+    """It fails."""
+
+
 def _split(
     band: Band, closed: tuple[Reason, ...], outside: tuple[Reason, ...], at: float, into: Triage
 ) -> None:
     """Part the runs that still wait from those whose patience is over."""
-    gates, window = band.policy.gates, band.policy.window
-    latest = window.latest if window else None
-    early, unready, ready = list[QueuedRun](), list[QueuedRun](), list[QueuedRun]()
-    waived, degraded, stuck, expired = (
-        list[QueuedRun](),
-        list[QueuedRun](),
-        list[QueuedRun](),
-        list[QueuedRun](),
-    )
-    overdue = {
-        "launch": waived,
-        "degrade": degraded if band.rungs else stuck,
-        "fail": expired,
-    }[gates.then or "launch"]
+    parts: defaultdict[_Fate, list[QueuedRun]] = defaultdict(list)
     for run in band.runs:
-        waited = at - run.submitted_at
-        hurried = Promise.of(band.policy, run).endangered(band.full, at)
-        if outside and not hurried and not (latest is not None and waited >= latest):
-            early.append(run)
-        elif not closed:
-            ready.append(run)
-        elif gates.wait_at_most is not None and waited >= gates.wait_at_most:
-            overdue.append(run)
-        elif gates.then == "degrade" and hurried and band.rungs:
-            degraded.append(run)
-        else:
-            unready.append(run)
+        parts[_fate(band, run, bool(closed), bool(outside), at)].append(run)
+    for fate, runs in parts.items():
+        part = replace(band, runs=runs, shut=(*closed, *outside), only_rungs=fate is _Fate.DEGRADED)
+        match fate:
+            case _Fate.READY | _Fate.WAIVED | _Fate.DEGRADED:
+                into.ready.append(part)
+            case _Fate.EARLY:
+                into.waiting.append(part)
+            case _Fate.UNREADY:
+                into.waiting.append(replace(part, shut=closed))
+            case _Fate.STUCK:
+                into.waiting.append(replace(part, shut=(*closed, no_rung(band.policy, band.work))))
+            case _Fate.EXPIRED:
+                into.expired.append(replace(part, shut=closed))
 
-    def part(runs: list[QueuedRun], shut: tuple[Reason, ...], only_rungs: bool = False) -> Iterator[Band]:
-        if runs:
-            yield Band(band.work, band.policy, band.rank, band.full, runs, shut, only_rungs)
 
-    shut = (*closed, *outside)
-    into.waiting += [*part(early, shut), *part(unready, closed)]
-    into.waiting += part(stuck, (*closed, no_rung(band.policy, band.work)))
-    into.ready += [*part(ready, outside), *part(waived, shut), *part(degraded, shut, only_rungs=True)]
-    into.expired += part(expired, closed)
+def _fate(band: Band, run: QueuedRun, closed: bool, outside: bool, at: float) -> _Fate:
+    gates, window = band.policy.gates, band.policy.window
+    waited = at - run.submitted_at
+    hurried = Promise.of(band.policy, run).endangered(band.full, at)
+    if outside and not hurried and not (window and _over(window.latest, waited)):
+        return _Fate.EARLY
+    if not closed:
+        return _Fate.READY
+    if not _over(gates.wait_at_most, waited):
+        return _Fate.DEGRADED if hurried and gates.then == "degrade" and band.rungs else _Fate.UNREADY
+    if gates.then == "degrade":
+        return _Fate.DEGRADED if band.rungs else _Fate.STUCK
+    return _Fate.EXPIRED if gates.then == "fail" else _Fate.WAIVED
+
+
+def _over(limit: float | None, waited: float) -> bool:
+    return limit is not None and waited >= limit
 
 
 def _outside(policy: Policy, at: float) -> tuple[Reason, ...]:

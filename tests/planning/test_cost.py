@@ -1,0 +1,88 @@
+"""What a plan costs: it may grow with the queue, and no faster.
+
+Counted in function calls, which are the same on a busy machine and an idle one.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.policy import PolicyBook
+from tests.planning.compact import book_of, snapshot_of
+
+BOOK: Mapping[str, Any] = {
+    "policies": [
+        {
+            "name": "forecast",
+            "tier": "critical",
+            "objective": {"deadline": "70s"},
+            "degrade": [{"mode": "reduced", "estimate": {"duration": "20s"}}, {"mode": "last_good"}],
+        },
+        {"name": "report", "gates": {"checks": "pass", "wait_at_most": "10m", "then": "fail"}},
+        {"name": "night", "tier": "batch", "window": {"prefer": "22:00-06:00", "timezone": "UTC"}},
+    ]
+}
+FULL: Mapping[str, Any] = {"memory_used": "6GiB"}
+VAST: Mapping[str, Any] = {"cpu": 100_000.0, "memory": "100TiB"}
+
+
+def calls(snapshot: Snapshot, book: PolicyBook) -> int:
+    """The function calls of one plan."""
+    count = 0
+
+    def tally(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(tally)
+    try:
+        plan(snapshot, book)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def queue(runs: int, kinds: int, policy: str, **run: Any) -> list[dict[str, Any]]:
+    """So many runs of so many kinds of work."""
+    return [{"run": f"r{n:05}", "policy": policy, "name": f"k{n % kinds}", **run} for n in range(runs)]
+
+
+@pytest.mark.parametrize("kinds", [1, 10, None], ids=["one kind", "ten kinds", "each a kind of its own"])
+@pytest.mark.parametrize(
+    ("policy", "run", "machine"),
+    [
+        ("default", {}, FULL),
+        ("default", {}, VAST),
+        ("default", {"admitted": "full", "passes": 2}, FULL),
+        ("forecast", {}, FULL),
+        ("forecast", {"waited": "5s"}, {**FULL, "cpu_used": 4.0}),
+        ("forecast", {"waited": "10m"}, FULL),
+        ("report", {"reads": ["a"]}, FULL),
+        ("report", {"reads": ["a"], "waited": "11m"}, FULL),
+        ("night", {}, FULL),
+    ],
+    ids=["full", "vast", "held back", "hurried", "forced", "late", "gated", "expired", "early"],
+)
+def test_it_grows_no_faster_than_the_queue(
+    kinds: int | None, policy: str, run: Mapping[str, Any], machine: Mapping[str, Any]
+) -> None:
+    """Three times as many runs cost three times as many calls, whatever they wait for."""
+    book = book_of(BOOK)
+    few, many = (
+        calls(snapshot_of(machine=machine, queued=queue(runs, kinds or runs, policy, **run)), book)
+        for runs in (300, 900)
+    )
+    assert many <= 3.3 * few
+
+
+def test_runs_of_one_kind_that_wait_cost_little_more_than_one() -> None:
+    """Some ten calls a run, to find its kind and sort it in."""
+    book = book_of(BOOK)
+    few, many = (
+        calls(snapshot_of(machine=FULL, queued=queue(runs, 1, "default")), book) for runs in (100, 1100)
+    )
+    assert (many - few) / 1000 <= 10
