@@ -1,13 +1,12 @@
 """What is in force: the last policy book, and what each code location last said of itself."""
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from adaptive_assets.ledger import tables
 
-__all__ = ["catalogue_digests", "catalogues", "newest_catalogues", "policy_text"]
+__all__ = ["catalogue_digests", "catalogues", "newest_catalogues", "policy_book"]
 
 
 def catalogues(connection: Connection) -> dict[str, str]:
@@ -30,13 +29,12 @@ def newest_catalogues() -> Select[Any]:
     return select(func.max(table.c.id)).group_by(table.c.location)
 
 
-def policy_text(connection: Connection) -> str | None:
-    """The text of the policy book of the last activation; ``None`` before the first."""
+def policy_book(connection: Connection) -> str | None:
+    """The content, as JSON, of the policy book of the last activation; ``None`` before the first."""
     revisions, activations = tables.revisions, tables.activations
-    content = connection.execute(
+    return connection.execute(
         select(revisions.c.content)
         .join(activations, activations.c.revision == revisions.c.revision)
         .order_by(activations.c.id.desc())
         .limit(1)
     ).scalar_one_or_none()
-    return None if content is None else str(json.loads(content).get("text", ""))

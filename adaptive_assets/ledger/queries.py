@@ -49,17 +49,22 @@ def recent_decisions(connection: Connection, limit: int) -> list[DecisionRow]:
 
 
 def decisions_for_run(connection: Connection, run_id: str, kind: str | None) -> list[DecisionRow]:
-    """The decisions that were the run's own, or that held for it as one of its kind; the oldest first."""
+    """The decisions that were the run's own, or that held for it as one of its kind; the oldest first.
+
+    Where a kind waits for more than one thing, a run that is named holds to the deferral that names it.
+    """
     table = tables.decisions
     mine = or_(table.c.run_id == run_id, *_held_for_run(connection, run_id, kind))
-    return [_decision(row) for row in connection.execute(_all_decisions().where(mine).order_by(table.c.id))]
+    rows = [_decision(row) for row in connection.execute(_all_decisions().where(mine).order_by(table.c.id))]
+    named = {row.cycle_id for row in rows if row.run_id is None and run_id in row.run_ids}
+    return [row for row in rows if row.cycle_id not in named or run_id in row.run_ids]
 
 
 def _held_for_run(connection: Connection, run_id: str, kind: str | None) -> Iterator[ColumnElement[bool]]:
     """Which deferrals held for a run, for each kind of work it was (a policy may have changed meanwhile).
 
-    A deferral is recorded when it changes: so the first to hold for a run is the one that was in force in the
-    cycle that first saw it as such.  From the cycle in which the run was itself decided, they hold no more.
+    Deferrals are recorded when they change: so the first to hold for a run are those that were in force in
+    the cycle that first saw it as such.  From the cycle in which it was itself decided, they hold no more.
     """
     table, arrivals = tables.decisions, tables.arrivals
     own = select(func.max(table.c.cycle_id)).where(table.c.run_id == run_id)
@@ -71,8 +76,8 @@ def _held_for_run(connection: Connection, run_id: str, kind: str | None) -> Iter
     for key, arrived in kinds:
         if arrived < decided:
             of_kind = and_(table.c.run_id.is_(None), table.c.work_key == key, table.c.cycle_id < decided)
-            in_force = select(func.max(table.c.id)).where(of_kind, table.c.cycle_id <= arrived)
-            yield and_(of_kind, table.c.id >= func.coalesce(in_force.scalar_subquery(), 0))
+            in_force = select(func.max(table.c.cycle_id)).where(of_kind, table.c.cycle_id <= arrived)
+            yield and_(of_kind, table.c.cycle_id >= func.coalesce(in_force.scalar_subquery(), 0))
 
 
 def status(connection: Connection, now: float | None, minutes: float) -> LedgerStatus:

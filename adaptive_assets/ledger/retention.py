@@ -52,17 +52,19 @@ def _newest_snapshot(connection: Connection) -> Snapshot | None:
 
 
 def _old_decisions(connection: Connection, before: float, newest: Snapshot | None) -> Sequence[int]:
-    """All but those on runs that are queued or active, and the deferral in force of each kind that waits."""
+    """All but those on runs that are queued or active, and the deferrals in force of each kind that waits."""
     queued, active = (newest.queued, newest.active) if newest else ((), ())
     present = {run.run_id for run in queued} | {run.run_id for run in active}
     waiting = {work_key(run.work) for run in queued}
-    deferrals = select(func.max(decisions.c.id)).where(decisions.c.run_id.is_(None))
-    in_force = set(connection.execute(deferrals.group_by(decisions.c.work_key)).scalars())
-    old = select(decisions.c.id, decisions.c.run_id, decisions.c.work_key).where(decisions.c.at < before)
+    newest_cycle = func.max(decisions.c.cycle_id).label("cycle_id")
+    deferred = select(decisions.c.work_key, newest_cycle).where(decisions.c.run_id.is_(None))
+    newest_of = connection.execute(deferred.group_by(decisions.c.work_key))
+    in_force = {(row.work_key, row.cycle_id) for row in newest_of if row.work_key in waiting}
+    columns = (decisions.c.id, decisions.c.run_id, decisions.c.work_key, decisions.c.cycle_id)
     return [
         row.id
-        for row in connection.execute(old)
-        if row.run_id not in present and not (row.work_key in waiting and row.id in in_force)
+        for row in connection.execute(select(*columns).where(decisions.c.at < before))
+        if row.run_id not in present and (row.run_id or (row.work_key, row.cycle_id) not in in_force)
     ]
 
 

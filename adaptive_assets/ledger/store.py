@@ -72,7 +72,9 @@ class Ledger:
     ) -> dict[str, int]:
         """One cycle, in one transaction: the snapshot, and the decisions that differ from those before.
 
-        Returns the decision id of each run that was let go or failed.
+        Of a kind of work that waits for more than one thing, all deferrals are to be given when one of them
+        changes: those given last are taken to be in force.  Returns the decision id of each run that was let
+        go or failed.
         """
         operation = "record a cycle"
         stamp = writes.Stamp(at=at, node=node, revision=revision)
@@ -108,9 +110,9 @@ class Ledger:
         """The digest of the newest catalogue of each code location."""
         return self._database.read("read the catalogues", in_force.catalogue_digests)
 
-    def active_policy_text(self) -> str | None:
-        """The text of the policy book that was last in force; ``None`` if none ever was."""
-        return self._database.read("read the policy book", in_force.policy_text)
+    def active_policy_book(self) -> str | None:
+        """The content, as JSON, of the policy book that was last in force; ``None`` if none ever was."""
+        return self._database.read("read the policy book", in_force.policy_book)
 
     def decisions_for_run(self, run_id: str, kind: str | None = None) -> list[DecisionRow]:
         """The decisions on a run, the oldest first: its own, and those on its kind of work while it waited.

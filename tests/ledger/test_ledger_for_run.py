@@ -84,6 +84,18 @@ def test_a_run_that_no_cycle_has_seen_is_explained_by_its_kind(story: Story) -> 
     assert story.told("one", work_key(REPORT)) == ["no memory", "no CPU"]
 
 
+def test_a_run_is_told_what_it_waits_for_and_not_its_fellows(story: Story) -> None:
+    """Two runs of one kind wait for different things; one that joins later shares both."""
+    story.cycle(
+        [ONE, TWO], deferral(FORECAST, ONE, sentence="no memory"), deferral(FORECAST, TWO, sentence="behind")
+    )
+    late = queued("late")
+    story.cycle([ONE, TWO, late])
+    assert story.told("one") == ["no memory"]
+    assert story.told("two") == ["behind"]
+    assert story.told("late") == ["no memory", "behind"]
+
+
 def test_a_restart_does_not_make_a_run_arrive_again(story: Story, url: str) -> None:
     """What held for a run before the daemon was restarted still belongs to it."""
     story.cycle([ONE], deferral(FORECAST, ONE, sentence="before"))

@@ -1,5 +1,6 @@
 """What is recorded is read back as it was, on both databases."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -31,7 +32,7 @@ def test_a_new_ledger_is_empty(ledger: Ledger) -> None:
     assert ledger.usages() == []
     assert ledger.catalogues() == {}
     assert ledger.catalogue_digests() == {}
-    assert ledger.active_policy_text() is None
+    assert ledger.active_policy_book() is None
     assert ledger.prune(before=10**10) == 0
 
 
@@ -111,7 +112,7 @@ def test_a_revision_is_kept_once_and_each_activation_is_a_row(ledger: Ledger) ->
         )
     status = ledger.latest_status()
     assert status.activation == ActivationRow(3.0, "one", "policies/flights.yaml")
-    assert ledger.active_policy_text() == "# one"
+    assert json.loads(ledger.active_policy_book() or "") == {"text": "# one"}
 
 
 def test_the_newest_catalogue_of_each_location_holds(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """Retention forgets what is old, but nothing that what stays is rebuilt or explained from."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -54,11 +55,11 @@ def test_old_rows_are_forgotten_and_counted(ledger: Ledger) -> None:
 
 def test_what_is_in_force_is_never_forgotten(ledger: Ledger) -> None:
     """However old the last policy book, the last catalogue of a location and the last cycle are."""
-    ledger.record_revision(at=1.0, revision="rev", source="x", content={"text": "version: 1"})
+    ledger.record_revision(at=1.0, revision="rev", source="x", content={"version": 1})
     ledger.record_catalogue(at=1.0, location="flights", digest="a", body="{}")
     (cycle_id,) = record(ledger, [chained(1.0)])
     ledger.prune(before=10**9)
-    assert ledger.active_policy_text() == "version: 1"
+    assert json.loads(ledger.active_policy_book() or "") == {"version": 1}
     assert ledger.catalogues() == {"flights": "{}"}
     assert ledger.latest_status().cycle_id == cycle_id
     assert ledger.snapshot(cycle_id) == chained(1.0)
@@ -104,9 +105,14 @@ def test_what_explains_present_runs_stays(ledger: Ledger) -> None:
         node="a",
         revision="rev",
         snapshot=snapshot_of(waiting, at=20.0),
-        decisions=[deferral(FORECAST, waiting, sentence="still"), launch(gone_on)],
+        decisions=[
+            deferral(FORECAST, queued("x"), sentence="no CPU"),
+            deferral(FORECAST, waiting, sentence="still"),
+            launch(gone_on),
+        ],
     )
     ledger.prune(before=1000.0)
+    assert [row.sentence for row in reversed(ledger.recent_decisions())] == ["fits", "no CPU", "still"]
     assert [row.sentence for row in ledger.decisions_for_run("w")] == ["still"]
     assert [row.verdict for row in ledger.decisions_for_run("running")] == ["launch"]
     assert ledger.decisions_for_run("g") == []
