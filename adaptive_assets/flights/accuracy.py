@@ -30,10 +30,15 @@ def score(forecasts: "pd.DataFrame | None", departures: "pd.DataFrame") -> "pd.D
     off = scored["delay_min"] - scored["outcome_min"]
     table = pd.DataFrame({"mode": scored["mode"], "horizon_h": ahead.astype(int).astype(str), "off": off})
     both = pd.concat([table, table.assign(horizon_h="all")], ignore_index=True)
-    result = both.groupby(["mode", "horizon_h"], as_index=False)["off"].agg(
-        flights="count",
-        mae_min=lambda values: round(values.abs().mean(), 2),
-        bias_min=lambda values: round(values.mean(), 2),
-        within_15=lambda values: round((values.abs() <= 15).mean(), 3),
-    )
-    return result.reindex(columns=columns)
+    rows = [
+        {
+            "mode": mode,
+            "horizon_h": horizon,
+            "flights": len(group),
+            "mae_min": round(float(group["off"].abs().mean()), 2),
+            "bias_min": round(float(group["off"].mean()), 2),
+            "within_15": round(float((group["off"].abs() <= 15).mean()), 3),
+        }
+        for (mode, horizon), group in both.groupby(["mode", "horizon_h"])
+    ]
+    return pd.DataFrame(rows, columns=columns)

@@ -91,9 +91,14 @@ def read_status(root: Path, now: float) -> tuple[Backlog, ...]:
         ValueError: The file is damaged; the message names it.
     """
     path = _status_file(FlightsFolder(root))
+    value = read_json(path)
+    if value is None:
+        return ()
     try:
-        return tuple(_status(entry).backlog(now) for entry in read_json(path) or ())
-    except (KeyError, TypeError, AttributeError) as error:
+        if not isinstance(value, list):
+            raise TypeError(f"it holds {type(value).__name__}")
+        return tuple(_status(entry).backlog(now) for entry in value)
+    except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a list of backlogs ({type(error).__name__}: {error})") from error
 
 

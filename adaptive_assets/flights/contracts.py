@@ -39,7 +39,8 @@ class DeparturesClean(pa.DataFrameModel):
     @classmethod
     def local_hour_is_new_yorks(cls, frame: pd.DataFrame) -> "pd.Series[Any]":
         """The hour that the table gives is the hour in New York, not the one in UTC."""
-        return frame["local_hour"] == frame["scheduled_at"].dt.tz_convert(NEW_YORK).dt.hour
+        hour: pd.Series[Any] = frame["scheduled_at"].dt.tz_convert(NEW_YORK).dt.hour
+        return frame["local_hour"] == hour
 
     @pa.dataframe_check
     @classmethod

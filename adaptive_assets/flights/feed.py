@@ -82,7 +82,7 @@ class Feed:
         hours: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Step every ``speed`` seconds until ``stop`` is set, the year is over, or ``hours`` are delivered."""
+        """Step every ``speed`` seconds until ``stop`` is set, the year is over, or ``hours`` are done."""
         due = clock()
         done = 0
         while not stop.is_set() and not self.state.finished and (hours is None or done < hours):

@@ -62,7 +62,7 @@ class Known:
         return airport_hours(departures, self.weather(first), first, self.until)
 
     def schedule(self, first: datetime, until: datetime) -> "pd.DataFrame":
-        """Return the flights scheduled in [``first``, ``until``): unlike delays, timetables are known ahead."""
+        """Return the flights scheduled in [``first``, ``until``): timetables are known ahead."""
         return Archive(self.folder.archive).schedule(first, until)
 
     def _raw(self, table: str, first: datetime) -> "pd.DataFrame":

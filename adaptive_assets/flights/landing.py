@@ -55,7 +55,7 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What came of taking in an hour: the rows that it has now (``None``: no hour), and what was set aside."""
+    """What came of taking in an hour: the rows it has now (``None``: no hour), and what was set aside."""
 
     rows: int | None
     deliveries: tuple[int, ...]

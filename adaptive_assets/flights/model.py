@@ -39,6 +39,8 @@ class DelayModel:
 
     def predict(self, rows: "pd.DataFrame") -> "np.ndarray[Any, Any]":
         """Return the expected delay in minutes of each row of `FEATURES`."""
+        if rows.empty:  # scikit-learn refuses to predict nothing; by night there is nothing to predict
+            return rows["horizon_min"].to_numpy(dtype=float)
         with _one_thread():
             predicted: np.ndarray[Any, Any] = self.estimator.predict(_matrix(rows, self.categories))
         return predicted
