@@ -69,14 +69,12 @@ class Installation:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        from adaptive_assets.policy import PolicyBook, PolicyError, parse_policy_book
+        from adaptive_assets.policy import PolicyBook
 
-        text = self.ledger.active_policy_text() if self.ledger else None
-        if text is None:
-            return None
+        content = self.ledger.active_policy_book() if self.ledger else None
         try:
-            return parse_policy_book(text, "the ledger") if text else PolicyBook(version=1)
-        except PolicyError:
+            return None if content is None else PolicyBook.model_validate_json(content)
+        except ValueError:
             return None  # recorded by a version that knew more than this one, or less
 
     def catalogue(self) -> "Catalogue | None":

@@ -17,25 +17,31 @@ def stance(decision: Decision) -> Stance:
     return (decision.verdict.value, decision.mode, *codes)
 
 
-def transitions(stances: Mapping[str, Stance], plan: Plan) -> tuple[list[Decision], dict[str, Stance]]:
+def transitions(
+    stances: Mapping[str, tuple[Stance, ...]], plan: Plan
+) -> tuple[list[Decision], dict[str, tuple[Stance, ...]]]:
     """The decisions of ``plan`` that differ from ``stances``, and the stances of ``plan``.
 
-    Admissions and failures are compared run by run; deferrals by kind of work and by what comes first in
-    their way: ten thousand queued runs of one kind that start to wait for memory are one transition.
+    Admissions and failures are compared run by run, deferrals by kind of work: ten thousand queued runs of
+    one kind that start to wait for memory are one transition. Runs of one kind may wait for different
+    things; when that changes, all that the kind waits for is told, because the ledger takes what was told
+    last of a kind for all there is.
     """
-    now: dict[str, Stance] = {}
-    changed: list[Decision] = []
+    told: dict[str, dict[Stance, Decision]] = {}
     for decision in plan.decisions:
-        key = _key(decision)
-        if key in now:
-            continue  # the first of them in line speaks for the others; they differ in detail only
-        now[key] = stance(decision)
-        if stances.get(key) != now[key]:
-            changed.append(decision)
+        # the first in line speaks for those with the same stance: they differ in detail only
+        told.setdefault(_key(decision), {}).setdefault(stance(decision), decision)
+    now = {key: tuple(by_stance) for key, by_stance in told.items()}
+    changed = [
+        decision
+        for key, by_stance in told.items()
+        if stances.get(key) != now[key]
+        for decision in by_stance.values()
+    ]
     return changed, now
 
 
 def _key(decision: Decision) -> str:
     if decision.verdict is Verdict.DEFER:
-        return f"kind:{work_key(decision.work)}:{decision.reason.code}"
+        return f"kind:{work_key(decision.work)}"
     return f"run:{decision.runs[0].run_id}"

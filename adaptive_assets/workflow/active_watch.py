@@ -16,6 +16,7 @@ __all__ = ["ActiveWatch"]
 
 OVERLAP_S = 10.0
 
+
 class ActiveWatch:
     """Follows the active runs from cycle to cycle, with the processes of those that run on this machine."""
 

@@ -25,7 +25,7 @@ def policy_sensors(
 ) -> list[dg.AutomationConditionSensorDefinition]:
     """One sensor for each policy that has anything automated, ``default`` included.
 
-    A check goes with the policy of its asset.  What an automation sensor of the project's own targets stays
+    A check goes with the policy of its asset. What an automation sensor of the project's own targets stays
     with that sensor.
 
     Args:

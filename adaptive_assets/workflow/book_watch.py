@@ -14,7 +14,8 @@ class BookState:
     """The book in force; ``refused`` says what is wrong with the file when the book is not what it says."""
 
     book: PolicyBook
-    text: str
+    read: bool = False
+    """Whether the book was ever read from a file, and is not just the defaults."""
     refused: PolicyError | None = None
 
 
@@ -29,13 +30,13 @@ class BookWatch:
         self.path = path
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
-        self._state = fallback or BookState(PolicyBook(version=1), "")
+        self._state = fallback or BookState(PolicyBook(version=1))
 
     def use_fallback(self, fallback: BookState) -> None:
         """Put ``fallback`` in force while the file has never been read."""
         with self._lock:
-            if not self._state.text:
-                self._state = BookState(fallback.book, fallback.text, self._state.refused)
+            if not self._state.read:
+                self._state = BookState(fallback.book, read=True, refused=self._state.refused)
 
     @property
     def last_good(self) -> BookState:
@@ -61,7 +62,6 @@ class BookWatch:
 
     def _read(self, last: BookState) -> BookState:
         try:
-            book = load_policy_book(self.path)
-            return BookState(book, self.path.read_text(encoding="utf-8"))
+            return BookState(load_policy_book(self.path), read=True)
         except PolicyError as error:
-            return BookState(last.book, last.text, error)
+            return BookState(last.book, last.read, error)

@@ -1,14 +1,11 @@
 """Carries the catalogue from where runs are submitted, and assets are known, to the daemon."""
 
 import threading
-from typing import TYPE_CHECKING
 
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.policy import Catalogue
 from adaptive_assets.workflow.catalogues import catalogues_of, merged
-
-if TYPE_CHECKING:
-    from dagster._core.definitions.assets.graph.remote_asset_graph import RemoteWorkspaceAssetGraph
+from adaptive_assets.workflow.dagster_private import RemoteWorkspaceAssetGraph
 
 __all__ = ["CatalogueStore"]
 
@@ -25,7 +22,7 @@ class CatalogueStore:
         self._digests: dict[str, str] = {}
         self._shared = Catalogue({}, {})
 
-    def describe(self, graph: "RemoteWorkspaceAssetGraph") -> tuple[Catalogue, dict[str, Catalogue]]:
+    def describe(self, graph: RemoteWorkspaceAssetGraph) -> tuple[Catalogue, dict[str, Catalogue]]:
         """The catalogue of ``graph``, and the parts of it that :meth:`publish` has not been given yet.
 
         Dagster keeps one graph object until a location is reloaded, so the identity says whether it is new.

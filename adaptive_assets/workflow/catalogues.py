@@ -2,17 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+
+import dagster as dg
 
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
-from adaptive_assets.workflow.dagster_private import location_of
-
-if TYPE_CHECKING:
-    import dagster as dg
-    from dagster._core.definitions.assets.graph.remote_asset_graph import (
-        RemoteWorkspaceAssetGraph,
-        RemoteWorkspaceAssetNode,
-    )
+from adaptive_assets.workflow.dagster_private import (
+    RemoteWorkspaceAssetGraph,
+    RemoteWorkspaceAssetNode,
+    location_of,
+)
 
 __all__ = ["catalogues_of", "merged"]
 
@@ -20,7 +18,7 @@ __all__ = ["catalogues_of", "merged"]
 KIND = "dagster/kind/"
 
 
-def catalogues_of(graph: "RemoteWorkspaceAssetGraph") -> dict[str, Catalogue]:
+def catalogues_of(graph: RemoteWorkspaceAssetGraph) -> dict[str, Catalogue]:
     """A catalogue for each code location of ``graph``, by location name.
 
     One per location, because a location that fails to load must not take away what is known of its assets.
@@ -55,7 +53,7 @@ def merged(catalogues: Iterable[Catalogue]) -> Catalogue:
 
 
 def _facts(
-    node: "RemoteWorkspaceAssetNode", location: str, blocking: "dict[dg.AssetCheckKey, bool]"
+    node: RemoteWorkspaceAssetNode, location: str, blocking: dict[dg.AssetCheckKey, bool]
 ) -> AssetFacts:
     return AssetFacts(
         key=node.key.to_user_string(),

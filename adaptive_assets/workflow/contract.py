@@ -2,7 +2,7 @@
 
 pandera passes data silently in several cases: a Polars lazy frame, ``PANDERA_VALIDATION_DEPTH`` and
 ``PANDERA_VALIDATION_ENABLED`` in the environment, and models that repair a copy (coercion, parsers, defaults,
-dropping invalid rows) of which the stored data knows nothing.  Here its configuration is pinned, repairs are
+dropping invalid rows) of which the stored data knows nothing. Here its configuration is pinned, repairs are
 turned off, and two canaries that have to be caught ride along with every validation.
 """
 
@@ -31,7 +31,7 @@ class NotEvaluatedError(Exception):
 class Contract:
     """A pandera model, ready to be held against frames.
 
-    With ``coerce`` the model's coercion goes first.  Without ``quotes`` no finding quotes the data.
+    With ``coerce`` the model's coercion goes first. Without ``quotes`` no finding quotes the data.
 
     Raises:
         TypeError: The model is not one of pandera's for pandas or Polars.

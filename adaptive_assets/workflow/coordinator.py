@@ -27,6 +27,8 @@ from adaptive_assets.workflow.on_failure import OnFailure, Ruling
 
 __all__ = ["AdaptiveRunCoordinator"]
 
+DAY_S = 86_400.0
+
 HELD: dict[str, Any] = {"key": tags.ADMISSION, "value": tags.HELD, "limit": 0}
 """The limit by which the stock dequeue daemon passes every held run by."""
 
@@ -38,7 +40,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     It is a ``QueuedRunCoordinator`` and takes all of its configuration, with two differences:
     ``max_concurrent_runs`` is unlimited unless it is given, because the guards limit what runs at once; and
-    ``policies``, ``ledger``, ``backlogs`` and ``on_failure`` are added.
+    ``policies``, ``ledger``, ``backlogs``, ``retention_days`` and ``on_failure`` are added.
     """
 
     def __init__(
@@ -46,13 +48,14 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         policies: str,
         ledger: str | None = None,
         backlogs: Sequence[str] = (),
+        retention_days: int = 30,
         on_failure: str = OnFailure.HOLD.value,
         inst_data: ConfigurableClassData | None = None,
         **queue: Any,
     ) -> None:
         super().__init__(inst_data=inst_data, **queue)
         self._given_limit: int | None = queue.get("max_concurrent_runs")
-        self._deployment = Deployment(policies, ledger, tuple(backlogs))
+        self._deployment = Deployment(policies, ledger, tuple(backlogs), retention_days * DAY_S)
         self._ruling = Ruling(OnFailure(on_failure))
         self._cycle: Cycle | None = None
         self._pass: tuple[int, RunQueueConfig] | None = None
@@ -71,13 +74,19 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             "ledger": dg.Field(
                 dg.StringSource,
                 is_required=False,
-                description="SQLAlchemy URL of the ledger. Without it, the ledger is kept beside Dagster's storage.",
+                description="SQLAlchemy URL of the ledger; without it, it is kept beside Dagster's storage.",
             ),
             "backlogs": dg.Field(
                 dg.Array(dg.StringSource),
                 is_required=False,
                 default_value=[],
                 description="JSON files in which feeds report what has arrived and was not taken in yet.",
+            ),
+            "retention_days": dg.Field(
+                dg.IntSource,
+                is_required=False,
+                default_value=30,
+                description="After how many days the ledger forgets cycles, decisions, readings and usage.",
             ),
             "on_failure": dg.Field(
                 dg.Enum("OnFailure", [dg.EnumValue(choice.value) for choice in OnFailure]),

@@ -12,26 +12,22 @@ import dagster as dg
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Snapshot, Work
-from adaptive_assets.planning.transitions import Stance, transitions
-from adaptive_assets.planning.verdicts import Decision
-from adaptive_assets.policy import Catalogue, PolicyError
+from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
 from adaptive_assets.signals import MachineSampler, RunProcesses
 from adaptive_assets.workflow.active_watch import ActiveWatch
 from adaptive_assets.workflow.backlogs import BacklogError, read_backlogs
-from adaptive_assets.workflow.book_watch import BookWatch
+from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.faults import Fault, Faults
 from adaptive_assets.workflow.governance import Governance, facts_of
 from adaptive_assets.workflow.queue_watch import QueueWatch
 from adaptive_assets.workflow.readiness import data_states
+from adaptive_assets.workflow.recording import Recorder
 
 __all__ = ["Cycle", "Outcome"]
 
 T = TypeVar("T")
-
-HEARTBEAT_S = 15.0
-"""How often the machine's reading goes into the ledger."""
 
 logger = logging.getLogger("dagster.adaptive_assets")
 
@@ -62,6 +58,7 @@ class Cycle:
         processes: RunProcesses,
         backlog_files: Sequence[Path] = (),
         run_limit: int | None = None,
+        retention_s: float | None = None,
         node: str,
     ) -> None:
         self._instance = instance
@@ -75,13 +72,11 @@ class Cycle:
         self._queue = QueueWatch(instance, self._work_of)
         self._active = ActiveWatch(instance, self._work_of, processes, node)
         self._enactment = Enactment(instance, self._queue)
-        self._state = books.last_good
-        self._governance = Governance(self._state.book, Catalogue({}, {}))
-        self._governed: tuple[str, int] | None = None
+        self._governance = Governance(PolicyBook(version=1), Catalogue())
+        self._recall(books.last_good)
+        self._governed: tuple[str, str] | None = None
         self._mismatch: PolicyError | None = None
-        self._stances: dict[str, Stance] = {}
-        self._recorded_revision: str | None = None
-        self._beat_at: float | None = None
+        self._recorder = Recorder(ledger, node=node, source=str(books.path), retention_s=retention_s)
         self._faults = Faults()
         self._said: list[Fault] = []
 
@@ -96,29 +91,39 @@ class Cycle:
         self._govern(now)
         snapshot = self._observe(now)
         decided = plan(snapshot, self._governance.book)
-        changed, self._stances = transitions(self._stances, decided)
-        ids = self._record(now, snapshot, changed)
+        book, changed = self._governance.book, self._recorder.changes(decided)
+        # before any tag, so that nothing acts unrecorded
+        ids = (
+            self._with_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), now) or {}
+        )
         free = self._enactment.enact(decided, ids)
         self._queue.pass_over()
         for decision in changed:
             logger.info(line(decision))
         for part in self._faults.settle():
             logger.info("%s: works again.", part)
+        ended = self._active.ended(now)
+        self._with_ledger(lambda: self._recorder.samples(now, snapshot, ended), now)
+        self._with_ledger(lambda: self._recorder.prune(now), now)
         return Outcome(free, len(snapshot.active), tuple(self._said))
+
+    def _recall(self, last_good: BookState) -> None:
+        """Begin with the book that was last in force, for the case that the file is broken now."""
+        with suppress(PolicyError):
+            self._governance = Governance(last_good.book, Catalogue())
 
     def _work_of(self, run: dg.DagsterRun) -> Work:
         return self._governance.work_of(facts_of(run))
 
     def _govern(self, now: float) -> None:
         """Bring policy book and catalogue up to date; what is refused leaves the last good ones in force."""
-        catalogue = self._attempt("ledger", self._catalogues.shared, now) or self._governance.catalogue
+        catalogue = self._with_ledger(self._catalogues.shared, now) or self._governance.catalogue
         state = self._books.current()
-        key = (state.book.revision, id(catalogue))
+        key = (state.book.revision, catalogue.digest)
         if key != self._governed:
             self._mismatch = None
             try:
                 self._governance = Governance(state.book, catalogue)
-                self._state = state
             except PolicyError as error:
                 self._mismatch = error
                 self._govern_last_good(catalogue)
@@ -153,28 +158,11 @@ class Cycle:
         gates = self._governance.book.policy(work.policy).gates
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
-    def _record(self, now: float, snapshot: Snapshot, changed: list[Decision]) -> dict[str, int]:
-        return self._attempt("ledger", lambda: self._write(now, snapshot, changed), now) or {}
-
-    def _write(self, now: float, snapshot: Snapshot, changed: list[Decision]) -> dict[str, int]:
-        """All that this cycle adds to the ledger, before any tag: nothing acts unrecorded."""
-        revision = self._governance.book.revision
-        if revision != self._recorded_revision:
-            self._ledger.record_revision(
-                at=now, revision=revision, source=str(self._books.path), content={"text": self._state.text}
-            )
-            self._recorded_revision = revision
-        ids: dict[str, int] = {}
-        if changed:
-            ids = self._ledger.record_cycle(
-                at=now, node=self._node, revision=revision, snapshot=snapshot, decisions=changed
-            )
-        if snapshot.machine and (self._beat_at is None or not 0 <= now - self._beat_at < HEARTBEAT_S):
-            self._ledger.record_reading(at=now, node=self._node, reading=snapshot.machine)
-            self._beat_at = now
-        if ended := self._active.ended(now):
-            self._ledger.record_usage(usages=ended)
-        return ids
+    def _with_ledger(self, action: Callable[[], T], now: float) -> T | None:
+        """Once it has failed, the ledger is left alone until the next cycle: each attempt may take seconds."""
+        if self._faults.seen("ledger"):
+            return None
+        return self._attempt("ledger", action, now)
 
     def _attempt(self, part: str, action: Callable[[], T], now: float) -> T | None:
         try:
@@ -190,7 +178,7 @@ class Cycle:
             return
         logger.error("%s: %s", part, message)
         self._said.append(fault)
-        if part != "ledger":
+        if not self._faults.seen("ledger"):
             try:
                 self._ledger.record_fault(at=now, node=self._node, part=part, message=message)
             except LedgerError as error:

@@ -9,48 +9,48 @@ there and not in production. Nothing else in the project imports from ``dagster.
 import logging
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.remote_asset_graph import (
+    RemoteAssetNode,
+    RemoteWorkspaceAssetGraph,
+    RemoteWorkspaceAssetNode,
+)
+from dagster._core.definitions.freshness import FreshnessStateRecord
 from dagster._core.events import EngineEventData
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
+from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.legacy_storage import LegacyRunStorage
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 from dagster._core.storage.tags import MAX_RETRIES_TAG, PRIORITY_TAG
+from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy.engine import make_url
 from typing_extensions import override
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from dagster._core.definitions.assets.graph.remote_asset_graph import (
-        RemoteAssetNode,
-        RemoteWorkspaceAssetGraph,
-    )
-    from dagster._core.definitions.freshness import FreshnessStateRecord
-    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
-    from dagster._core.storage.event_log.base import AssetRecord
-    from dagster._core.workspace.workspace import CodeLocationEntry
 
 __all__ = [
     "ACTIVE_RUN_STATUSES",
     "FINISHED_STATUSES",
     "MAX_RETRIES_TAG",
     "PRIORITY_TAG",
+    "AssetCheckExecutionRecord",
     "ConfigurableClassData",
     "EngineEventData",
     "LoadedWorkspace",
     "QueuedRunCoordinator",
+    "RemoteWorkspaceAssetGraph",
+    "RemoteWorkspaceAssetNode",
     "RunQueueConfig",
     "RunRecord",
     "SubmitRunContext",
@@ -96,6 +96,7 @@ def report_daemon_error(daemon: Any, message: str, kind: str) -> None:
 class _NoFullQueue(logging.Filter):
     """Drops "N runs are currently in progress. Maximum is N": that maximum is our way to end a pass early."""
 
+    @override
     def filter(self, record: logging.LogRecord) -> bool:
         return "won't launch more" not in str(record.msg)
 
@@ -108,7 +109,7 @@ def hush_full_queue(daemon: Any) -> None:
     daemon._logger.addFilter(_NO_FULL_QUEUE)
 
 
-def concurrency_settings(instance: dg.DagsterInstance) -> "Mapping[str, Any]":
+def concurrency_settings(instance: dg.DagsterInstance) -> Mapping[str, Any]:
     """The ``concurrency`` section of ``dagster.yaml``; empty when there is none."""
     return instance.get_settings("concurrency") or {}
 
@@ -143,33 +144,33 @@ def _run_storage(instance: dg.DagsterInstance) -> Any:
     return storage._storage.run_storage if isinstance(storage, LegacyRunStorage) else storage
 
 
-def workspace_graph(context: SubmitRunContext) -> "RemoteWorkspaceAssetGraph":
+def workspace_graph(context: SubmitRunContext) -> RemoteWorkspaceAssetGraph:
     """The asset graph of all code locations that are loaded where the run is submitted."""
     return context.workspace.asset_graph
 
 
-def location_of(node: "RemoteAssetNode") -> str:
+def location_of(node: RemoteAssetNode) -> str:
     """The code location of an asset."""
     return node.resolve_to_singular_repo_scoped_node().repository_handle.location_name
 
 
 def asset_records(
-    instance: dg.DagsterInstance, keys: "Sequence[dg.AssetKey]"
-) -> "dict[dg.AssetKey, AssetRecord]":
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
+) -> dict[dg.AssetKey, AssetRecord]:
     """The storage's record of each asset that has ever been materialized, in one read."""
     return {record.asset_entry.asset_key: record for record in instance.get_asset_records(keys)}
 
 
 def freshness_states(
-    instance: dg.DagsterInstance, keys: "Sequence[dg.AssetKey]"
-) -> "Mapping[dg.AssetKey, FreshnessStateRecord]":
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
+) -> Mapping[dg.AssetKey, FreshnessStateRecord]:
     """What the freshness daemon last said of each asset that has a freshness policy."""
     return instance.get_freshness_state_records(keys)
 
 
 def latest_checks(
-    instance: dg.DagsterInstance, keys: "Sequence[dg.AssetCheckKey]"
-) -> "Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]":
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]
+) -> Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]:
     """The latest execution of each check that was ever planned, in one read."""
     return instance.event_log_storage.get_latest_asset_check_execution_by_key(keys) if keys else {}
 
@@ -181,14 +182,14 @@ class LoadedWorkspace:
     ``failed`` tells of the others, by name, the message of the error that was the cause.
     """
 
-    graph: "RemoteWorkspaceAssetGraph"
-    jobs: "Mapping[str, tuple[str, ...]]"
-    failed: "Mapping[str, str]"
+    graph: RemoteWorkspaceAssetGraph
+    jobs: Mapping[str, tuple[str, ...]]
+    failed: Mapping[str, str]
 
 
 @contextmanager
 def loaded_workspace(
-    instance: dg.DagsterInstance, workspace: "Mapping[str, Any] | Path"
+    instance: dg.DagsterInstance, workspace: Mapping[str, Any] | Path
 ) -> "Iterator[LoadedWorkspace]":
     """Load the code locations of a workspace file, or of what such a file would hold.
 
@@ -213,7 +214,7 @@ def loaded_workspace(
 
     class Near(WorkspaceLoadTarget):
         @override
-        def create_origins(self) -> "Sequence[CodeLocationOrigin]":
+        def create_origins(self) -> Sequence[CodeLocationOrigin]:
             if isinstance(workspace, Path):
                 origins = location_origins_from_yaml_paths([str(workspace)])
             else:
@@ -234,7 +235,7 @@ def loaded_workspace(
         )
 
 
-def _jobs(entries: "Mapping[str, CodeLocationEntry]") -> "dict[str, tuple[str, ...]]":
+def _jobs(entries: Mapping[str, CodeLocationEntry]) -> dict[str, tuple[str, ...]]:
     jobs: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
     for name, entry in entries.items():
         repositories = entry.code_location.get_repositories() if entry.code_location else {}

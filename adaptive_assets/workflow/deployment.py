@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
-from adaptive_assets.policy import PolicyError, parse_policy_book
+from adaptive_assets.policy import PolicyBook
 from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
@@ -43,9 +43,12 @@ class Deployment:
     loaded by processes that never use it. Safe to share between threads.
     """
 
-    def __init__(self, policies: str, ledger: str | None, backlogs: Sequence[str]) -> None:
+    def __init__(
+        self, policies: str, ledger: str | None, backlogs: Sequence[str], retention_s: float | None
+    ) -> None:
         self._policies = policies
         self._ledger_url = ledger
+        self._retention_s = retention_s
         self._backlogs = [Path(file).expanduser().absolute() for file in backlogs]
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
@@ -80,6 +83,7 @@ class Deployment:
                 processes=processes,
                 backlog_files=self._backlogs,
                 run_limit=run_limit,
+                retention_s=self._retention_s,
                 node=platform.node(),
             )
 
@@ -109,9 +113,9 @@ class Deployment:
     def _recall(self, ledger: Ledger, books: BookWatch) -> None:
         """Take the policy book that was last in force, for the case that the file is broken now."""
         try:
-            text = ledger.active_policy_text()
-            if text:
-                books.use_fallback(BookState(parse_policy_book(text, str(books.path)), text))
-        except (LedgerError, PolicyError) as error:
+            content = ledger.active_policy_book()
+            if content is not None:
+                books.use_fallback(BookState(PolicyBook.model_validate_json(content), read=True))
+        except (LedgerError, ValueError) as error:
             message = "The policy book that was last in force cannot be recalled: %s"
             logger.error(message, error)  # noqa: TRY400  the message says it all

@@ -27,6 +27,10 @@ class Faults:
         """A new cycle: no part has been at fault in it."""
         self._seen.clear()
 
+    def seen(self, part: str) -> bool:
+        """Whether ``part`` was at fault in this cycle."""
+        return part in self._seen
+
     def open(self, part: str, message: str, now: float) -> Fault | None:
         """Note a fault; returns it when it is time to say it."""
         self._seen.add(part)

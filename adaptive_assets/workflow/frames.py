@@ -37,7 +37,7 @@ def suffix_of(value: object) -> str:
 
 
 def write(value: Any, path: Path) -> None:
-    """Write a value to ``path`` and wait until the disk has it.  A Polars lazy frame is collected.
+    """Write a value to ``path`` and wait until the disk has it. A Polars lazy frame is collected.
 
     Raises:
         StoredValueError: parquet or pickle cannot hold the value.

@@ -41,7 +41,7 @@ def facts_of(run: dg.DagsterRun) -> RunFacts:
 class Governance:
     """The policies of one revision over one catalogue.
 
-    The policy of a run is, first, one whose ``run_tags`` or ``jobs`` name the run itself; then the most
+    The policy of a run is, first, one whose ``run_tags`` fit it or whose ``jobs`` name it; then the most
     important of those that select its assets; then ``default``. A run of no assets follows ``default``
     unless its job or tags are named.
     """
@@ -57,6 +57,8 @@ class Governance:
             for job in facts.jobs:
                 by_job.setdefault(job, []).append(facts.key)
         self._by_job = {job: tuple(sorted(keys)) for job, keys in by_job.items()}
+        self._tagged = [policy for policy in book.policies if policy.run_tags]
+        self._named_jobs = {job: policy.name for policy in reversed(book.policies) for job in policy.jobs}
 
     def policy_of_asset(self, key: str) -> str:
         """The name of the policy that selects the asset, or ``default``."""
@@ -94,12 +96,10 @@ class Governance:
         return facts.parents if facts else ()
 
     def _named(self, run: RunFacts) -> str | None:
-        for policy in self.book.policies:
-            if policy.run_tags and all(run.tags.get(key) == value for key, value in policy.run_tags.items()):
+        for policy in self._tagged:
+            if all(run.tags.get(key) == value for key, value in policy.run_tags.items()):
                 return policy.name
-            if run.job in policy.jobs:
-                return policy.name
-        return None
+        return self._named_jobs.get(run.job)
 
     def _assign(self) -> dict[str, str]:
         """Asset by asset, the policy that selects it.

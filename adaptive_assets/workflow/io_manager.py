@@ -1,9 +1,9 @@
 """Frames on disk, in versions: readers only ever see whole files, and the last good version stays.
 
 Every asset has a folder, every partition of it a folder inside whose name begins with ``@``, and every
-materialization adds one file, ``v<number>-<run id>.parquet`` (or ``.pickle``).  A version is written beside
-its final name, synced and renamed, so a run that is killed leaves no torn version behind.  The highest
-number is the current version.  Older ones are removed in time, but never the newest good one, which is
+materialization adds one file, ``v<number>-<run id>.parquet`` (or ``.pickle``). A version is written beside
+its final name, synced and renamed, so a run that is killed leaves no torn version behind. The highest
+number is the current version. Older ones are removed in time, but never the newest good one, which is
 what the mode ``last_good`` serves.
 """
 
@@ -36,7 +36,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     """Stores pandas and Polars frames as parquet and everything else as pickle, in versions.
 
     A loaded value has the type that the input's annotation asks for (``pandas.DataFrame``,
-    ``polars.DataFrame``, ``polars.LazyFrame``) and, without one, the type that was stored.  An input that
+    ``polars.DataFrame``, ``polars.LazyFrame``) and, without one, the type that was stored. An input that
     spans several partitions is a dict by partition key; with the input metadata
     ``{"allow_missing_partitions": True}`` it leaves out those that are not stored.
 
@@ -45,7 +45,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     """
 
     base_dir: str
-    """A local folder, created when needed.  A relative one starts at the working directory of the process."""
+    """A local folder, created when needed. A relative one starts at the working directory of the process."""
     keep_versions: int = Field(default=3, ge=1)
     """How many of the newest versions to keep; the newest good one is kept besides."""
 
@@ -141,7 +141,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | None = None) -> Any:
     """Load the last good version of the asset (and partition) that the step materializes.
 
-    See `newest_good` for what is good.  From any IO manager but `FrameIOManager` it is what that has stored.
+    See `newest_good` for what is good. From any IO manager but `FrameIOManager` it is what that has stored.
 
     Raises:
         dagster.Failure: There is none; or the step makes several assets and ``asset_key`` is not given.

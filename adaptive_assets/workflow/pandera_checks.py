@@ -34,7 +34,7 @@ def pandera_checks(
     """Make an asset check that holds what an asset stored against a pandera model.
 
     The check loads the asset (the run's partition of it) through its IO manager and collects every failure of
-    a pandas frame, a Polars frame or a collected Polars lazy frame in one validation.  It judges the data *as
+    a pandas frame, a Polars frame or a collected Polars lazy frame in one validation. It judges the data *as
     stored*: the model's parsers, defaults, added columns and dropping of invalid rows would repair a copy
     that nobody reads, and are turned off.
 
@@ -46,12 +46,12 @@ def pandera_checks(
         model: A ``DataFrameModel`` class or ``DataFrameSchema`` of ``pandera.pandas`` or ``pandera.polars``.
         name: The check's name; an asset with two contracts needs two names.
         blocking: Whether a failure keeps what is downstream in the same run from starting.
-        severity: The severity of a failure.  Where only checks of the model fail that are marked
+        severity: The severity of a failure. Where only checks of the model fail that are marked
             ``raise_warning=True`` it is ``WARN``, which blocks nothing.
-        samples: How many failing rows to show.  They end up in Dagster's event log; with 0 no data does.
+        samples: How many failing rows to show. They end up in Dagster's event log; with 0 no data does.
         coerce: Let the model's coercion go first, so that a column passes that could be read as its type.
         description: Shown in the catalog; by default it names the model.
-        partitions_def: The asset's partitions.  Needed when ``asset`` is the key of a partitioned asset.
+        partitions_def: The asset's partitions. Needed when ``asset`` is the key of a partitioned asset.
 
     Returns:
         A list of one check.
@@ -68,7 +68,7 @@ def pandera_checks(
         partitions_def = asset.partitions_def
 
     with warnings.catch_warnings():
-        # Without its partitions a check in a run of one partition loads them all.  Dagster calls the
+        # Without its partitions a check in a run of one partition loads them all. Dagster calls the
         # parameter a preview; a test of its own watches what we rely on.
         warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec")
 

@@ -16,6 +16,7 @@ OVERLAP_S = 10.0
 """How far back a read for changes reaches: the clocks of processes that write to one storage differ."""
 PAGE = 1_000
 
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     run: dg.DagsterRun

@@ -1,17 +1,18 @@
 """What the Dagster instance knows of the data that runs would read: materializations, freshness, checks."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import asset_records, freshness_states, latest_checks
-
-if TYPE_CHECKING:
-    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+from adaptive_assets.workflow.dagster_private import (
+    AssetCheckExecutionRecord,
+    asset_records,
+    freshness_states,
+    latest_checks,
+)
 
 __all__ = ["CHECK_STATE", "NOT_EVALUATED", "data_states"]
 
@@ -88,7 +89,7 @@ def _freshness(facts: AssetFacts | None, state: str | None) -> Freshness:
 
 
 def _outcome(
-    record: "AssetCheckExecutionRecord | None", storage_id: int | None, materialized_at: float | None
+    record: AssetCheckExecutionRecord | None, storage_id: int | None, materialized_at: float | None
 ) -> CheckState:
     evaluation = record.evaluation if record and record.status.value != "PLANNED" else None
     if record is None or evaluation is None:
@@ -97,7 +98,8 @@ def _outcome(
     if target is not None and storage_id is not None:
         looked_at_latest = target.storage_id == storage_id
     else:
-        looked_at_latest = materialized_at is None or record.create_timestamp >= materialized_at
+        evaluated_at = record.event.timestamp if record.event else record.create_timestamp
+        looked_at_latest = materialized_at is None or evaluated_at >= materialized_at
     said = evaluation.metadata.get(CHECK_STATE)
     if not looked_at_latest or (said is not None and said.value == NOT_EVALUATED):
         return CheckState.NOT_EVALUATED

@@ -1,7 +1,7 @@
 """The mode that a run was told to work in, as an asset's own code sees it.
 
 The coordinator writes the mode, its parameters and the reason into the run's tags before the run is
-launched.  An asset takes the `RunMode` resource and acts on what it says::
+launched. An asset takes the `RunMode` resource and acts on what it says::
 
     @dg.asset
     def delay_model(context: dg.AssetExecutionContext, run_mode: RunMode, training_set: pl.DataFrame):

@@ -1,5 +1,7 @@
 """Dagster's own asset selection syntax, resolved over a catalogue."""
 
+import warnings
+
 import dagster as dg
 
 from adaptive_assets.policy import AssetFacts, Catalogue
@@ -24,7 +26,9 @@ class Selector:
             ValueError: ``text`` is not a selection.
         """
         try:
-            found = dg.AssetSelection.from_string(text).resolve(self._assets, allow_missing=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", dg.BetaWarning)  # Dagster's parser uses Dagster's beta API
+                found = dg.AssetSelection.from_string(text).resolve(self._assets, allow_missing=True)
         except Exception as error:  # the parser raises its library's own types
             raise ValueError(_first_line(error)) from error
         return frozenset(key.to_user_string() for key in found) & self._known

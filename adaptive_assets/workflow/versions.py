@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import dagster as dg
 
+from adaptive_assets.workflow.contract_report import CHECK_STATE, NOT_EVALUATED
+
 __all__ = ["Version", "file_name", "newest_good", "versions_in"]
 
 _NAME: Final = re.compile(r"v(?P<number>\d{8,})-(?P<run>[^.]+)\.(?:parquet|pickle)")
@@ -50,8 +52,8 @@ def newest_good(
     """The newest of some versions of one asset (or of one partition of it) that is good.
 
     A version is good when every check that was planned in the run that made it was evaluated and no blocking
-    one failed with severity ERROR.  A check that ran again later, on its own, is believed over its first
-    evaluation.  A version whose checks never ran is not good, unless none of the versions has checks.
+    one failed with severity ERROR. A check that ran again later, on its own, is believed over its first
+    evaluation. A version whose checks never ran is not good, unless none of the versions has checks.
     """
     records = {version.run_id: _Record.of_run(instance, asset, version.run_id) for version in versions}
     names = sorted({name for record in records.values() for name in record.names})
@@ -66,7 +68,7 @@ def newest_good(
 
 
 def file_name(text: str) -> str:
-    """Any text as one file name that is safe everywhere; different texts give different names."""
+    """Any text as one file name that stays in its folder; different texts give different names."""
     name = quote(text, safe=" +,:=").replace("~", "%7E")
     if not name.strip("."):
         name = name.replace(".", "%2E") or "%"
@@ -107,13 +109,16 @@ class _Record:
     def is_good(self, *, has_checks: bool) -> bool:
         if not self.evaluated:
             return not has_checks
-        return self.planned <= self.evaluated.keys() and not any(map(_blocks, self.evaluated.values()))
+        return self.planned <= self.evaluated.keys() and not any(map(_spoils, self.evaluated.values()))
 
 
-def _blocks(evaluation: dg.AssetCheckEvaluation) -> bool:
-    is_error = evaluation.severity is dg.AssetCheckSeverity.ERROR
+def _spoils(evaluation: dg.AssetCheckEvaluation) -> bool:
     # Events of older versions of Dagster do not say whether the check blocks.
-    return not evaluation.passed and is_error and evaluation.blocking is not False
+    if evaluation.passed or evaluation.blocking is False:
+        return False
+    state = evaluation.metadata.get(CHECK_STATE)
+    unknown = state is not None and state.value == NOT_EVALUATED
+    return unknown or evaluation.severity is dg.AssetCheckSeverity.ERROR
 
 
 def _later(

@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from tests.e2e.stack import POLICIES, MakeStack, Stack, adaptive
 
 from tests.conftest import postgres_storage, write_dagster_home
+from tests.e2e.stack import POLICIES, MakeStack, Stack, adaptive
 from tools.postgres import PostgresServer
+
 
 @pytest.fixture(scope="module")
 def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:

@@ -5,6 +5,7 @@ import time
 
 import dagster as dg
 import pytest
+
 from tests.e2e.stack import POLICIES, MakeStack, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -20,7 +21,7 @@ def test_killing_the_daemon_the_webserver_and_the_code_server(
     A run whose launch was under way when the daemon died was started by nobody: Dagster's run monitoring finds
     it and Dagster's run retries launch it again, as they do for the stock coordinator.
     """
-    chance = random.Random(20130101)  # noqa: S311  moments to kill at, no secrets
+    chance = random.Random(20130101)
     stack = make_stack(
         POLICIES.replace("guards: {", "guards: {concurrency: 3, "),
         module_postgres_url,
@@ -44,7 +45,12 @@ def test_killing_the_daemon_the_webserver_and_the_code_server(
         def all_done() -> bool:
             return all(_outcome(instance, run_id) for run_id in submitted)
 
-        eventually(all_done, "every submitted run, or a retry of it, succeeds", timeout_s=240, log=stack.log("daemon"))
+        eventually(
+            all_done,
+            "every submitted run, or a retry of it, succeeds",
+            timeout_s=240,
+            log=stack.log("daemon"),
+        )
         held = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
         assert not held
         executed = stack.executions("toil")

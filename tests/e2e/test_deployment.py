@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 import pytest
-from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 
 from adaptive_assets.signals import Machine
 from adaptive_assets.workflow import tags
 from tests.conftest import write_dagster_home
+from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 
 GIB = 1024**3
 
@@ -90,7 +90,9 @@ def test_an_edit_of_the_policies_counts_at_once_and_a_broken_one_never(stack: St
     """No restart: a good edit governs the next run; a broken one is refused in sight of the operator."""
     policies = stack.home / "policies.yaml"
     with stack.instance() as instance:
-        policies.write_text(POLICIES + "  - {name: toil, jobs: [plain], tier: batch, estimate: {cpu: 0, memory: 64MiB}}\n")
+        policies.write_text(
+            POLICIES + "  - {name: toil, jobs: [plain], tier: batch, estimate: {cpu: 0, memory: 64MiB}}\n"
+        )
         run = _finished(stack, instance, stack.launch(job="plain"))
         assert (run.tags[tags.POLICY], run.tags[tags.TIER]) == ("toil", "batch")
 
@@ -150,7 +152,9 @@ def _finished(stack: Stack, instance: dg.DagsterInstance, run_id: str) -> dg.Dag
     eventually(
         lambda: _run(instance, run_id).is_finished,
         f"run {run_id} ends",
-        log=lambda: f"{_run(instance, run_id).status}: {_run(instance, run_id).tags}\n{stack.log('daemon')()}",
+        log=lambda: (
+            f"{_run(instance, run_id).status}: {_run(instance, run_id).tags}\n{stack.log('daemon')()}"
+        ),
     )
     return _run(instance, run_id)
 
