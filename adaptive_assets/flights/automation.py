@@ -16,12 +16,14 @@ def when_landed(*tables: str) -> Condition:
     Dagster's ``eager`` will not do here: it waits for every hour of the year to be there, and for a moment at
     which no hour is being taken in.
     """
-    return _updated(tables) & ~dg.AutomationCondition.in_progress()
+    keys = _keys(tables)
+    some_are_there = dg.AutomationCondition.any_deps_match(~dg.AutomationCondition.missing()).allow(keys)
+    return (_updated(tables) | (_never_made() & some_are_there)) & ~dg.AutomationCondition.in_progress()
 
 
 def when_updated(*parents: str, needs: Sequence[str] = ()) -> Condition:
     """Make the asset whenever one of ``parents`` has been, once all of them and of ``needs`` are there."""
-    return _updated(parents) & _possible((*parents, *needs))
+    return (_updated(parents) | _never_made()) & _possible((*parents, *needs))
 
 
 def when_settled(*parents: str, needs: Sequence[str] = ()) -> Condition:
