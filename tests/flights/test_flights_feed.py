@@ -44,7 +44,7 @@ def test_a_crash_before_the_position_is_kept_delivers_again(folder: FlightsFolde
 
 
 def test_no_half_files(folder: FlightsFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When writing fails, nothing of the file is seen, the position stays and the next step makes up for it."""
+    """When writing fails, no part of the file is seen, and the next step makes up for it."""
     feed = Feed(folder, START)
     with monkeypatch.context() as patch:
 
@@ -101,7 +101,7 @@ def test_one_feed_at_a_time(folder: FlightsFolder, capsys: pytest.CaptureFixture
     "text", ["{", "[]", '{"start": "yesterday", "position": "now"}', '{"start": "2013-01-01"}']
 )
 def test_a_damaged_state_is_named(folder: FlightsFolder, text: str) -> None:
-    """A state that cannot be read is an error that names the file, and not a silent start from the beginning."""
+    """A state that cannot be read is an error that names the file, not a silent start from the beginning."""
     folder.feed_state.write_text(text)
     with pytest.raises(ValueError, match=r"feed\.json"):
         read_state(folder)

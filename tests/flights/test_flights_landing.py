@@ -157,7 +157,7 @@ def test_names_in_quarantine_do_not_collide(folder: FlightsFolder) -> None:
 
 
 def test_foreign_files_are_set_aside_when_they_have_settled(folder: FlightsFolder) -> None:
-    """Strangers go, links and folders too; deliveries, hidden files and what somebody is still copying stay."""
+    """Strangers go, links too; deliveries, hidden files and what somebody is still copying stay."""
     replay(folder, 1)
     now = time.time()
     for name in ("notes.txt", "departures_1.csv"):
@@ -193,7 +193,7 @@ def test_no_content_breaks_ingestion(tmp_path: Path, content: bytes) -> None:
 
 
 def test_wild_chaos_comes_out_as_the_archive(folder: FlightsFolder, archive: Archive) -> None:
-    """Late, out of order, twice, broken and wrong: once everything has come, the hours are those of the archive."""
+    """Late, out of order, twice, broken, wrong: once all has come, the hours are those of the archive."""
     chaos = Chaos(late=0.5, duplicated=0.3, broken=0.3, wrong=0.3)
     for _ in range(18):
         replay(folder, 1, chaos)
@@ -212,7 +212,7 @@ def test_wild_chaos_comes_out_as_the_archive(folder: FlightsFolder, archive: Arc
 
 
 def test_backlog_counts_hours_and_their_age(folder: FlightsFolder) -> None:
-    """Items are hours that wait, the lag is the oldest file's age, the event time is the newest hour's end."""
+    """Items are hours, the lag is the oldest file's age, the event time is the newest hour's end."""
     replay(folder, 3)
     for name, age in ((FIRST, 90), (f"departures_{stamp(START + HOUR)}_1.csv", 40)):
         os.utime(folder.landing / name, (1000 - age, 1000 - age))

@@ -104,7 +104,7 @@ def test_impossible_rows_teach_nothing(world: World) -> None:
 
 
 def test_the_model_says_how_good_it_is(archive: Archive) -> None:
-    """It is judged by the week that the first fit did not see, and with two months to learn from beats the mean."""
+    """It is judged by a week that it did not see, and with two months to learn from it beats the mean."""
     until = FIRST_HOUR + timedelta(days=60)
     departures = clean_departures(archive.departures(FIRST_HOUR, until))
     hours = airport_hours(departures, clean_weather(archive.weather(FIRST_HOUR, until)), FIRST_HOUR, until)
@@ -176,7 +176,7 @@ def test_averages_of_nothing(archive: Archive, world: World) -> None:
 
 
 def test_last_good_keeps_its_word_and_fills_in(archive: Archive, world: World) -> None:
-    """Flights that the last good version covers keep its forecast; new ones get its mean for their airport."""
+    """Flights that the last good version covers keep its word; new ones get its mean for their airport."""
     earlier = archive.schedule(START - HOUR, horizon(START - HOUR))
     last = forecast_by_averages(earlier, world.hours, START - HOUR)
     carried = carried_over(archive.schedule(START, horizon(START)), last, START)

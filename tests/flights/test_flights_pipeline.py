@@ -43,8 +43,8 @@ class Pipeline:
 
     def frame(self, asset: str) -> pd.DataFrame:
         """What an asset has stored."""
-        frame: pd.DataFrame = self._definitions.load_asset_value(asset, instance=self.instance)
-        return frame
+        frame: Any = self._definitions.load_asset_value(asset, instance=self.instance)
+        return frame  # type: ignore[no-any-return]
 
     def metadata(self, asset: str) -> dict[str, Any]:
         """What its latest materialization says."""
@@ -215,7 +215,7 @@ def test_history_of_a_range_in_one_run(pipeline: Pipeline) -> None:
     ("report", "words"), [("route_report", "JFK to LAX"), ("carrier_report", "JetBlue Airways")]
 )
 def test_reports_are_pages_of_their_own(pipeline: Pipeline, report: str, words: str) -> None:
-    """Each report is one HTML file that needs nothing else, and the catalog shows where, and a small picture."""
+    """Each report is one HTML file that needs nothing else; the catalog shows where, and a small picture."""
     assert pipeline.run(report).success
     metadata = pipeline.metadata(report)
     page = Path(metadata["page"]).read_text()
@@ -253,7 +253,7 @@ def test_a_broken_delivery_does_not_fail_its_run(pipeline: Pipeline) -> None:
 
 
 def test_a_wrong_delivery_stops_the_live_tables(pipeline: Pipeline) -> None:
-    """With the contract of the departures broken, what is downstream in the run is not made; corrected, it is."""
+    """With the contract of the departures broken, what follows in the run is not made; corrected, it is."""
     position = replay(pipeline.folder, 1).state.position - 2 * HOUR
     path = pipeline.folder.landing / f"departures_{stamp(position)}_1.csv"
     whole = path.read_text()

@@ -27,7 +27,7 @@ def test_without_chaos_every_hour_arrives_once_when_it_is_over() -> None:
 def test_the_truth_always_comes(
     late: float, duplicated: float, broken: float, wrong: float, seed: int, hour: int
 ) -> None:
-    """Whatever chaos does, the delivery with the highest number is whole, and what was due is delivered once."""
+    """Whatever chaos does, the delivery with the highest number is whole, and soon there."""
     chaos = Chaos(late, duplicated, broken, wrong, seed)
     planned = deliveries_of("departures", START + hour * HOUR, chaos)
     assert max(planned, key=lambda p: p.delivery.number).content in (Content.WHOLE, Content.DOUBLED)
@@ -37,7 +37,7 @@ def test_the_truth_always_comes(
 
 @given(seed=st.integers(0, 3))
 def test_positions_deliver_everything_once(seed: int) -> None:
-    """Walking through the positions delivers what the hours plan, nothing twice and nothing of before the start."""
+    """The positions together deliver what the hours plan, nothing twice, nothing of before the start."""
     chaos = Chaos(late=0.4, duplicated=0.3, broken=0.2, wrong=0.2, seed=seed)
     walked = [p for n in range(1, 31) for p in deliveries_due(START + n * HOUR, START, chaos)]
     planned = [

@@ -91,8 +91,8 @@ def test_the_same_files_have_the_same_run_key(ticks: Ticks) -> None:
     assert first.run_key == again.run_key != other.run_key
 
 
-def test_failed_runs_are_tried_again_a_few_times(ticks: Ticks, capfd: pytest.CaptureFixture[str]) -> None:
-    """After a failure the hour is asked for under a new key, and after three it is left to people, who are told."""
+def test_failed_runs_are_tried_again_a_few_times(ticks: Ticks) -> None:
+    """After a failure the hour is asked for under a new key; after three it is left to people."""
     replay(ticks.folder, 1)
     keys = []
     for _ in range(3):

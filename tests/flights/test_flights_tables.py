@@ -55,7 +55,7 @@ def test_bad_departures_break_the_contract(clean: pd.DataFrame, kind: str) -> No
     """Each kind of row that cannot be true is found, by the rule that is there for it."""
     column, value, rule = BAD_DEPARTURES[kind]
     frame = clean[~clean["cancelled"] & (clean["local_hour"] < 20)].reset_index(drop=True)
-    frame.loc[3, column] = frame.loc[4, column] if value is None else value
+    frame.loc[3, column] = frame.loc[4, column] if value is None else value  # type: ignore[call-overload]
     with pytest.raises(SchemaErrors) as error:
         DeparturesClean.validate(frame, lazy=True)
     assert rule in " ".join(error.value.failure_cases["check"].astype(str))
@@ -77,7 +77,7 @@ def test_bad_hours_break_the_contract(
 
 
 def test_chaos_breaks_the_contract_until_it_is_corrected(folder: FlightsFolder) -> None:
-    """A wrong delivery is taken in and found by the contract; with its correction the contract is kept again."""
+    """A wrong delivery is taken in and found by the contract; corrected, the contract is kept again."""
     chaos = Chaos(wrong=1.0)
     replay(folder, 1, chaos)
     take_in_all(folder)
@@ -104,7 +104,7 @@ def test_rows_that_came_twice_are_one(archive: Archive) -> None:
 
 
 def test_an_airports_hour_counts_what_left_in_it(clean: pd.DataFrame, archive: Archive) -> None:
-    """Departures count when they leave and cancellations when they should have; a quiet hour is a row of zeros."""
+    """Departures count when they leave, cancellations when they should have; quiet hours are zeros."""
     until = FIRST_HOUR + timedelta(days=2)
     hours = airport_hours(clean, clean_weather(archive.weather(FIRST_HOUR, until)), FIRST_HOUR, until)
     known = clean[clean["known_at"] < until]
