@@ -159,7 +159,7 @@ class Cycle:
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
     def _with_ledger(self, action: Callable[[], T], now: float) -> T | None:
-        """Once it has failed, the ledger is left alone until the next cycle: each attempt may take seconds."""
+        """Once it has failed, it is left alone until the next cycle: each attempt may take seconds."""
         if self._faults.seen("ledger"):
             return None
         return self._attempt("ledger", action, now)

@@ -75,7 +75,9 @@ def _problem(error: "SchemaError", reason: str, *, quotes: bool) -> str:
     schema: Any = error.schema
     match reason:
         case "wrong_dtype":
-            return f"stored as {error.failure_cases}, the contract says {schema.dtype}"
+            # The several levels of an index have no type together; pandera puts the level's into the check.
+            wanted = schema.dtype or str(check).removeprefix("dtype('").removesuffix("')")
+            return f"stored as {error.failure_cases}, the contract says {wanted}"
         case "duplicates":
             return f"rows that are equal in {', '.join(schema.unique)}"
         case "check_error":

@@ -9,8 +9,7 @@ what the mode ``last_good`` serves.
 
 import os
 import uuid
-from collections.abc import Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,8 +27,6 @@ __all__ = ["FrameIOManager", "load_last_good"]
 
 _PARTIAL: Final = ".partial-"
 _ATTEMPTS: Final = 3
-
-_serves_last_good: ContextVar[bool] = ContextVar("adaptive_assets_serves_last_good", default=False)
 
 
 class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
@@ -118,62 +115,93 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 
     @override
     def load_from_path(self, context: dg.InputContext, path: "UPath") -> Any:
-        """Load the current version in the folder ``path``; the last good one, inside `load_last_good`.
+        """Load the current version in the folder ``path``.
 
         Raises:
             FileNotFoundError: Nothing is stored there.
-            dagster.Failure: The file is damaged; or a good version is asked for and none is good.
+            dagster.Failure: The file is damaged.
         """
-        folder = Path(str(path))
-        wanted = frames.kind_wanted(context.dagster_type.typing_type)
-        for _ in range(_ATTEMPTS):
-            version = _choose(context, folder)
-            try:
-                return frames.read(version.path, wanted)
-            except frames.StoredValueError as error:
-                raise _failure(context, str(error)) from error
-            except FileNotFoundError:
-                # Another run has just replaced this version and removed it: take the one that follows it.
-                continue
-        raise _failure(context, f"its versions in {folder} are replaced faster than they can be read")
+        return _load(context, Path(str(path)), _current)
+
+    def load_last_good(self, context: dg.InputContext) -> Any:
+        """Load the last good version (see `newest_good`) of the asset, or of the one partition, of the input.
+
+        Raises:
+            dagster.Failure: There is none, or its file is damaged.
+        """
+        if context.has_asset_partitions:
+            (path,) = self._get_paths_for_partitions(context).values()
+        else:
+            path = self._get_path(context)
+        return _load(context, Path(str(path)), _last_good)
 
 
 def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | None = None) -> Any:
-    """Load the last good version of the asset (and partition) that the step materializes.
+    """Load the last good version of the asset (and partition) that the step makes, by its IO manager.
 
-    See `newest_good` for what is good. From any IO manager but `FrameIOManager` it is what that has stored.
+    From any IO manager but `FrameIOManager` it is what that has stored.
 
     Raises:
-        dagster.Failure: There is none; or the step makes several assets and ``asset_key`` is not given.
+        dagster.Failure: There is none; or the step makes several assets and ``asset_key`` is not given, or
+            several partitions.
     """
     key = asset_key or _only_asset(context)
-    partition = context.partition_key if context.has_partition_key else None
-    token = _serves_last_good.set(True)
-    try:
-        return context.load_asset_value(key, partition_key=partition)
-    except FileNotFoundError as error:
+    asset = context.assets_def
+    if context.has_partition_key_range and not context.has_partition_key:
         raise dg.Failure(
-            f"{error}; so it has no last good version to serve. Materialize it once in full.",
+            f"`{key.to_user_string()}` cannot serve the last good version of several partitions at once: "
+            "let each run make one.",
             allow_retries=False,
-        ) from error
-    finally:
-        _serves_last_good.reset(token)
-
-
-def _choose(context: dg.InputContext, folder: Path) -> Version:
-    stored = versions_in(folder)
-    if not stored:
-        raise FileNotFoundError(f"{_described(context)} is not stored yet: there is no version in {folder}")
-    if not _serves_last_good.get():
-        return stored[-1]
-    good = newest_good(context.instance, context.asset_key, stored)
-    if good is None:
-        raise _failure(
-            context,
-            f"it has no good version to serve: of {len(stored)} stored in {folder}, none passed all checks "
-            "that block; materialize it once in full",
         )
-    return good
+    partition = context.partition_key if context.has_partition_key else None
+    # The step's own resources, as configured for its run: `context.load_asset_value` would make others.
+    output = asset.node_def.output_def_named(asset.get_output_name_for_asset_key(key))
+    made = dg.build_output_context(
+        asset_key=key, definition_metadata=asset.specs_by_key[key].metadata, resources=context.resources
+    )
+    wanted = dg.build_input_context(
+        asset_key=key,
+        upstream_output=made,
+        dagster_type=output.dagster_type,
+        resources=context.resources,
+        partition_key=partition,
+        asset_partition_key_range=dg.PartitionKeyRange(partition, partition) if partition else None,
+        asset_partitions_def=asset.partitions_def,
+        instance=context.instance,
+    )
+    io_manager = getattr(context.resources, asset.get_io_manager_key_for_asset_key(key))
+    if isinstance(io_manager, FrameIOManager):
+        return io_manager.load_last_good(wanted)
+    return io_manager.load_input(wanted)
+
+
+def _current(context: dg.InputContext, folder: Path) -> Version:
+    stored = versions_in(folder)
+    if stored:
+        return stored[-1]
+    raise FileNotFoundError(f"{_described(context)} is not stored yet: there is no version in {folder}")
+
+
+def _last_good(context: dg.InputContext, folder: Path) -> Version:
+    stored = versions_in(folder)
+    good = newest_good(context.instance, context.asset_key, stored)
+    if good:
+        return good
+    why = f"none of {len(stored)} in {folder} passed all checks that block" if stored else "nothing is stored"
+    raise _failure(context, f"it has no last good version to serve: {why}; materialize it once in full")
+
+
+def _load(context: dg.InputContext, folder: Path, choose: Callable[[dg.InputContext, Path], Version]) -> Any:
+    for _ in range(_ATTEMPTS):
+        version = choose(context, folder)
+        try:
+            return frames.read(version.path, frames.kind_wanted(context.dagster_type.typing_type))
+        except frames.StoredValueError as error:
+            raise _failure(context, str(error)) from error
+        except FileNotFoundError:
+            # Another run has just replaced this version and removed it: take the one that follows it.
+            continue
+    raise _failure(context, f"its versions in {folder} are replaced faster than they can be read")
 
 
 def _prune(instance: dg.DagsterInstance, asset: dg.AssetKey, stored: Sequence[Version], spare: int) -> None:

@@ -1,4 +1,4 @@
-"""The code location that the end-to-end tests deploy: assets whose behaviour the tests steer through files."""
+"""The code location that the end-to-end tests deploy; tests steer its assets through files."""
 
 import os
 import time
@@ -24,22 +24,26 @@ def _mark(context: dg.AssetExecutionContext | dg.OpExecutionContext, kind: str) 
 
 @dg.asset
 def readings(context: dg.AssetExecutionContext) -> int:
+    """What comes in."""
     _mark(context, "readings")
     return 1
 
 
 @dg.asset_check(asset=readings, blocking=True)
 def plausible() -> dg.AssetCheckResult:
+    """Passes unless a test says no."""
     return dg.AssetCheckResult(passed=_steer("plausible", "yes") == "yes")
 
 
 @dg.asset(deps=[readings])
 def report(context: dg.AssetExecutionContext) -> None:
+    """Reads ``readings``, in a run of its own."""
     _mark(context, "report")
 
 
 @dg.asset
 def forecast(context: dg.AssetExecutionContext, run_mode: RunMode) -> dg.MaterializeResult[None]:
+    """Has a cheaper mode."""
     mode = run_mode.read(context)
     _mark(context, f"forecast-{mode.name}")
     return dg.MaterializeResult(metadata={"members": mode.get("members", 50)})
@@ -47,12 +51,14 @@ def forecast(context: dg.AssetExecutionContext, run_mode: RunMode) -> dg.Materia
 
 @dg.op
 def toil(context: dg.OpExecutionContext) -> None:
+    """Takes a while."""
     _mark(context, "toil")
     time.sleep(float(_steer("toil_s", "1")))
 
 
 @dg.job
 def plain() -> None:
+    """A job without assets."""
     toil()
 
 

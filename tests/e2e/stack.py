@@ -1,4 +1,4 @@
-"""A whole Dagster deployment as processes: code server, daemon, webserver. Each can be killed and started again."""
+"""A whole Dagster deployment as processes: code server, daemon, webserver, each of which can be killed."""
 
 import json
 import os

@@ -18,8 +18,8 @@ def test_killing_the_daemon_the_webserver_and_the_code_server(
 ) -> None:
     """Ten runs, during which each part of the deployment is killed; every run executes exactly once.
 
-    A run whose launch was under way when the daemon died was started by nobody: Dagster's run monitoring finds
-    it and Dagster's run retries launch it again, as they do for the stock coordinator.
+    A run whose launch was under way when the daemon died was started by nobody: Dagster's run monitoring
+    finds it and Dagster's run retries launch it again, as they do for the stock coordinator.
     """
     chance = random.Random(20130101)
     stack = make_stack(

@@ -66,7 +66,7 @@ def test_a_run_of_a_plain_job_is_governed_by_default(stack: Stack) -> None:
 
 
 def test_a_forecast_degrades_inside_its_deadline_and_comes_back_to_full(stack: Stack) -> None:
-    """In a memory squeeze the rung runs in time and its materialization says so; after it, full mode returns."""
+    """In a memory squeeze the rung runs in time and says so; after it, full mode returns."""
     room = 2 * GIB
     (stack.home / "policies.yaml").write_text(POLICIES.replace("memory: 95%", f"memory: {_guard(room)}%"))
     with stack.instance() as instance:

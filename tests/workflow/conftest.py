@@ -15,7 +15,7 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(make_instance: MakeInstance, tmp_path: Path) -> Iterator[MakeWorld]:
-    """``make_world(policies=…, postgres=False, config={…}, **sections)``: a deployment under those policies."""
+    """``make_world(policies, postgres=False, config={…}, **sections)``: a deployment under them."""
     with ExitStack() as stack:
 
         def make(

@@ -54,7 +54,8 @@ def test_a_gated_run_waits_for_the_check_of_what_it_reads(make_world: MakeWorld)
     """Missing, unchecked, failed, passed: only the last lets the run go."""
     world = make_world(REPORTS)
     run_id = world.submit("report")
-    said = []
+    said: list[str] = []
+    launched: list[str] = []
     for state in (None, "unchecked", False, True):
         if state is not None:
             world.materialize("readings", None if state == "unchecked" else bool(state))
@@ -79,7 +80,7 @@ def test_the_full_sentence_and_its_numbers_are_in_the_event_log(make_world: Make
 
 
 def test_a_run_that_was_queued_before_us_is_adopted(make_instance: MakeInstance, tmp_path: Path) -> None:
-    """Queued by the stock coordinator on the same storage: governed from the first pass on, before any launch."""
+    """Queued by the stock coordinator on the same storage: governed from our first pass on."""
     policies = tmp_path / "policies.yaml"
     policies.write_text(FULL_MACHINE)
     storage = {"sqlite": {"base_dir": str(tmp_path / "storage")}}
@@ -196,7 +197,7 @@ def test_concurrency_runs_in_dagster_yaml_is_refused(make_instance: MakeInstance
         concurrency={"runs": {"max_concurrent_runs": 3}},
     )
     with pytest.raises(dg.DagsterInvariantViolationError, match=r"concurrency\.runs"):
-        assert instance.run_coordinator
+        _ = instance.run_coordinator
 
 
 def test_users_own_limits_go_on_working(make_world: MakeWorld) -> None:

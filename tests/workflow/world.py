@@ -1,4 +1,4 @@
-"""A deployment inside the test's process: a real instance, code location and dequeue daemon, a launcher that records."""
+"""A deployment inside the test's process: all of it is real, but its launcher only records."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceRequestContext
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from typing_extensions import override
 
 from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 
@@ -42,7 +43,11 @@ def plain() -> None: toil()
 reports = dg.define_asset_job("reports", dg.AssetSelection.groups("reports"))
 defs = dg.Definitions(assets=[readings, report, summary], asset_checks=[plausible], jobs=[plain, reports])
 """
-IDLE = "version: 1\nguards: {cpu: 100%, memory: 100%}\ndefault: {estimate: {cpu: 0, memory: 1MiB, duration: 1s}}\n"
+IDLE = """\
+version: 1
+guards: {cpu: 100%, memory: 100%}
+default: {estimate: {cpu: 0, memory: 1MiB, duration: 1s}}
+"""
 """Policies under which every run fits, whatever the machine of the tests is doing."""
 
 
@@ -50,29 +55,39 @@ class RecordingLauncher(RunLauncher[T_DagsterInstance], ConfigurableClass):
     """Launches nothing; remembers what it was given."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._inst_data = inst_data
         self.launched: list[str] = []
 
     @property
+    @override
     def inst_data(self) -> ConfigurableClassData | None:
+        """As Dagster configured it."""
         return self._inst_data
 
     @classmethod
+    @override
     def config_type(cls) -> dict[str, Any]:
+        """Takes no configuration."""
         return {}
 
     @classmethod
-    def from_config_value(
+    @override
+    def from_config_value(  # type: ignore[override]  # Dagster types it by the class it is called on
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> "RecordingLauncher[dg.DagsterInstance]":
+        """Called by Dagster."""
         del config_value
         return RecordingLauncher(inst_data)
 
+    @override
     def launch_run(self, context: LaunchRunContext) -> None:
+        """Remember the run."""
         self.launched.append(context.dagster_run.run_id)
 
+    @override
     def terminate(self, run_id: str) -> bool:
+        """Nothing runs that could be ended."""
         raise NotImplementedError
 
 

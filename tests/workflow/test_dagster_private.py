@@ -1,0 +1,131 @@
+"""The contract of each private Dagster name that we rely on, against the installed Dagster."""
+
+import inspect
+import logging
+from pathlib import Path
+
+import dagster as dg
+from dagster_shared.record import copy
+
+from adaptive_assets.workflow import dagster_private as private
+from adaptive_assets.workflow import tags
+from tests.conftest import MakeInstance
+from tests.workflow.conftest import MakeWorld
+from tests.workflow.world import World
+
+
+def test_one_pass_asks_for_one_cycle_however_often_it_asks_for_the_config(world: World) -> None:
+    """``run_iteration`` asks once itself; what asks from deeper down begins no pass."""
+    daemons: list[object] = []
+    asked = 0
+    coordinator = world.coordinator
+    original = coordinator.get_run_queue_config
+
+    def spy() -> private.RunQueueConfig:
+        nonlocal asked
+        asked += 1
+        daemon = private.dequeue_daemon(inspect.currentframe())
+        if daemon is not None:
+            daemons.append(daemon)
+        return original()
+
+    world.submit("readings")
+    coordinator.get_run_queue_config = spy  # type: ignore[method-assign]
+    world.pass_()
+    assert daemons == [world.daemon]
+    assert asked >= 1
+    world.instance.get_concurrency_config()
+    assert len(daemons) == 1
+
+
+def test_an_error_that_is_reported_reaches_the_daemons_heartbeat(world: World) -> None:
+    """The deque of errors that the daemon sends with its heartbeat."""
+    world.pass_()
+    private.report_daemon_error(world.daemon, "something is off", "Fault")
+    error, at = world.daemon._errors[0]
+    assert (error.message, error.cls_name) == ("something is off", "Fault")
+    assert at.tzinfo is not None
+
+
+def test_the_line_about_a_maximum_that_nobody_set_is_hushed(world: World) -> None:
+    """And no other line of the dequeue daemon."""
+    world.pass_()
+    record = logging.LogRecord
+    logger = world.daemon._logger
+    full = record(
+        "x", logging.INFO, "", 0, "0 runs are in progress. Maximum is 0, won't launch more.", (), None
+    )
+    other = record("x", logging.INFO, "", 0, "Launched 1 runs.", (), None)
+    assert not logger.filter(full)
+    assert logger.filter(other)
+
+
+def test_a_pass_without_room_ends_before_it_reads_the_queue(world: World) -> None:
+    """``max_concurrent_runs`` not above the runs in progress ends it: what admits nothing costs little."""
+    world.submit("readings")
+    config = world.coordinator.get_run_queue_config()._replace(max_concurrent_runs=0)
+    world.pass_()
+    daemon = world.daemon
+    concurrency = copy(world.instance.get_concurrency_config(), run_queue_config=config)
+    assert daemon._get_runs_to_dequeue(world.instance, concurrency, None) == []
+
+
+def test_tags_on_a_queued_run_are_read_again_by_each_pass(make_world: MakeWorld) -> None:
+    """Holding is a tag limit of 0: flipping the tag is all it takes to let a run go."""
+    world = make_world("version: 1\nguards: {cpu: 100%, memory: 1%}\n")
+    run_id = world.submit(job="plain")
+    assert world.pass_() == []
+    config = world.coordinator.get_run_queue_config()._replace(max_concurrent_runs=-1)
+    concurrency = copy(world.instance.get_concurrency_config(), run_queue_config=config)
+    assert world.daemon._get_runs_to_dequeue(world.instance, concurrency, None) == []
+    world.instance.add_run_tags(run_id, {tags.ADMISSION: tags.ADMITTED})
+    assert [run.run_id for run in world.daemon._get_runs_to_dequeue(world.instance, concurrency, None)] == [
+        run_id
+    ]
+
+
+def test_the_location_of_the_storage(make_instance: MakeInstance) -> None:
+    """A directory for SQLite files, a URL for PostgreSQL."""
+    sqlite = make_instance()
+    directory = private.sqlite_directory(sqlite)
+    assert directory is not None
+    assert directory.is_relative_to(Path(sqlite.root_directory))
+    postgres = make_instance(postgres=True)
+    assert private.sqlite_directory(postgres) is None
+    assert private.storage_url(postgres).startswith("postgresql")
+
+
+def test_concurrency_settings_tell_whether_runs_were_limited(make_instance: MakeInstance) -> None:
+    """Absent unless somebody set them."""
+    assert not private.concurrency_settings(make_instance()).get("runs")
+    limited = make_instance(concurrency={"runs": {"max_concurrent_runs": 3}})
+    assert private.concurrency_settings(limited)["runs"]
+
+
+def test_the_asset_graph_tells_location_checks_and_jobs(world: World) -> None:
+    """What the catalogue is made of."""
+    node = world.workspace.asset_graph.get(dg.AssetKey("readings"))
+    assert private.location_of(node) == world.workspace.code_locations[0].name
+    assert {check.name for check in node.check_keys} == {"plausible"}
+    report = world.workspace.asset_graph.get(dg.AssetKey("report"))
+    assert "reports" in report.job_names
+
+
+def test_states_of_data_are_read_in_one_go(world: World) -> None:
+    """Asset records, latest checks and freshness states, by key."""
+    key, check = dg.AssetKey("readings"), dg.AssetCheckKey(dg.AssetKey("readings"), "plausible")
+    assert private.asset_records(world.instance, [key]) == {}
+    assert private.latest_checks(world.instance, []) == {}
+    world.materialize("readings", check=False)
+    assert set(private.asset_records(world.instance, [key])) == {key}
+    record = private.latest_checks(world.instance, [check])[check]
+    assert record.evaluation is not None
+    assert record.evaluation.passed is False
+    assert private.freshness_states(world.instance, [key]) == {}
+
+
+def test_the_statuses_part_the_runs_into_active_and_finished() -> None:
+    """A status of Dagster's that is new must be given a place here."""
+    waiting = {"QUEUED", "NOT_STARTED", "MANAGED", "SUSPENDED"}
+    known = {status.value for status in (*private.ACTIVE_RUN_STATUSES, *private.FINISHED_STATUSES)} | waiting
+    assert {status.value for status in dg.DagsterRunStatus} == known
