@@ -154,19 +154,25 @@ def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | N
             allow_retries=False,
         )
     partition = context.partition_key if context.has_partition_key else None
-    # The step's own resources, as configured for its run: `context.load_asset_value` would make others.
     output = asset.node_def.output_def_named(asset.get_output_name_for_asset_key(key))
-    made = dg.build_output_context(
-        asset_key=key, definition_metadata=asset.specs_by_key[key].metadata, resources=context.resources
-    )
-    wanted = dg.build_input_context(
+    partitions = asset.partitions_def if partition else None
+    # Made by hand, because what Dagster offers for this would make resources and an instance of its own.
+    wanted = dg.InputContext(
+        name=output.name,
+        job_name=context.job_name,
         asset_key=key,
-        upstream_output=made,
+        upstream_output=dg.OutputContext(
+            name=output.name,
+            asset_key=key,
+            definition_metadata=asset.specs_by_key[key].metadata,
+            resources=context.resources,
+        ),
         dagster_type=output.dagster_type,
+        log_manager=context.log,
         resources=context.resources,
         partition_key=partition,
-        asset_partition_key_range=dg.PartitionKeyRange(partition, partition) if partition else None,
-        asset_partitions_def=asset.partitions_def,
+        asset_partitions_def=partitions,
+        asset_partitions_subset=partitions.subset_with_partition_keys([partition]) if partitions else None,
         instance=context.instance,
     )
     io_manager = getattr(context.resources, asset.get_io_manager_key_for_asset_key(key))

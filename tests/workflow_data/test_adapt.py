@@ -153,6 +153,45 @@ def test_everything_else_is_left_as_it_is(book: Any, tmp_path: Path) -> None:
     }
 
 
+def test_assets_of_every_make_still_work(book: Any) -> None:
+    """Checks inside an asset, graphs of ops, subsets and partitions go on as before."""
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("inside", asset="checked", blocking=True)])
+    def checked() -> Iterator[Any]:
+        yield dg.Output(1)
+        yield dg.AssetCheckResult(passed=True)
+
+    @dg.op
+    def one() -> int:
+        return 1
+
+    @dg.graph_asset
+    def graph() -> Any:
+        return one()
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("left", skippable=True), dg.AssetSpec("right", skippable=True)],
+        can_subset=True,
+        partitions_def=dg.StaticPartitionsDefinition(["a", "b"]),
+    )
+    def halves(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        for key in context.selected_asset_keys:
+            yield dg.MaterializeResult(key)
+
+    defs = adapt(dg.Definitions(assets=[checked, graph, halves]), book())
+    whole = [dg.AssetKey("checked"), dg.AssetKey("graph")]
+    job = defs.resolve_implicit_job_def_def_for_assets(whole)
+    assert job is not None
+    result = job.execute_in_process(asset_selection=whole)
+    assert [each.passed for each in result.get_asset_check_evaluations()] == [True]
+    assert result.output_for_node("graph") == 1
+    job = defs.resolve_implicit_job_def_def_for_assets([dg.AssetKey("left")])
+    assert job is not None
+    result = job.execute_in_process(asset_selection=[dg.AssetKey("left")], partition_key="b")
+    (made,) = result.asset_materializations_for_node("halves")
+    assert (made.asset_key, made.partition) == (dg.AssetKey("left"), "b")
+
+
 def test_a_resource_of_the_projects_own_stays(book: Any) -> None:
     """A project may configure `run_mode` itself."""
     own = RunMode(untagged_mode="reduced")

@@ -253,6 +253,17 @@ def test_columns_by_pattern_and_indexes() -> None:
     ]
 
 
+def test_indexes_of_several_levels() -> None:
+    """Each level is judged, as it is stored."""
+    levels = pa.MultiIndex(
+        [pa.Index(int, pa.Check.gt(5), name="hour"), pa.Index(int, name="day", coerce=True)]
+    )
+    schema = pa.DataFrameSchema({"minutes": pa.Column(int)}, index=levels)
+    index = pd.MultiIndex.from_tuples([(6, "1"), (5, "2")], names=["hour", "day"])
+    problems = [one.problem for one in findings(schema, pd.DataFrame({"minutes": [1, 2]}, index=index))]
+    assert problems == ["greater_than(5)", "stored as str, the contract says int64"]
+
+
 def test_rows_with_equal_index_labels_are_told_apart() -> None:
     """Positions are counted by row, so that a label that occurs twice does not accuse the wrong one."""
     frame = pd.DataFrame({"carrier": ["AA", "AA"], "minutes": [1, -1]}, index=[7, 7])

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pandera.polars as pp
 import polars as pl
 import pytest
 
-from adaptive_assets import FrameIOManager, RunMode
+from adaptive_assets import FrameIOManager, RunMode, pandera_checks
 from adaptive_assets.workflow.versions import versions_in
 
 
@@ -132,6 +133,25 @@ def test_failures_that_block_nothing_do_not_spoil_a_version(runs: Runs) -> None:
     assert runs.serve() == 7
 
 
+def test_a_contract_that_was_not_evaluated_makes_no_version_good(runs: Runs) -> None:
+    """Whatever its severity: a contract that only warns is still not kept by what it could not look at."""
+
+    class Forecast(pp.DataFrameModel):
+        minutes: int
+
+        @pp.check("minutes", name="buggy")
+        @classmethod
+        def buggy(cls, data: pp.PolarsData) -> pl.LazyFrame:
+            if data.lazyframe.collect()["minutes"][0] == 4:
+                raise ValueError("a bug of the check")
+            return data.lazyframe.select(pl.col("minutes") >= 0)
+
+    (contract,) = pandera_checks(forecast, Forecast, severity=dg.AssetCheckSeverity.WARN)
+    for minutes in ("3", "4"):
+        runs.run(forecast, contract, tags={"minutes": minutes})
+    assert runs.serve(forecast, contract) == 3
+
+
 def test_an_asset_without_checks_serves_what_is_stored(runs: Runs) -> None:
     """Nothing says that a version is bad, so the newest is served."""
     runs.run(forecast, tags={"minutes": "4"})
@@ -147,15 +167,13 @@ def test_a_version_that_was_never_checked_is_passed_over(runs: Runs) -> None:
 
 def test_without_any_good_version_the_run_fails(runs: Runs) -> None:
     """The failure names the asset and says what to do; it is not tried again."""
-    with pytest.raises(dg.Failure, match="`forecast` is not stored yet") as failure:
+    told = "the asset `forecast`: it has no last good version to serve: "
+    with pytest.raises(dg.Failure, match=f"{told}nothing is stored; materialize it once in full") as failure:
         runs.serve()
     assert failure.value.allow_retries is False
     runs.make(-1)
-    with pytest.raises(
-        dg.Failure, match="`forecast`: it has no good version to serve: of 1 stored"
-    ) as failure:
+    with pytest.raises(dg.Failure, match=f"{told}none of 1 in .* passed all checks that block"):
         runs.serve()
-    assert "materialize it once in full" in str(failure.value.description)
 
 
 def test_each_partition_has_a_last_good_version_of_its_own(tmp_path: Path) -> None:
@@ -209,6 +227,43 @@ def test_a_step_that_makes_several_assets_says_which(tmp_path: Path) -> None:
         assert (served.output_for_node("both", "one"), served.output_for_node("both", "two")) == (1, 2)
         with pytest.raises(dg.Failure, match=r"makes 2 assets \(`one`, `two`\): say whose"):
             dg.materialize([both], resources=resources, instance=instance, tags={"adaptive/mode": "careless"})
+
+
+def test_several_partitions_at_once_cannot_be_served(tmp_path: Path) -> None:
+    """A run over a range of partitions fails with a clear message, and not with a wrong version."""
+
+    @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2013-01-01", "2013-01-05"))
+    def daily(context: dg.AssetExecutionContext, run_mode: RunMode) -> None:
+        run_mode.last_good(context)
+
+    tags = {
+        "dagster/asset_partition_range_start": "2013-01-01",
+        "dagster/asset_partition_range_end": "2013-01-03",
+    }
+    resources = {"io_manager": FrameIOManager(base_dir=str(tmp_path)), "run_mode": RunMode()}
+    with pytest.raises(dg.Failure, match="several partitions at once"):
+        dg.materialize([daily], resources=resources, tags=tags)
+
+
+def test_the_io_manager_of_the_asset_is_asked(tmp_path: Path) -> None:
+    """An asset whose IO manager has another key, configured for the run alone, is served from there."""
+
+    @dg.asset(io_manager_key="warehouse")
+    def number(context: dg.AssetExecutionContext, run_mode: RunMode) -> int:
+        return int(run_mode.last_good(context)) if run_mode.read(context).is_last_good else 7
+
+    resources = {"warehouse": FrameIOManager.configure_at_launch(), "run_mode": RunMode()}
+    config = {"resources": {"warehouse": {"config": {"base_dir": str(tmp_path)}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([number], resources=resources, run_config=config, instance=instance)
+        served = dg.materialize(
+            [number],
+            resources=resources,
+            run_config=config,
+            instance=instance,
+            tags={"adaptive/mode": "last_good"},
+        )
+    assert served.output_for_node("number") == 7
 
 
 def test_other_io_managers_serve_what_they_have(tmp_path: Path) -> None:
