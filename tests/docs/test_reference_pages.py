@@ -1,0 +1,82 @@
+"""The reference is whole: every reason, tag, key and figure of the code is on its page, and nothing else."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from adaptive_assets.planning import demand, plan, promise, room
+from adaptive_assets.planning.verdicts import ReasonCode
+from adaptive_assets.workflow import enactment, on_failure, submission, tags
+from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
+from tests.docs.pages import DOCS, table_keys
+
+REFERENCE = DOCS / "reference"
+PLANNING = (DOCS / "explanation" / "planning.md").read_text(encoding="utf-8")
+
+
+def test_every_reason_has_a_row() -> None:
+    """Once, and in the order in which the reasons of a deferral are told."""
+    assert table_keys(REFERENCE / "reasons.md") == [code.value for code in ReasonCode]
+
+
+def test_every_tag_has_a_row() -> None:
+    """Each tag of the module, and each value of the admission, is spoken of."""
+    constants = [value for name, value in vars(tags).items() if name.isupper() and isinstance(value, str)]
+    named = [value for value in constants if value.startswith(tags.PREFIX) and value != tags.PREFIX]
+    assert sorted(table_keys(REFERENCE / "run-tags.md")) == sorted(named)
+    page = (REFERENCE / "run-tags.md").read_text(encoding="utf-8")
+    for value in constants:
+        assert f"`{value}" in page, value
+
+
+def test_what_the_page_on_tags_counts_is_so() -> None:
+    """The length of a reason, the runs that are told in a cycle, and what a run says before its first."""
+    page = (REFERENCE / "run-tags.md").read_text(encoding="utf-8")
+    assert f"cut to {enactment.REASON_LENGTH} characters" in page
+    assert f"at most {enactment.DEFERRALS_PER_CYCLE} waiting runs in one cycle" in page
+    assert f"`{submission.QUEUED}`" in (REFERENCE / "reasons.md").read_text(encoding="utf-8")
+
+
+def test_every_key_of_the_coordinator_has_a_row() -> None:
+    """With its default, where the key has a plain one."""
+    page = (REFERENCE / "coordinator-config.md").read_text(encoding="utf-8")
+    keys = AdaptiveRunCoordinator.config_type()
+    assert sorted(table_keys(REFERENCE / "coordinator-config.md")) == sorted(keys)
+    for key, field in keys.items():
+        if field.is_required:
+            assert f"| `{key}` | required |" in page
+        elif field.default_provided and isinstance(field.default_value, int | str):
+            assert f"| `{key}` | `{field.default_value}` |" in page, key
+    assert "after three cycles in a row" in page
+    assert on_failure.PATIENCE == 3
+
+
+FIGURES: Mapping[str, str] = {
+    "from the verdict to the first line of your code": f"{promise.LAUNCH_S:g} s",
+    "a deadline is in danger with less slack than": f"{promise.LOOKAHEAD_S:g} s",
+    "CPU is promised to a run that started less than": f"{room.SETTLING_S:g} s ago",
+    "a run insists on at most this share of the guarded CPU": f"{room.WIDEST:.0%}",
+    "strangers are waited for at most": f"{plan.TRICKLE_S:g} s",
+    "room is kept for a run that Dagster holds back for": f"{plan.HELD_BACK_PASSES} passes",
+    "assumed of a run that declares nothing": (
+        f"{demand.PRIOR.cpu:g} cores, {demand.PRIOR.memory // 2**20} MiB, {demand.PRIOR.duration:g} s"
+    ),
+    "assumed of serving the last good version, or less if full mode takes less": (
+        f"{demand.LAST_GOOD_PRIOR.cpu:g} cores, {demand.LAST_GOOD_PRIOR.memory // 2**20} MiB,"
+        f" {demand.LAST_GOOD_PRIOR.duration:g} s"
+    ),
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_the_figures_of_the_planner_are_those_of_the_code(figure: str) -> None:
+    """Whoever changes one changes the page."""
+    assert f"| {figure} | {FIGURES[figure]} |" in PLANNING
+
+
+def test_the_page_on_planning_has_no_other_figures() -> None:
+    """Every row of its table is held against the code."""
+    table = PLANNING.partition("## Figures")[2].partition("## ")[0]
+    rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    assert set(rows) - {"figure", "---"} == set(FIGURES)
