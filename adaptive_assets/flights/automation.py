@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-__all__ = ["every", "when_landed", "when_missing", "when_settled", "when_updated"]
+__all__ = ["every", "not_during", "when_landed", "when_missing", "when_settled", "when_updated"]
 
 Condition = dg.AutomationCondition[Any]
 
@@ -37,15 +37,32 @@ def when_settled(*parents: str, needs: Sequence[str] = ()) -> Condition:
 
 
 def every(cron_schedule: str, *parents: str, needs: Sequence[str] = ()) -> Condition:
-    """Make the asset at these times if one of ``parents`` has been made since; at once if it never was."""
+    """Make the asset at these times if one of ``parents`` has been made since; at once if it never was.
+
+    ``needs`` have to be there; the parents only if they are among them.
+    """
     tick: Condition = dg.AutomationCondition.cron_tick_passed(cron_schedule)
     due = tick.since_last_handled() & _updated(parents)
-    return (due | _never_made()) & _possible((*parents, *needs))
+    return (due | _never_made()) & _possible(needs)
 
 
 def when_missing() -> Condition:
     """Make the asset once."""
     return _never_made() & ~dg.AutomationCondition.in_progress()
+
+
+def not_during(*assets: str) -> Condition:
+    """Do not make the asset while one of these is being made: those that are made after it, in the same run.
+
+    Of a run that is half through, the first assets are no longer in progress; asked for then, they would run
+    without the others.
+    """
+    condition: Condition = ~dg.AutomationCondition.in_progress()
+    for asset in assets:
+        condition = condition & ~dg.AutomationCondition.asset_matches(
+            asset, dg.AutomationCondition.in_progress()
+        )
+    return condition
 
 
 def _updated(parents: Sequence[str]) -> Condition:

@@ -78,8 +78,11 @@ class Child:
         self._reader.join(seconds)
 
     def _read(self, show: Callable[[str, str], None]) -> None:
-        with self.log.open("a", encoding="utf-8") as log:
-            for line in self._process.stdout or ():
+        output = self._process.stdout
+        if output is None:
+            return
+        with output, self.log.open("a", encoding="utf-8") as log:
+            for line in output:
                 log.write(line)
                 log.flush()
                 show(self.name, line.rstrip("\n"))

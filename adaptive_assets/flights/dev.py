@@ -25,6 +25,7 @@ from adaptive_assets.flights.children import Child, Family
 from adaptive_assets.flights.feed_state import read_state
 from adaptive_assets.flights.folder import FlightsFolder
 from adaptive_assets.flights.log_lines import worth_showing
+from adaptive_assets.flights.lost_runs import end_lost_runs
 from adaptive_assets.flights.metadata import local
 from adaptive_assets.flights.replay import CHAOS
 
@@ -67,9 +68,8 @@ class Places:
         return f"http://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """The environment of the children."""
+        """What the children find in their environment."""
         return {
-            **os.environ,
             "DAGSTER_HOME": str(self.home),
             "ADAPTIVE_POLICIES": str(self.policies),
             "FLIGHTS_DATA": str(self.data),
@@ -94,6 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                     f"port {arguments.port} is in use; leave --port away to have a free one chosen"
                 )
             places = Places(home, arguments.policies.absolute(), port)
+            os.environ.update(
+                places.environment()
+            )  # the instance's configuration reads it, here as in the children
+            lost = end_lost_runs(home)
+            if lost:
+                print(
+                    f"{lost} runs had been left without a process; they are ended and may be retried.",
+                    flush=True,
+                )
             return _run(places, arguments, stop)
     except DevError as error:
         print(f"dev: {error}", file=sys.stderr)
@@ -101,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(places: Places, arguments: argparse.Namespace, stop: threading.Event) -> int:
-    family = Family(places.environment())
+    family = Family(os.environ)
     print(f"Starting Dagster on {places.url} ...", flush=True)
     code = 0
     try:

@@ -5,6 +5,8 @@
 last of the memory (`MEMORY_LEFT`) it never takes.
 """
 
+# ruff: noqa: T201 (a program of its own)
+
 import argparse
 import mmap
 import multiprocessing
@@ -39,14 +41,16 @@ class Squeeze:
     seconds: float
 
 
-def memory_to_take(asked: str, capacity: int, used: int) -> int:
-    """Return how many bytes to take for a share of the capacity (``60%``) or a size (``4GiB``).
+def memory_to_take(asked: str | None, capacity: int, used: int) -> int:
+    """Return how many bytes to take for a share of the capacity (``60%``), a size (``4GiB``) or nothing.
 
     That is less than asked for where it would leave less than `MEMORY_LEFT` free.
 
     Raises:
         ValueError: ``asked`` is neither.
     """
+    if asked is None:
+        return 0
     wanted = int(parse_share(asked) * capacity) if asked.strip().endswith("%") else parse_size(asked)
     return max(0, min(wanted, capacity - used - MEMORY_LEFT))
 
@@ -102,9 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cpu", type=int, default=0, metavar="N", help="processes that keep a core busy each"
     )
-    parser.add_argument(
-        "--memory", default="0%", metavar="SHARE", help="of the machine's memory (60%%), or a size"
-    )
+    parser.add_argument("--memory", metavar="SHARE", help="of the machine's memory (60%%), or a size")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long")
     arguments = parser.parse_args(argv)
     stop = threading.Event()

@@ -78,10 +78,10 @@ def test_reference_tables_are_made_once(automation: Automation) -> None:
 
 
 def test_training_starts_at_once_and_then_by_the_clock(automation: Automation) -> None:
-    """The first model as soon as there is data; the next ones every few minutes, if there is more of it."""
+    """The first model at once, of the archive; the next ones every few minutes, if there is more to learn."""
     training = ("training_set", "delay_model")
     assert automation.tick(*training) == set()
-    automation.made("departures_clean", "planes")
+    automation.made("planes")
     assert automation.tick(*training) == set(training)
     automation.made(*training)
     assert automation.tick(*training) == set()

@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from adaptive_assets import RunMode
-from adaptive_assets.flights.automation import every, when_settled, when_updated
+from adaptive_assets.flights.automation import every, not_during, when_settled, when_updated
 from adaptive_assets.flights.features import training_rows
 from adaptive_assets.flights.hours import FIRST_HOUR, stamp
 from adaptive_assets.flights.metadata import local, numbers
@@ -39,7 +39,8 @@ _SEED: Final = 2013
     group_name="forecasting",
     kinds={"pandas", "parquet"},
     owners=_OWNERS,
-    automation_condition=every(_TRAINED_EVERY, "departures_clean", needs=["planes"]),
+    automation_condition=every(_TRAINED_EVERY, "departures_clean", needs=["planes"])
+    & not_during("delay_model"),
 )
 def training_set(
     context: dg.AssetExecutionContext, data: FlightsData, run_mode: RunMode, planes: pd.DataFrame

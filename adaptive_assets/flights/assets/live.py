@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from adaptive_assets.flights.accuracy import score
-from adaptive_assets.flights.automation import when_landed, when_updated
+from adaptive_assets.flights.automation import not_during, when_landed, when_updated
 from adaptive_assets.flights.hours import FIRST_HOUR, stamp
 from adaptive_assets.flights.metadata import local, markdown_table, numbers
 from adaptive_assets.flights.resources import FlightsData
@@ -33,7 +33,7 @@ _LANDED: Final = dg.AllPartitionMapping()
     kinds={"pandas", "parquet"},
     owners=_OWNERS,
     freshness_policy=_FRESH,
-    automation_condition=when_landed("departures"),
+    automation_condition=when_landed("departures") & not_during("airport_hours", "forecast_accuracy"),
 )
 def departures_clean(data: FlightsData) -> dg.MaterializeResult[pd.DataFrame]:
     """The departures of the last seven days: typed, each flight once, on one clock.

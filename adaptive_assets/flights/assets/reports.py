@@ -23,7 +23,7 @@ _MADE_EVERY: Final = "*/6 * * * *"
     group_name="reports",
     kinds={"matplotlib", "html"},
     owners=_OWNERS,
-    automation_condition=every(_MADE_EVERY, "departures_clean", needs=["airports"]),
+    automation_condition=every(_MADE_EVERY, "departures_clean", needs=["departures_clean", "airports"]),
 )
 def route_report(
     data: FlightsData, departures_clean: pd.DataFrame, airports: pd.DataFrame
@@ -40,7 +40,7 @@ def route_report(
     group_name="reports",
     kinds={"matplotlib", "html"},
     owners=_OWNERS,
-    automation_condition=every(_MADE_EVERY, "departures_clean", needs=["airlines"]),
+    automation_condition=every(_MADE_EVERY, "departures_clean", needs=["departures_clean", "airlines"]),
 )
 def carrier_report(
     data: FlightsData, departures_clean: pd.DataFrame, airlines: pd.DataFrame
