@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
+from adaptive_assets.workflow.check_states import CHECK_STATE, EVALUATED, NOT_EVALUATED
 from adaptive_assets.workflow.contract import Contract, NotEvaluatedError
 from adaptive_assets.workflow.findings import Finding
 
 if TYPE_CHECKING:
     from adaptive_assets.workflow.findings import Rows
 
-__all__ = ["CHECK_STATE", "EVALUATED", "NOT_EVALUATED", "Report"]
-
-CHECK_STATE: Final = "adaptive/check_state"
-"""Metadata of every result: whether the contract was evaluated."""
-EVALUATED: Final = "evaluated"
-NOT_EVALUATED: Final = "not_evaluated"
+__all__ = ["Report"]
 
 _MOST_LINES: Final = 50
 _MOST_COLUMNS: Final = 12

@@ -27,7 +27,11 @@ from dagster._core.definitions.freshness import FreshnessStateRecord
 from dagster._core.events import EngineEventData
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 from dagster._core.storage.dagster_run import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
 from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.legacy_storage import LegacyRunStorage
@@ -59,7 +63,7 @@ __all__ = [
     "dequeue_daemon",
     "freshness_states",
     "hush_full_queue",
-    "latest_checks",
+    "latest_evaluations",
     "loaded_workspace",
     "location_of",
     "report_daemon_error",
@@ -168,11 +172,26 @@ def freshness_states(
     return instance.get_freshness_state_records(keys)
 
 
-def latest_checks(
+def latest_evaluations(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]
 ) -> Mapping[dg.AssetCheckKey, AssetCheckExecutionRecord]:
-    """The latest execution of each check that was ever planned, in one read."""
-    return instance.event_log_storage.get_latest_asset_check_execution_by_key(keys) if keys else {}
+    """The latest execution of each check that came to a result.
+
+    One read; and one more for each check that some run, perhaps still in the queue, plans to execute again:
+    Dagster writes that plan when it creates the run, and it hides the result before it.
+    """
+    if not keys:
+        return {}
+    storage = instance.event_log_storage
+    latest = dict(storage.get_latest_asset_check_execution_by_key(keys))
+    for key, record in list(latest.items()):
+        if record.status is AssetCheckExecutionRecordStatus.PLANNED:
+            completed = storage.get_asset_check_execution_history(
+                key, limit=1, status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+            )
+            latest.pop(key)
+            latest.update((key, found) for found in completed)
+    return latest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,15 @@ import dagster as dg
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.check_states import CHECK_STATE, NOT_EVALUATED
 from adaptive_assets.workflow.dagster_private import (
     AssetCheckExecutionRecord,
     asset_records,
     freshness_states,
-    latest_checks,
+    latest_evaluations,
 )
 
-__all__ = ["CHECK_STATE", "NOT_EVALUATED", "data_states"]
-
-CHECK_STATE = "adaptive/check_state"
-"""Metadata by which a check says that it could not be carried out (see ``pandera_checks``)."""
-NOT_EVALUATED = "not_evaluated"
+__all__ = ["data_states"]
 
 _FRESHNESS = {
     "PASS": Freshness.PASS,
@@ -34,8 +31,8 @@ def data_states(
 ) -> Mapping[str, DataState]:
     """The state of each of ``assets``, in three reads however many there are.
 
-    A check counts only if it looked at the latest materialization; one that looked at an earlier version,
-    is still running or could not be carried out is *not evaluated*.
+    A check counts only if it looked at the latest materialization; one that looked at an earlier version
+    or could not be carried out is *not evaluated*. That some run plans to check again changes nothing.
     """
     facts = {key: catalogue.assets.get(key) for key in sorted(set(assets))}
     keys = {key: dg.AssetKey.from_user_string(key) for key in facts}
@@ -44,7 +41,9 @@ def data_states(
     records = asset_records(instance, list(keys.values()))
     with_policy = [keys[key] for key, known in facts.items() if known and known.has_freshness_policy]
     freshness = freshness_states(instance, with_policy) if with_policy else {}
-    checks = latest_checks(instance, [check for key, known in facts.items() for check in _blocking(known)])
+    checks = latest_evaluations(
+        instance, [check for key, known in facts.items() for check in _blocking(known)]
+    )
 
     states = {}
     for key, known in facts.items():
@@ -91,7 +90,7 @@ def _freshness(facts: AssetFacts | None, state: str | None) -> Freshness:
 def _outcome(
     record: AssetCheckExecutionRecord | None, storage_id: int | None, materialized_at: float | None
 ) -> CheckState:
-    evaluation = record.evaluation if record and record.status.value != "PLANNED" else None
+    evaluation = record.evaluation if record else None
     if record is None or evaluation is None:
         return CheckState.NOT_EVALUATED
     target = evaluation.target_materialization_data

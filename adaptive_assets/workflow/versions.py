@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from adaptive_assets.workflow.contract_report import CHECK_STATE, NOT_EVALUATED
+from adaptive_assets.workflow.check_states import CHECK_STATE, NOT_EVALUATED
 
 __all__ = ["Version", "file_name", "newest_good", "versions_in"]
 

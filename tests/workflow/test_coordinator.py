@@ -65,6 +65,15 @@ def test_a_gated_run_waits_for_the_check_of_what_it_reads(make_world: MakeWorld)
     assert launched == [run_id]
 
 
+def test_a_check_that_a_queued_run_plans_to_repeat_still_counts(make_world: MakeWorld) -> None:
+    """Dagster writes the plan when it creates the run: it must not close the gate on what passed."""
+    world = make_world(REPORTS)
+    world.materialize("readings", check=True)
+    world.plan_check(world.create("readings"), "readings")
+    run_id = world.submit("report")
+    assert world.pass_() == [run_id]
+
+
 def test_the_full_sentence_and_its_numbers_are_in_the_event_log(make_world: MakeWorld) -> None:
     """Once for each change of mind, however many passes it waits."""
     world = make_world(FULL_MACHINE)

@@ -115,10 +115,10 @@ def test_states_of_data_are_read_in_one_go(world: World) -> None:
     """Asset records, latest checks and freshness states, by key."""
     key, check = dg.AssetKey("readings"), dg.AssetCheckKey(dg.AssetKey("readings"), "plausible")
     assert private.asset_records(world.instance, [key]) == {}
-    assert private.latest_checks(world.instance, []) == {}
+    assert private.latest_evaluations(world.instance, []) == {}
     world.materialize("readings", check=False)
     assert set(private.asset_records(world.instance, [key])) == {key}
-    record = private.latest_checks(world.instance, [check])[check]
+    record = private.latest_evaluations(world.instance, [check])[check]
     assert record.evaluation is not None
     assert record.evaluation.passed is False
     assert private.freshness_states(world.instance, [key]) == {}

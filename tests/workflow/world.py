@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.instance import T_DagsterInstance
 from dagster._core.launcher import LaunchRunContext, RunLauncher
 from dagster._core.run_coordinator.base import SubmitRunContext
@@ -161,6 +162,13 @@ class World:
             self.instance.report_runless_asset_event(
                 dg.AssetCheckEvaluation(dg.AssetKey(asset), "plausible", check, blocking=True)
             )
+
+    def plan_check(self, run: dg.DagsterRun, asset: str) -> None:
+        """Note that ``run`` will evaluate the check of ``asset``, as Dagster does when it creates a run."""
+        planned = AssetCheckEvaluationPlanned(asset_key=dg.AssetKey(asset), check_name="plausible")
+        kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
+        event = dg.DagsterEvent(kind, run.job_name, event_specific_data=planned)
+        self.instance.report_dagster_event(event, run.run_id)
 
     @property
     def coordinator(self) -> AdaptiveRunCoordinator:
