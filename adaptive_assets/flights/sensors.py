@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 import dagster as dg
@@ -19,10 +20,11 @@ from adaptive_assets.flights.resources import FlightsData
 
 __all__ = ["history_sensor", "landing_sensor"]
 
-HOUR_TAG: Final = "flights/hour"
+HOURS_TAG: Final = "flights/hours"
+"""First and last hour that a run takes in: ``2013-07-01T08Z/2013-07-01T08Z``."""
 HISTORY_TAG: Final = "flights/history"
-HOURS_A_TICK: Final = 12
-"""Hours requested at once when many wait, oldest first: a tick has to be short."""
+RUNS_AT_ONCE: Final = 2
+HOURS_A_RUN: Final = 48
 MOST_TRIES: Final = 3
 """Runs that may fail over one delivery before it is left for people to look at."""
 DAYS_A_RUN: Final = 7
@@ -42,10 +44,11 @@ UNFINISHED: Final = (
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def landing_sensor(context: dg.SensorEvaluationContext, data: FlightsData) -> dg.SensorResult:
-    """Requests one run for each hour that has landed; sets aside what is not a delivery.
+    """Requests a run for each hour that has landed; sets aside what is not a delivery.
 
-    A delivery stays in the landing folder until it is stored, so a run that fails is tried again, and nothing
-    is lost while the daemon is down.
+    While `RUNS_AT_ONCE` of them are not done, hours collect in the landing folder, and are then taken in by
+    one run together: after a pause, the backlog is not a queue of hundreds of runs.  A delivery stays in the
+    folder until it is stored: a run that fails is tried again, and nothing is lost while the daemon is down.
     """
     folder, now = data.folder, time.time()
     for file in quarantine_foreign(folder, now):
@@ -53,50 +56,64 @@ def landing_sensor(context: dg.SensorEvaluationContext, data: FlightsData) -> dg
     by_hour: dict[datetime, list[Waiting]] = {}
     for wait in waiting(folder):
         by_hour.setdefault(wait.delivery.hour, []).append(wait)
-    busy = (
-        {run.tags[HOUR_TAG] for run in _runs(context, UNFINISHED) if HOUR_TAG in run.tags}
-        if by_hour
-        else set()
-    )
+    at_work = [run.tags[HOURS_TAG] for run in _runs(context, UNFINISHED) if HOURS_TAG in run.tags]
+    free = [hour for hour in by_hour if not any(_covers(hours, hour) for hours in at_work)]
     requests: list[dg.RunRequest] = []
-    for hour, waits in by_hour.items():
-        if stamp(hour) in busy or len(requests) == HOURS_A_TICK:
-            continue
-        request = _request(context, hour, waits)
+    for hours in _shares(free, RUNS_AT_ONCE - len(at_work)):
+        request = _request(context, hours, [wait for hour in hours for wait in by_hour[hour]])
         if request is not None:
             requests.append(request)
     write_status(folder, now)
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else _idle(data, len(by_hour)))
 
 
+def _shares(hours: Sequence[datetime], runs: int) -> list[Sequence[datetime]]:
+    """Share hours out among so many runs: one hour each, or all of them to one run if they are more."""
+    if runs <= 0 or not hours:
+        return []
+    return [hours[:HOURS_A_RUN]] if len(hours) > runs else [[hour] for hour in hours]
+
+
+def _covers(hours: str, hour: datetime) -> bool:
+    first, _, last = hours.partition("/")
+    return first <= stamp(hour) <= (last or first)
+
+
 def _request(
-    context: dg.SensorEvaluationContext, hour: datetime, waits: Sequence[Waiting]
+    context: dg.SensorEvaluationContext, hours: Sequence[datetime], waits: Sequence[Waiting]
 ) -> dg.RunRequest | None:
-    """Ask for an hour's run, once for each set of files; again, a few times, after failures."""
-    files = "+".join(f"{w.delivery.table}.{w.delivery.number}@{w.landed_at:.3f}" for w in waits)
-    tags = {HOUR_TAG: stamp(hour), "flights/files": files}
+    """Ask for a run, once for each set of files; again, a few times, after failures."""
+    files = sha256("+".join(f"{w.path.name}@{w.landed_at:.3f}" for w in waits).encode()).hexdigest()[:16]
+    first, last = hours[0], hours[-1]
+    tags = {HOURS_TAG: f"{stamp(first)}/{stamp(last)}", "flights/files": files}
     failed = context.instance.get_runs_count(
         dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
     )
     if failed >= MOST_TRIES:
         context.log.warning(
-            f"{failed} runs have failed over {', '.join(w.path.name for w in waits)}: look at their logs, "
-            f"and materialize the partition {hour_key(hour)} by hand when the cause is gone"
+            f"{failed} runs have failed over {waits[0].path.name} to {waits[-1].path.name}: "
+            f"look at their logs, and materialize {hour_key(first)} to {hour_key(last)} by hand when the cause is gone"
         )
         return None
     tables = {w.delivery.table for w in waits}
+    in_a_range = {
+        "dagster/asset_partition_range_start": hour_key(first),
+        "dagster/asset_partition_range_end": hour_key(last),
+    }
     return dg.RunRequest(
-        run_key=f"{stamp(hour)}/{files}/{failed}",
-        partition_key=hour_key(hour),
+        run_key=f"{stamp(first)}/{files}/{failed}",
+        partition_key=hour_key(first) if first == last else None,
         asset_selection=[dg.AssetKey(table) for table in TABLES if table in tables],
-        tags=tags,
+        tags=tags if first == last else {**tags, **in_a_range},
     )
 
 
 def _idle(data: FlightsData, hours: int) -> str:
     quarantined = quarantined_count(data.folder)
     aside = f"; {quarantined} files are in {data.folder.quarantine}" if quarantined else ""
-    return (f"{hours} landed hours are being taken in" if hours else "nothing new has landed") + aside
+    return (
+        f"{hours} landed hours wait for the runs that take them in" if hours else "nothing new has landed"
+    ) + aside
 
 
 @dg.sensor(

@@ -234,6 +234,24 @@ def test_an_hour_that_has_not_landed_fails_by_name(pipeline: Pipeline) -> None:
     assert "2013-09-01-12:00 (UTC) has not landed" in str(failure.step_failure_data.error)
 
 
+def test_a_backlog_is_taken_in_hour_by_hour(pipeline: Pipeline) -> None:
+    """A run of a range materializes each hour that has landed, and leaves one that has not missing."""
+    start = replay(pipeline.folder, 0).state.position - HOUR
+    replay(pipeline.folder, 4)
+    hidden = pipeline.folder.landing / f"departures_{stamp(start + HOUR)}_1.csv"
+    kept = hidden.rename(pipeline.folder.root / hidden.name)
+    tags = {
+        "dagster/asset_partition_range_start": hour_key(start),
+        "dagster/asset_partition_range_end": hour_key(start + 3 * HOUR),
+    }
+    assert pipeline.run("departures", "weather", tags=tags).success
+    made = pipeline.instance.get_materialized_partitions(dg.AssetKey("departures"))
+    there = [hour_key(start + n * HOUR) in made for n in range(4)]
+    assert there == [True, False, True, True]
+    kept.rename(hidden)
+    assert pipeline.run("departures", partition=hour_key(start + HOUR)).success
+
+
 def test_a_broken_delivery_does_not_fail_its_run(pipeline: Pipeline) -> None:
     """The run succeeds, the hour stays missing, and an observation says what was set aside and why."""
     position = replay(pipeline.folder, 1).state.position - 2 * HOUR

@@ -11,7 +11,7 @@ from adaptive_assets.flights.folder import FlightsFolder
 from adaptive_assets.flights.hours import HOUR, hour_key, stamp
 from adaptive_assets.flights.landing import quarantined_count
 from adaptive_assets.flights.resources import FlightsData
-from adaptive_assets.flights.sensors import HOUR_TAG, HOURS_A_TICK, history_sensor, landing_sensor
+from adaptive_assets.flights.sensors import HOURS_TAG, RUNS_AT_ONCE, history_sensor, landing_sensor
 from tests.flights.conftest import START, replay, take_in_all
 
 
@@ -58,11 +58,11 @@ def ticks(folder: FlightsFolder, instance: dg.DagsterInstance) -> Ticks:
 
 def test_one_run_for_each_landed_hour(ticks: Ticks) -> None:
     """Both tables of an hour are taken in by one run, the oldest hour first."""
-    replay(ticks.folder, 3)
+    replay(ticks.folder, 2)
     requests = ticks.landing().run_requests or []
-    assert [r.partition_key for r in requests] == [hour_key(START + n * HOUR) for n in range(3)]
+    assert [r.partition_key for r in requests] == [hour_key(START + n * HOUR) for n in range(2)]
     assert [key.to_user_string() for key in requests[0].asset_selection or ()] == ["departures", "weather"]
-    assert read_status(ticks.folder.root, time.time())[0].items == 3
+    assert read_status(ticks.folder.root, time.time())[0].items == 2
 
 
 def test_only_what_has_landed_is_asked_for(ticks: Ticks) -> None:
@@ -104,14 +104,21 @@ def test_failed_runs_are_tried_again_a_few_times(ticks: Ticks) -> None:
     assert (ticks.folder.landing / f"departures_{stamp(START)}_1.csv").exists()
 
 
-def test_a_tick_is_bounded(ticks: Ticks) -> None:
-    """After a night of deferrals, a tick asks for a dozen hours and the next one for more."""
-    replay(ticks.folder, HOURS_A_TICK + 5)
-    requests = ticks.landing().run_requests or []
-    assert len(requests) == HOURS_A_TICK
-    for request in requests:
-        ticks.record(request, dg.DagsterRunStatus.STARTED)
-    assert len(ticks.landing().run_requests or []) == 5
+def test_a_backlog_is_taken_in_by_one_run(ticks: Ticks) -> None:
+    """More hours than runs are one run together; while that and another are at work, hours wait."""
+    replay(ticks.folder, 10)
+    (request,) = ticks.landing().run_requests or []
+    assert request.partition_key is None
+    assert request.tags["dagster/asset_partition_range_start"] == hour_key(START)
+    assert request.tags["dagster/asset_partition_range_end"] == hour_key(START + 9 * HOUR)
+    ticks.record(request, dg.DagsterRunStatus.STARTED)
+    assert "10 landed hours wait" in str(ticks.landing().skip_reason)
+    replay(ticks.folder, 1)
+    (next_hour,) = ticks.landing().run_requests or []
+    assert next_hour.partition_key == hour_key(START + 10 * HOUR)
+    ticks.record(next_hour, dg.DagsterRunStatus.STARTED)
+    replay(ticks.folder, 3)
+    assert not ticks.landing().run_requests, f"{RUNS_AT_ONCE} are at work"
 
 
 def test_foreign_files_are_reported(ticks: Ticks) -> None:
@@ -136,7 +143,7 @@ def test_requests_carry_the_hour(ticks: Ticks) -> None:
     """The run can be found by the hour that it takes in."""
     replay(ticks.folder, 1)
     (request,) = ticks.landing().run_requests or []
-    assert request.tags[HOUR_TAG] == stamp(START)
+    assert request.tags[HOURS_TAG] == f"{stamp(START)}/{stamp(START)}"
 
 
 def test_history_goes_backwards_a_week_at_a_time(ticks: Ticks) -> None:
