@@ -7,7 +7,6 @@ carries on where the first one stopped.
 import argparse
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -20,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import yaml
 
 from adaptive_assets.flights.children import Child, Family
 from adaptive_assets.flights.feed_state import read_state
@@ -71,9 +72,7 @@ class Places:
         """What the children find in their environment."""
         return {
             "DAGSTER_HOME": str(self.home),
-            "ADAPTIVE_POLICIES": str(self.policies),
             "FLIGHTS_DATA": str(self.data),
-            "FLIGHTS_BACKLOG": str(self.data / "backlog.json"),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -87,16 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     home: Path = arguments.home.absolute()
     try:
         with _only_one(home):
-            _prepare(home)
             port = arguments.port or _free_port()
             if arguments.port and not _is_free(arguments.port):
                 raise DevError(
                     f"port {arguments.port} is in use; leave --port away to have a free one chosen"
                 )
             places = Places(home, arguments.policies.absolute(), port)
-            os.environ.update(
-                places.environment()
-            )  # the instance's configuration reads it, here as in the children
+            _prepare(places)
+            os.environ.update(places.environment())
             lost = end_lost_runs(home)
             if lost:
                 print(
@@ -207,13 +204,19 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _prepare(home: Path) -> None:
-    """Make the home, with the instance's configuration as it is in the project now."""
+def _prepare(places: Places) -> None:
+    """Make the home, with the instance's configuration as it is in the project now, and its paths filled in."""
     settings = PROJECT / "dagster.yaml"
     if not settings.exists():
         raise DevError(f"{settings} is missing: `make dev` runs in a checkout of the project")
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(settings, home / "dagster.yaml")
+    instance = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    instance["run_coordinator"]["config"] |= {
+        "policies": str(places.policies),
+        "backlogs": [str(places.data / "backlog.json")],
+    }
+    written = f"# Written by `make dev` from {settings}\n{yaml.safe_dump(instance, sort_keys=False)}"
+    places.home.mkdir(parents=True, exist_ok=True)
+    (places.home / "dagster.yaml").write_text(written, encoding="utf-8")
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Deployment:
         self._policies = policies
         self._ledger_url = ledger
         self._retention_s = retention_s
-        self._backlogs = [Path(file).expanduser().absolute() for file in backlogs]
+        self._backlogs = backlogs
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._books: BookWatch | None = None
@@ -81,7 +81,7 @@ class Deployment:
                 catalogues=catalogues,
                 machine=self._sampler,
                 processes=processes,
-                backlog_files=self._backlogs,
+                backlog_files=[Path(instance.root_directory, file).expanduser() for file in self._backlogs],
                 run_limit=run_limit,
                 retention_s=self._retention_s,
                 node=platform.node(),

@@ -39,7 +39,6 @@ class Started:
 
     def __init__(self, home: Path, policies: Path) -> None:
         self.home = home
-        self._policies = policies
         self._output = home.with_name("dev.out")
         options = ["--home", str(home), "--policies", str(policies), "--speed", "15"]
         command = [
@@ -73,11 +72,8 @@ class Started:
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """The instance, as the CLI would open it."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("ADAPTIVE_POLICIES", str(self._policies))
-            patch.setenv("FLIGHTS_BACKLOG", str(self.home / "flights" / "backlog.json"))
-            with dg.DagsterInstance.from_config(str(self.home)) as instance:
-                yield instance
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            yield instance
 
     def stop(self, number: signal.Signals) -> int:
         """Ask it to stop, and return its exit code."""

@@ -45,11 +45,9 @@ def test_every_policy_estimates_what_its_runs_take() -> None:
         )
 
 
-def test_the_instance_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_instance_is_configured(tmp_path: Path) -> None:
     """Dagster takes the file: our coordinator, monitoring, retries and freshness."""
     (tmp_path / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
-    monkeypatch.setenv("ADAPTIVE_POLICIES", str(POLICIES))
-    monkeypatch.setenv("FLIGHTS_BACKLOG", str(tmp_path / "backlog.json"))
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert type(instance.run_coordinator).__name__ == "AdaptiveRunCoordinator"
         assert instance.run_monitoring_enabled
