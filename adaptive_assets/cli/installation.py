@@ -148,7 +148,7 @@ def opened(given: Path | None) -> Iterator[Installation]:
         settings = _settings(ours) if ours else None
         ledger = _ledger(instance, settings)
     except (LedgerError, dg.DagsterError) as error:
-        raise CliError(f"The Dagster instance in {home} cannot be used: {error}") from error
+        raise CliError(f"The Dagster instance in {home} cannot be used: {_cause(error)}") from error
     except Exception as error:  # storages and coordinators raise whatever their libraries do
         raise CliError(f"The Dagster instance in {home} cannot be opened: {one_line(error)}") from error
     try:
@@ -197,3 +197,10 @@ def _env_file(directory: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     return {name: value for name, value in dotenv_values(file).items() if value is not None}
+
+
+def _cause(error: Exception) -> str:
+    """What is wrong, without the schema and the stack traces that Dagster puts around a configuration error."""
+    causes = getattr(error, "errors", ())
+    said = [" ".join(cause.message.split("Stack Trace:")[0].split()) for cause in causes]
+    return "\n".join(said) or str(error)

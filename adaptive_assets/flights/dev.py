@@ -205,7 +205,7 @@ def _shown(path: Path) -> str:
 
 
 def _prepare(places: Places) -> None:
-    """Make the home, with the instance's configuration as it is in the project now, and its paths filled in."""
+    """Make the home, with the project's instance configuration and its paths filled in."""
     settings = PROJECT / "dagster.yaml"
     if not settings.exists():
         raise DevError(f"{settings} is missing: `make dev` runs in a checkout of the project")

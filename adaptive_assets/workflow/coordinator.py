@@ -80,7 +80,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
                 dg.Array(dg.StringSource),
                 is_required=False,
                 default_value=[],
-                description="JSON files, relative to DAGSTER_HOME, in which feeds report what waits to be taken in.",
+                description="JSON files, relative to DAGSTER_HOME, in which feeds report what waits.",
             ),
             "retention_days": dg.Field(
                 dg.IntSource,
