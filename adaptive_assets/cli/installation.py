@@ -200,7 +200,7 @@ def _env_file(directory: Path) -> dict[str, str]:
 
 
 def _cause(error: Exception) -> str:
-    """What is wrong, without the schema and the stack traces that Dagster puts around a configuration error."""
+    """What is wrong, without the schema and stack traces that Dagster puts around a bad configuration."""
     causes = getattr(error, "errors", ())
     said = [" ".join(cause.message.split("Stack Trace:")[0].split()) for cause in causes]
     return "\n".join(said) or str(error)
