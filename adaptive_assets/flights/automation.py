@@ -66,7 +66,13 @@ def not_during(*assets: str) -> Condition:
 
 
 def _updated(parents: Sequence[str]) -> Condition:
-    return dg.AutomationCondition.any_deps_updated().allow(_keys(parents)).since_last_handled()
+    keys = _keys(parents)
+    before: Condition = dg.AutomationCondition.any_deps_updated().allow(keys)
+    # Besides: an asset that was finished since the last tick counts as handled, whatever its parents do now.
+    now: Condition = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested()).allow(
+        keys
+    )
+    return before.since_last_handled() | now
 
 
 def _never_made() -> Condition:

@@ -91,8 +91,8 @@ def _request(
     )
     if failed >= MOST_TRIES:
         context.log.warning(
-            f"{failed} runs have failed over {waits[0].path.name} to {waits[-1].path.name}: "
-            f"look at their logs, and materialize {hour_key(first)} to {hour_key(last)} by hand when the cause is gone"
+            f"{failed} runs have failed over {waits[0].path.name} to {waits[-1].path.name}: look at their "
+            f"logs, and materialize {hour_key(first)} to {hour_key(last)} when the cause is gone"
         )
         return None
     tables = {w.delivery.table for w in waits}
