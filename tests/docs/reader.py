@@ -150,7 +150,7 @@ class Reader:
         until = time.monotonic() + PATIENCE_S
         while not self._is_said(said, seen := look()):
             assert time.monotonic() < until, f"{step}: expected\n{said}\nbut saw\n{seen}\n{self._tail()}"
-            time.sleep(1)
+            time.sleep(2)
 
     def _is_said(self, said: str, output: str) -> bool:
         """Whether ``output`` is what the page says; what names stand for is remembered then."""
@@ -220,7 +220,7 @@ class Reader:
                     return json.load(answer)["data"]
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 assert time.monotonic() < until, f"{address} does not answer\n{self._tail()}"
-                time.sleep(1)
+                time.sleep(2)
 
     def _end(self) -> None:
         """Ctrl-C, which a terminal sends to all that was started there; then no mercy."""
