@@ -6,6 +6,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from adaptive_assets.cli.demo.command import demo
 from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
 from adaptive_assets.cli.explain import explain
 from adaptive_assets.cli.policy import policy
@@ -50,7 +51,7 @@ def cli(traceback: bool) -> None:
     """
 
 
-for command in (policy, status, queue, explain):
+for command in (policy, status, queue, explain, demo):
     cli.add_command(command)
 
 

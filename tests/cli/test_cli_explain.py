@@ -3,11 +3,14 @@
 import uuid
 
 import dagster as dg
+import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 from dagster._core.test_utils import create_run_for_test
 
+from adaptive_assets.cli.explain import RunFacts
+from adaptive_assets.cli.explain_text import deadline_kept
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 
 
@@ -146,4 +149,33 @@ def test_the_deadline_is_told(site: Site, told: Told, adaptive: Adaptive) -> Non
     site.cycle()
     run = told("explain", run_id)["run"]
     assert (run["deadline_s"], run["deadline_kept"]) == (600, None)
-    assert "10m 00s from submission: due in 9m" in adaptive("explain", run_id).stdout
+    assert "10m 00s from submission: due in " in adaptive("explain", run_id).stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "ended_at", "now", "kept"),
+    [
+        ("SUCCESS", 60.0, 500.0, True),
+        ("SUCCESS", 61.0, 500.0, False),
+        ("FAILURE", 30.0, 500.0, False),
+        ("STARTED", None, 59.0, None),
+        ("STARTED", None, 61.0, False),
+    ],
+)
+def test_a_deadline_is_kept_by_a_good_end_in_time(
+    status: str, ended_at: float | None, now: float, kept: bool | None
+) -> None:
+    """It counts from submission to end; a run that failed in time has not kept it."""
+    run = RunFacts(
+        name="forecast",
+        status=status,
+        policy="forecast",
+        tier="critical",
+        mode="full",
+        reason="",
+        submitted_at=0.0,
+        started_at=1.0,
+        ended_at=ended_at,
+        deadline_s=60.0,
+    )
+    assert deadline_kept(run, now) is kept

