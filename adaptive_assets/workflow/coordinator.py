@@ -23,6 +23,7 @@ from adaptive_assets.workflow.dagster_private import (
     report_daemon_error,
 )
 from adaptive_assets.workflow.deployment import Deployment
+from adaptive_assets.workflow.faults import Faults
 from adaptive_assets.workflow.on_failure import OnFailure, Ruling
 
 __all__ = ["AdaptiveRunCoordinator"]
@@ -57,6 +58,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         self._given_limit: int | None = queue.get("max_concurrent_runs")
         self._deployment = Deployment(policies, ledger, tuple(backlogs), retention_days * DAY_S)
         self._ruling = Ruling(OnFailure(on_failure))
+        self._faults = Faults()
         self._cycle: Cycle | None = None
         self._pass: tuple[int, RunQueueConfig] | None = None
 
@@ -122,7 +124,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Put the run under its policy and hold it, then queue it as stock Dagster does."""
         if context.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED:
-            self._deployment.submission(self._instance).prepare(context)
+            self._prepare(context)
         return super().submit_run(context)
 
     @override
@@ -143,6 +145,16 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         self._deployment.dispose()
         super().dispose()
 
+    def _prepare(self, context: SubmitRunContext) -> None:
+        """A run is worth more than its policy: if we cannot even be set up, it is queued as it is."""
+        try:
+            submission = self._deployment.submission(self._instance)
+        except Exception as error:
+            run_id = context.dagster_run.run_id
+            logger.exception("Run %s is queued without a policy", run_id, exc_info=error)
+        else:
+            submission.prepare(context)
+
     def _begin_pass(self, daemon: Any) -> RunQueueConfig:
         now = time.time()
         outcome: Outcome | None
@@ -153,11 +165,13 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             done = outcome = self._cycle.run(now)
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
-            logger.exception(message)
-            self._deployment.record_fault(now, "cycle", message)
-            report_daemon_error(daemon, message, type(error).__name__)
+            if self._faults.open("cycle", message, now):
+                logger.exception(message)
+                self._deployment.record_fault(now, "cycle", message)
+                report_daemon_error(daemon, message, type(error).__name__)
             outcome = self._ruling.failed(error)
         else:
+            self._faults.close("cycle")
             self._ruling.succeeded(done)
             for fault in done.faults:
                 report_daemon_error(daemon, f"{fault.part}: {fault.message}", "AdaptiveAssetsFault")

@@ -10,7 +10,7 @@ AGAIN_S = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``part`` is what is at fault (``policy``, ``ledger``, ``cycle``, ``submission``, ``signals``)."""
+    """``part`` is what is at fault: ``policy``, ``ledger``, ``backlog``, ``signals`` or ``cycle``."""
 
     part: str
     message: str
@@ -40,6 +40,10 @@ class Faults:
             return None
         self._open[part] = (fault, now)
         return fault
+
+    def close(self, part: str) -> None:
+        """Note that ``part`` works again."""
+        self._open.pop(part, None)
 
     def settle(self) -> tuple[str, ...]:
         """Close the faults of parts that were not at fault in this cycle; returns those parts."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from adaptive_assets.ledger import Ledger, sqlite_ledger_url
+from adaptive_assets.ledger import Ledger, LedgerError, sqlite_ledger_url
 from adaptive_assets.workflow import tags
 from tests.conftest import MakeInstance
 from tests.workflow.conftest import MakeWorld
@@ -197,6 +197,16 @@ def test_the_password_of_an_unreachable_ledger_is_never_shown(
     shown = caplog.text + str(world.daemon_errors()) + str(events) + str(world.run(run_id).tags)
     assert "127.0.0.1:1" in shown
     assert "hush-hush" not in shown
+
+
+def test_a_ledger_that_cannot_even_be_opened_loses_no_run(make_world: MakeWorld) -> None:
+    """A URL of a database that we do not know: the run is queued, and the daemon says what is wrong."""
+    world = make_world(config={"ledger": "mysql://someone@127.0.0.1/somewhere"})
+    run_id = world.submit(job="plain")
+    assert world.run(run_id).status is dg.DagsterRunStatus.QUEUED
+    with pytest.raises(LedgerError, match="SQLite or PostgreSQL"):
+        world.pass_()
+    assert any("SQLite or PostgreSQL" in error for error in world.daemon_errors())
 
 
 def test_concurrency_runs_in_dagster_yaml_is_refused(make_instance: MakeInstance, tmp_path: Path) -> None:
