@@ -8,7 +8,12 @@ import dagster as dg
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.planning.verdicts import Decision, Plan, Verdict
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import MAX_RETRIES_TAG, EngineEventData
+from adaptive_assets.workflow.dagster_private import (
+    MAX_RETRIES_TAG,
+    EngineEventData,
+    gather_tag_statistics,
+    spare_event_file_check,
+)
 from adaptive_assets.workflow.queue_watch import QueueWatch
 
 __all__ = ["Enactment", "line", "reason_text"]
@@ -16,6 +21,9 @@ __all__ = ["Enactment", "line", "reason_text"]
 DEFERRALS_PER_CYCLE = 25
 """How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
 first in line are told first, and the others in the cycles after."""
+
+LONG = 200
+"""Runs in a queue that is long enough for the database to learn from it how tags are best found."""
 
 REASON_LENGTH = 300
 """A tag is one line in the UI; the event in the run's log has every reason in full."""
@@ -41,9 +49,11 @@ class Enactment:
     def __init__(self, instance: dg.DagsterInstance, queue: QueueWatch) -> None:
         self._instance = instance
         self._queue = queue
+        self._learned = False
 
     def enact(self, plan: Plan, decision_ids: Mapping[str, int]) -> int:
         """Make the runs carry what ``plan`` says of them; returns how many are now free to launch."""
+        self._prepare(plan)
         free = 0
         waiting: list[Decision] = []
         for decision in plan.decisions:
@@ -60,6 +70,12 @@ class Enactment:
                     waiting.append(decision)
         self._defer(waiting)
         return free
+
+    def _prepare(self, plan: Plan) -> None:
+        """Once in a long queue, see to it that a tag is rewritten as fast as in a short one."""
+        if not self._learned and sum(len(decision.runs) for decision in plan.decisions) >= LONG:
+            gather_tag_statistics(self._instance)
+            self._learned = True
 
     def _admit(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
         self._tell(run, decision)
@@ -130,6 +146,7 @@ class Enactment:
                 ]
             ),
         }
+        spare_event_file_check(self._instance, run.run_id)
         self._instance.report_engine_event(
             f"{decision.verdict.capitalize()}{mode}. " + "; ".join(lines),
             self._queue.run(run.run_id),

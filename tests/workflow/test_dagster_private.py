@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster_shared.record import copy
 
 from adaptive_assets.workflow import dagster_private as private
@@ -122,6 +123,50 @@ def test_states_of_data_are_read_in_one_go(world: World) -> None:
     assert record.evaluation is not None
     assert record.evaluation.passed is False
     assert private.freshness_states(world.instance, [key]) == {}
+
+
+@pytest.mark.parametrize("on_postgres", [False, True])
+def test_a_plan_to_execute_a_check_again_does_not_hide_its_result(
+    make_world: MakeWorld, on_postgres: bool
+) -> None:
+    """One read gives the latest result of each check, and nothing of one that has none."""
+    world = make_world(postgres=on_postgres)
+    check, unknown = (dg.AssetCheckKey(dg.AssetKey("readings"), name) for name in ("plausible", "unknown"))
+    for passed in (False, True):
+        world.materialize("readings", check=passed)
+        world.plan_check(world.create("readings"), "readings")
+    records = private.latest_evaluations(world.instance, [check, unknown])
+    assert set(records) == {check}
+    evaluation = records[check].evaluation
+    assert evaluation is not None
+    assert evaluation.passed is True
+
+
+def test_the_event_file_of_a_queued_run_is_taken_as_it_is(world: World) -> None:
+    """A process that did not write it can add to it; one that is not there is made as ever."""
+    queued, gone = world.submit("readings"), world.submit("readings")
+    with dg.DagsterInstance.from_config(world.instance.root_directory) as daemon:
+        storage = private._event_log_storage(daemon)
+        Path(storage.path_for_shard(gone)).unlink()
+        for run_id in (queued, gone):
+            private.spare_event_file_check(daemon, run_id)
+            assert (run_id in storage._initialized_dbs) == (run_id == queued)
+            daemon.report_engine_event("told", world.run(run_id))
+    for run_id in (queued, gone):
+        records = world.instance.get_records_for_run(run_id).records
+        assert any("told" in record.event_log_entry.message for record in records)
+
+
+def test_with_statistics_a_tag_is_found_by_its_run(world: World) -> None:
+    """SQLite looks into the tags of one run, and no longer into one tag of all runs."""
+    for _ in range(40):
+        world.instance.add_run(dg.DagsterRun("plain", tags={tags.ADMISSION: tags.HELD, tags.TIER: "batch"}))
+    private.gather_tag_statistics(world.instance)
+    storage = private._run_storage(world.instance)
+    with storage.connect() as connection:
+        rewrite = "EXPLAIN QUERY PLAN UPDATE run_tags SET value = '' WHERE run_id = '' AND key = ''"
+        (step,) = connection.exec_driver_sql(rewrite).mappings()
+    assert "idx_run_tags_run_idx" in step["detail"]
 
 
 def test_the_statuses_part_the_runs_into_active_and_finished() -> None:
