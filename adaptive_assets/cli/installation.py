@@ -113,7 +113,7 @@ def dagster_home(given: Path | None) -> Path | None:
     """The Dagster home: as given, else of the environment, else of ``.env`` as ``dagster dev`` reads it."""
     if given is not None:
         return given.expanduser().absolute()
-    value = os.environ.get(HOME) or _env_file(Path()).get(HOME)
+    value = os.environ.get(HOME) or _env_file().get(HOME)
     return Path(value).expanduser().absolute() if value else None
 
 
@@ -134,7 +134,7 @@ def opened(given: Path | None) -> Iterator[Installation]:
         raise CliError(f"There is no Dagster home at {home}.", "Name the directory that holds dagster.yaml.")
     if not (home / "dagster.yaml").exists():
         raise CliError(f"{home} holds no dagster.yaml.", "Name the directory that does.")
-    for name, value in (_env_file(home) | _env_file(Path())).items():
+    for name, value in _env_file().items():
         os.environ.setdefault(name, value)
     import dagster as dg
 
@@ -189,9 +189,9 @@ def _ledger(instance: "dg.DagsterInstance", settings: Settings | None) -> "Ledge
     return None if file is not None and not file.exists() else Ledger.open(url)
 
 
-def _env_file(directory: Path) -> dict[str, str]:
-    """What a directory's ``.env`` sets: Dagster reads it where it starts, dagster.yaml may refer to it."""
-    file = directory / ".env"
+def _env_file() -> dict[str, str]:
+    """What ``.env`` in the working directory sets, as ``dagster dev`` takes it."""
+    file = Path(".env")
     if not file.is_file():
         return {}
     from dotenv import dotenv_values

@@ -23,7 +23,6 @@ CATCH_UP_S: Final = 40.0
 OF_THE_DATA: Final = ("data_", "check_", "freshness_", "outside_window")
 """How the reasons begin that have nothing to do with the machine."""
 FORECAST: Final = "delay_forecast"
-TABLES: Final = "departures_clean"
 
 Say = Callable[[str], None]
 
@@ -55,11 +54,10 @@ def play(stage: Stage, hours: int, say: Say) -> Played:
         before = watch.ended(FORECAST)
         say(f"{local(stage.land_an_hour())}: an hour of flights and weather has landed.")
         watch.until(lambda: watch.ended(FORECAST), before, "a forecast was made")
-    before, begun = watch.ended(FORECAST), watch.begun(TABLES)
-    say(f"{local(stage.land_an_hour())}: another hour has landed.")
-    watch.until(lambda: watch.begun(TABLES), begun, "the tables were made from it")
+    before = watch.ended(FORECAST)
     squeezed = time.time()
     say(f"The squeeze begins: {stage.squeeze()} cores are kept busy.")
+    say(f"{local(stage.land_an_hour())}: another hour has landed.")
     watch.until(lambda: watch.ended(FORECAST), before, "a forecast was made under the squeeze")
     released = time.time()
     stage.release()
@@ -97,13 +95,13 @@ class _Watch:
             time.sleep(LOOK_EVERY_S)
         return False
 
-    def begun(self, asset: str) -> int:
-        """How many runs of an asset are at work, or were."""
-        return sum(record.start_time is not None for record in self._of(asset))
-
     def ended(self, asset: str) -> int:
         """How many runs of an asset have ended."""
-        return sum(record.end_time is not None for record in self._of(asset))
+        return sum(
+            record.end_time is not None
+            and any(key.path[-1] == asset for key in record.dagster_run.asset_selection or ())
+            for record in self._records()
+        )
 
     def unsettled(self) -> bool:
         """Whether runs are at work, or wait for nothing but the machine."""
@@ -117,13 +115,6 @@ class _Watch:
             if record.end_time is None and not (queued and reason.startswith(OF_THE_DATA)):
                 return True
         return False
-
-    def _of(self, asset: str) -> "list[RunRecord]":
-        return [
-            record
-            for record in self._records()
-            if any(key.path[-1] == asset for key in record.dagster_run.asset_selection or ())
-        ]
 
     def _records(self) -> "Sequence[RunRecord]":
         return self._stage.instance.get_run_records()
