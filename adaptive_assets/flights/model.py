@@ -128,6 +128,8 @@ def carried_over(flights: "pd.DataFrame", earlier: "pd.DataFrame", made_at: date
 
 def _one_thread() -> "AbstractContextManager[Any]":
     """Keep scikit-learn to one thread: what a policy estimates of CPU is then so, and no thread spins."""
+    # Only thread pools that are loaded can be limited, and scikit-learn brings its own.
+    import sklearn.ensemble  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[Any] = threadpool_limits(limits=1)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -112,6 +114,32 @@ def test_the_model_says_how_good_it_is(archive: Archive) -> None:
     model = fit(rows, until)
     assert model.rows == len(rows)
     assert 0 < model.mae_min < model.baseline_mae_min
+
+
+def test_a_fit_keeps_to_one_core() -> None:
+    """In a fresh process, as a run is, where nothing has loaded OpenMP before: both fits have one thread."""
+    code = """
+import time
+import numpy as np, pandas as pd
+from adaptive_assets.flights import model
+from adaptive_assets.flights.features import CATEGORIES, FEATURES
+dice = np.random.default_rng(1)
+rows = pd.DataFrame({f: dice.choice(["a", "b"], 20000) if f in CATEGORIES else dice.random(20000) for f in FEATURES})
+rows["delay_min"] = dice.random(20000) * 60
+rows["scheduled_at"] = pd.date_range("2013-01-01", periods=20000, freq="min", tz="UTC")
+import sys; assert "sklearn" not in sys.modules
+from threadpoolctl import threadpool_info
+seen = []
+make = model._estimator
+def estimator():
+    seen.append([pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"])
+    return make()
+model._estimator = estimator
+model.fit(rows, rows["scheduled_at"].max())
+print(seen)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[[1], [1]]"
 
 
 def test_too_little_to_learn_from(world: World) -> None:
