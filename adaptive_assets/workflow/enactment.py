@@ -79,18 +79,19 @@ class Enactment:
 
     def _admit(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
         self._tell(run, decision)
-        self._tag(
-            run,
-            {
-                tags.ADMISSION: tags.ADMITTED,
-                tags.MODE: decision.mode,
-                tags.MODE_PARAMETERS: json.dumps(dict(decision.parameters), sort_keys=True),
-                tags.REASON: reason_text(decision),
-                tags.DECISION: "" if decision_id is None else str(decision_id),
-                tags.POLICY: decision.work.policy,
-                tags.TIER: decision.tier,
-            },
-        )
+        parameters = json.dumps(dict(decision.parameters), sort_keys=True)
+        wanted = {
+            tags.ADMISSION: tags.ADMITTED,
+            tags.MODE: decision.mode,
+            tags.REASON: reason_text(decision),
+            tags.POLICY: decision.work.policy,
+            tags.TIER: decision.tier,
+        }
+        if decision.parameters or tags.MODE_PARAMETERS in self._queue.run(run.run_id).tags:
+            wanted[tags.MODE_PARAMETERS] = parameters
+        if decision_id is not None:
+            wanted[tags.DECISION] = str(decision_id)
+        self._tag(run, wanted)
 
     def _fail(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
         body = self._queue.run(run.run_id)

@@ -46,7 +46,7 @@ class Submission:
             book = self._books.last_good.book
             policy, tier = DEFAULT, book.policy(DEFAULT).tier
         try:
-            self._instance.add_run_tags(run.run_id, self._tags(policy, tier))
+            self._instance.add_run_tags(run.run_id, _tags(run, policy, tier))
         except Exception as error:  # noqa: BLE001  as above
             self._report(run, "could not be held and is queued without tags", error)
 
@@ -76,18 +76,6 @@ class Submission:
             self._governance = known
         return known
 
-    def _tags(self, policy: str, tier: str) -> dict[str, str]:
-        """Every tag of ours, because a re-executed run brings along those of the run that it repeats."""
-        return {
-            tags.ADMISSION: tags.HELD,
-            tags.POLICY: policy,
-            tags.TIER: tier,
-            tags.MODE: tags.FULL,
-            tags.MODE_PARAMETERS: "{}",
-            tags.REASON: QUEUED,
-            tags.DECISION: "",
-        }
-
     def _report(self, run: dg.DagsterRun, what: str, error: Exception) -> None:
         message = f"Run {run.run_id} {what}: {error}"
         logger.error(message)
@@ -97,3 +85,16 @@ class Submission:
             self._ledger.record_fault(at=now, node="", part="submission", message=message)
         except Exception as second:  # there is nowhere left to say it but the log
             logger.exception("The fault of run %s could not be recorded", run.run_id, exc_info=second)
+
+
+def _tags(run: dg.DagsterRun, policy: str, tier: str) -> dict[str, str]:
+    """The tags of a run that enters the queue; one that repeats another has brought that one's along."""
+    repeated = {tags.MODE_PARAMETERS: "{}", tags.DECISION: ""}
+    return {
+        tags.ADMISSION: tags.HELD,
+        tags.POLICY: policy,
+        tags.TIER: tier,
+        tags.MODE: tags.FULL,
+        tags.REASON: QUEUED,
+        **{tag: blank for tag, blank in repeated.items() if tag in run.tags},
+    }
