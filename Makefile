@@ -1,5 +1,5 @@
 # One environment for everything: .venv, installed from requirements.lock with every hash checked.
-# `make venv PYTHON=/path/to/python3.12` chooses the interpreter, `make test PYTEST_ARGS="-n 2 -k policy"` the tests;
+# `make venv PYTHON=/path/to/python3.12` chooses the interpreter, `make test PYTEST_ARGS="-k policy"` the tests;
 # `make help` lists the targets.
 
 SHELL := /bin/sh
@@ -38,7 +38,7 @@ dev: venv ## start Dagster, the daemon and the flight feed; Ctrl-C stops everyth
 test: test-unit test-e2e ## run the unit tests, then the end-to-end tests
 
 test-unit: venv ## run the tests that need seconds
-	$(BIN)/python -m pytest -m "not e2e" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not e2e" -n 2 $(PYTEST_ARGS)
 
 test-e2e: venv ## run the tests that start real daemons and runs
 	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
