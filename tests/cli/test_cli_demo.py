@@ -67,17 +67,22 @@ def test_the_demos_policy_book_is_a_good_one() -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(420)
 def test_the_demo_plays(tmp_path: Path) -> None:
     """Runs are launched, deferred and degraded, deadlines are kept, and no process and no file is left."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run(
-        [*START, "--json"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        [*START, "--hours", "1", "--json"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)
     assert (done.returncode, told["problems"]) == (0, []), done.stderr
-    assert told["counts"]["launch"] >= 4
+    assert told["counts"]["launch"] >= 3
     (degraded, *_) = [run for run in told["runs"] if run["verdict"] == "degrade"]
     assert (degraded["name"], degraded["mode"]) == ("delay_forecast", "averages")
     assert degraded["deadline_kept"]
