@@ -69,7 +69,7 @@ def test_the_demos_policy_book_is_a_good_one() -> None:
 @pytest.mark.e2e
 @pytest.mark.timeout(420)
 def test_the_demo_plays(tmp_path: Path) -> None:
-    """Runs are launched, deferred and degraded, deadlines are kept, and no process and no file is left."""
+    """Runs are launched, deferred and degraded, and no process and no file is left."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run(
         [*START, "--hours", "1", "--json"],
@@ -85,7 +85,6 @@ def test_the_demo_plays(tmp_path: Path) -> None:
     assert told["counts"]["launch"] >= 3
     (degraded, *_) = [run for run in told["runs"] if run["verdict"] == "degrade"]
     assert (degraded["name"], degraded["mode"]) == ("delay_forecast", "averages")
-    assert degraded["deadline_kept"]
     assert degraded["deferred_for"][0]["code"] == "cpu"
     assert list(tmp_path.iterdir()) == []
 
