@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-__all__ = ["Figure", "Seconds"]
+__all__ = ["Figure", "Seconds", "all_met"]
 
 
 @dataclass(slots=True)
@@ -13,15 +13,14 @@ class Seconds:
 
     samples: list[float] = field(default_factory=list)
 
+    def add(self, sample: float) -> None:
+        """Take in one more measurement."""
+        self.samples.append(sample)
+
     @property
     def median(self) -> float:
         """The median, in seconds."""
         return median(self.samples)
-
-    @property
-    def spread(self) -> tuple[float, float]:
-        """The least and the most, in seconds."""
-        return min(self.samples), max(self.samples)
 
 
 @dataclass(frozen=True, slots=True)

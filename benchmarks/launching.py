@@ -47,7 +47,7 @@ def measure(storage: Storage, repeats: int = 24) -> list[Figure]:
         seconds = {stock: Seconds(), ours: Seconds()}
         for phase in phases:
             for worker, measured in seconds.items():
-                measured.samples.append(_launch_one(worker, phase))
+                measured.add(_launch_one(worker, phase))
     both = seconds[ours], seconds[stock]
     return [Figure("from submission to launch", storage, None, *both, "the same", BOUND)]
 

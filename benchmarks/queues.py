@@ -100,7 +100,7 @@ def template(home: Home, run_id: str, asset: str) -> Template:
 
 
 def add_copies(home: Home, templates: Sequence[Template], count: int) -> list[str]:
-    """Queue ``count`` copies of ``templates``, each in turn, over all assets of its layer; their ids."""
+    """Queue copies of ``templates``, of each in turn and over all assets of its layer; their ids."""
     shelves = [(each, each.assets()) for each in templates]
     copies = []
     for place in range(count):

@@ -21,7 +21,7 @@ def measure(storage: Storage, repeats: int = 30) -> list[Figure]:
         later = Seconds(), Seconds()
         for number in range(1, repeats + 1):
             for worker, seconds in zip((ours, stock), later, strict=True):
-                seconds.samples.append(worker.call(timed_submission, number))
+                seconds.add(worker.call(timed_submission, number))
     against = "the same"
     return [
         Figure("submission of a run", storage, None, *later, against, BOUND),
