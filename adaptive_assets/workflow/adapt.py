@@ -78,11 +78,12 @@ def adapt(
         _log.warning("the run goes on without policies, which are broken since it was launched: %s", error)
         return defs
     assets = [_governed(asset, governance) for asset in defs.assets or ()]
-    if _is_reconstruction():
-        return _replaced(defs, assets=assets)
     problems = unfit(defs, governance)
     if problems:
-        raise PolicyError(problems)
+        error = PolicyError(problems)
+        if not _is_reconstruction():
+            raise error
+        _log.warning("the definitions cannot do all that the policies ask: %s", error)
     sensors = policy_sensors(defs, governance.policy_of_asset, automation)
     return _replaced(defs, assets=assets, sensors=[*(defs.sensors or ()), *sensors])
 
@@ -96,7 +97,11 @@ def _governance(defs: dg.Definitions, policies: str | Path) -> Governance:
 
 
 def _is_reconstruction() -> bool:
-    """True in the process of a run or a step, which loads again what the code server has loaded before."""
+    """True in the process of a run or a step, which loads again what the code server has loaded before.
+
+    Also true in a code server that loads ``@dg.definitions``: so it only makes errors milder, and leaves
+    nothing out.
+    """
     from dagster.components.component import state_backed_component as components
 
     context = components.DefinitionsLoadContext  # type: ignore[attr-defined]  # imported there, not exported
