@@ -78,12 +78,11 @@ def adapt(
         _log.warning("the run goes on without policies, which are broken since it was launched: %s", error)
         return defs
     assets = [_governed(asset, governance) for asset in defs.assets or ()]
-    problems = unfit(defs, governance)
-    if problems:
-        error = PolicyError(problems)
+    if problems := unfit(defs, governance):
+        misfit = PolicyError(problems)
         if not _is_reconstruction():
-            raise error
-        _log.warning("the definitions cannot do all that the policies ask: %s", error)
+            raise misfit
+        _log.warning("the definitions cannot do all that the policies ask: %s", misfit)
     sensors = policy_sensors(defs, governance.policy_of_asset, automation)
     return _replaced(defs, assets=assets, sensors=[*(defs.sensors or ()), *sensors])
 

@@ -27,7 +27,7 @@ def defs() -> dg.Definitions:
 def test_a_code_location_of_lazy_definitions_has_its_sensors(
     instance_sqlite: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    """``@dg.definitions`` are loaded in a way that looks like that of a run: nothing may be left out for it."""
+    """``@dg.definitions`` are loaded in a way that looks like that of a run: nothing is left out."""
     (tmp_path / "project.py").write_text(CODE)
     (tmp_path / "policies.yaml").write_text("version: 1\npolicies: [{name: x, select: 'key:forecast'}]\n")
     origin = LoadableTargetOrigin(
