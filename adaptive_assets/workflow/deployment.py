@@ -14,7 +14,7 @@ from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.cycle import Cycle
-from adaptive_assets.workflow.dagster_private import sqlite_directory, storage_url
+from adaptive_assets.workflow.dagster_private import keep_connections, sqlite_directory, storage_url
 from adaptive_assets.workflow.submission import Submission
 
 __all__ = ["Deployment", "open_ledger", "policy_path"]
@@ -68,6 +68,7 @@ class Deployment:
     def cycle(self, instance: dg.DagsterInstance, run_limit: int | None) -> Cycle:
         """The cycle of the dequeue daemon, with the sampler running. Call once."""
         with self._lock:
+            keep_connections(instance)
             ledger, books, catalogues = self._parts(instance)
             self._recall(ledger, books)
             processes = RunProcesses()

@@ -2,7 +2,9 @@
 
 import inspect
 import logging
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,6 +15,7 @@ from adaptive_assets.workflow import tags
 from tests.conftest import MakeInstance
 from tests.workflow.conftest import MakeWorld
 from tests.workflow.world import World
+from tools.postgres import connect
 
 
 def test_one_pass_asks_for_one_cycle_however_often_it_asks_for_the_config(world: World) -> None:
@@ -157,6 +160,26 @@ def test_the_event_file_of_a_queued_run_is_taken_as_it_is(world: World) -> None:
         assert any("told" in record.event_log_entry.message for record in records)
 
 
+def test_connections_are_kept_and_replaced_when_the_server_has_closed_them(
+    instance_postgres: dg.DagsterInstance,
+) -> None:
+    """One connection serves all queries of a storage; to lose it is not an error of the next query."""
+    private.keep_connections(instance_postgres)
+    for storage in (private._run_storage(instance_postgres), private._event_log_storage(instance_postgres)):
+        first, second = _backend(storage), _backend(storage)
+        assert first == second
+        with closing(connect(storage.postgres_url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", (first,))
+        assert _backend(storage) != first
+
+
+def test_sqlite_storage_has_no_connections_to_keep(world: World) -> None:
+    """What is asked of it is done without them."""
+    private.keep_connections(world.instance)
+    run_id = world.submit("readings")
+    assert world.pass_() == [run_id]
+
+
 def test_with_statistics_a_tag_is_found_by_its_run(world: World) -> None:
     """SQLite looks into the tags of one run, and no longer into one tag of all runs."""
     for _ in range(40):
@@ -167,6 +190,12 @@ def test_with_statistics_a_tag_is_found_by_its_run(world: World) -> None:
         rewrite = "EXPLAIN QUERY PLAN UPDATE run_tags SET value = '' WHERE run_id = '' AND key = ''"
         (step,) = connection.exec_driver_sql(rewrite).mappings()
     assert "idx_run_tags_run_idx" in step["detail"]
+
+
+def _backend(storage: Any) -> int:
+    """The server process that serves the next query of a storage."""
+    with storage.connect() if hasattr(storage, "connect") else storage._connect() as connection:
+        return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
 
 def test_the_statuses_part_the_runs_into_active_and_finished() -> None:
