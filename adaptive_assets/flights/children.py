@@ -131,17 +131,15 @@ class Family:
                 self._each(psutil.Process.kill)
                 self._gone(patience / 2)
         for child in self.children:
-            child.poll()
             child.finish(1.0)
 
     def _gone(self, seconds: float) -> bool:
+        """Wait until nobody is left; one that is ending loses its environment before it has an exit code."""
         until = time.monotonic() + seconds
-        while self.members():
+        while any(child.poll() is None for child in self.children) or self.members():
             if time.monotonic() >= until:
                 return False
-            time.sleep(0.2)
-            for child in self.children:
-                child.poll()
+            time.sleep(0.1)
         return True
 
     def _each(self, act: Callable[[psutil.Process], None]) -> None:
