@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 from adaptive_assets.ledger.changes import Changes, changes, follow
 from adaptive_assets.ledger.codec import Json, decode, encode, pack, unpack
-from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Node, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
 
 __all__ = ["CHECKPOINT_EVERY", "Draft", "SnapshotChain", "restore"]
@@ -19,6 +20,8 @@ MEMBERS: Final[Mapping[str, type]] = {
     "active": ActiveRun,
     "data": DataState,
     "backlogs": Backlog,
+    "nodes": Node,
+    "estimates": Estimate,
 }
 """The collections of a snapshot: stored member by member."""
 
@@ -105,6 +108,8 @@ def restore(blobs: Iterable[bytes]) -> Snapshot:
         active=tuple(members["active"].values()),
         data=members["data"],
         backlogs=tuple(members["backlogs"].values()),
+        nodes=tuple(members["nodes"].values()),
+        estimates=members["estimates"],
     )
 
 
@@ -142,6 +147,8 @@ def _collections(snapshot: Snapshot) -> Collections:
         "active": _keyed([(run.run_id, run) for run in snapshot.active]),
         "data": dict(snapshot.data),
         "backlogs": _keyed([(backlog.source, backlog) for backlog in snapshot.backlogs]),
+        "nodes": _keyed([(node.name, node) for node in snapshot.nodes]),
+        "estimates": dict(snapshot.estimates),
     }
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from adaptive_assets.planning.snapshot import Work
+from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Estimate, Policy
 
-__all__ = ["FULL", "LAST_GOOD", "LAST_GOOD_PRIOR", "PRIOR", "Demand", "demand_of"]
+__all__ = ["FULL", "LAST_GOOD", "LAST_GOOD_PRIOR", "PRIOR", "Demand", "demand_of", "estimate_key"]
 
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
@@ -31,6 +33,11 @@ PRIOR: Final = Demand(cpu=0.5, memory=512 * 1024**2, duration=60.0)
 
 LAST_GOOD_PRIOR: Final = Demand(cpu=0.25, memory=256 * 1024**2, duration=10.0)
 """Assumed of a run that only serves the last good version again, where full mode does not take less."""
+
+
+def estimate_key(work: Work, mode: str) -> str:
+    """Where ``Snapshot.estimates`` has what was learned of runs of ``work`` in ``mode``."""
+    return f"{work_key(work)}/{mode}"
 
 
 def demand_of(policy: Policy, mode: str) -> Demand:

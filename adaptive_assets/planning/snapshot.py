@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.pace import Pace
+
 
 class Freshness(StrEnum):
     """What the freshness daemon last said of an asset."""
@@ -117,11 +120,41 @@ class QueuedRun:
     priority: int = 0
     admitted_mode: str | None = None
     passes: int = 0
+    deadline_at: float | None = None
+    estimate: Estimate | None = None
+    preempted: int = 0
+
+
+class RunState(StrEnum):
+    """What a run that holds resources is doing."""
+
+    RUNNING = "running"
+    """Starting or started, at full speed or slowed down."""
+    SUSPENDED = "suspended"
+    """Stopped: it holds its memory and uses no CPU."""
+    LEAVING = "leaving"
+    """On its way out, back to the queue or for good; what it holds is not free before it is gone."""
+
+
+class Action(StrEnum):
+    """What can be done to a running run where its launcher supports it, the mildest first."""
+
+    RENICE = "renice"
+    """Give it the least of the CPU, or its fair part again."""
+    SUSPEND = "suspend"
+    """Stop it, and later let it go on."""
+    REQUEUE = "requeue"
+    """End it and queue it again; its progress is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """One run that holds resources: starting, started or being cancelled."""
+    """One run that holds resources: starting, started, suspended or being cancelled.
+
+    ``actions`` are those that its launcher supports; a plan proposes no other.  ``ran_s`` is how long it has
+    run, without the time for which it was suspended (``None``: since its start).  ``preempted`` counts how
+    often it had to give way, and ``acted_at`` is when its state was last changed for that.
+    """
 
     run_id: str
     work: Work
@@ -131,6 +164,33 @@ class ActiveRun:
     cpu_used: float | None = None
     """Cores in use now by its process tree; ``None`` where its processes cannot be seen."""
     memory_used: int | None = None
+    node: str = ""
+    state: RunState = RunState.RUNNING
+    slowed: bool = False
+    """Whether it was reniced to give way."""
+    submitted_at: float | None = None
+    deadline_at: float | None = None
+    estimate: Estimate | None = None
+    actions: tuple[Action, ...] = ()
+    ran_s: float | None = None
+    preempted: int = 0
+    acted_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of several on which runs can be placed.
+
+    ``heard_at`` is the time of its last sign of life: once that is longer ago than ``lease_s``, it gets no
+    new work; its runs go on to count until Dagster says that they are lost.
+    """
+
+    name: str
+    reading: MachineReading | None
+    heard_at: float
+    node_class: str = ""
+    """What prices are given by: ``spot``, ``large``; any word."""
+    lease_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +199,11 @@ class Snapshot:
 
     ``queued`` is in the order of submission.  ``machine`` is ``None`` when no reading is recent enough to
     be believed.  ``run_limit`` is the coordinator's ``max_concurrent_runs`` (``None``: no limit).
+
+    ``nodes`` are given where runs can be placed on several machines; without them there is ``machine`` alone.
+    ``estimates`` are by :func:`~adaptive_assets.planning.demand.estimate_key`.  ``usage`` is what each owner
+    (or policy) has used of late, in core-seconds that count half after a half-life.  ``slowdown`` is how many
+    times as long as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
     """
 
     at: float
@@ -148,3 +213,8 @@ class Snapshot:
     data: Mapping[str, DataState] = field(default_factory=dict)
     backlogs: tuple[Backlog, ...] = ()
     run_limit: int | None = None
+    nodes: tuple[Node, ...] = ()
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
+    slowdown: float | None = None
+    pace: Pace | None = None

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adaptive_assets.planning.snapshot import QueuedRun, Work
+from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Work
 
 
 class Verdict(StrEnum):
-    """What becomes of a queued run in this cycle."""
+    """What becomes of a run in this cycle: the first four are for queued runs, the others for active ones."""
 
     LAUNCH = "launch"
     DEGRADE = "degrade"
@@ -16,6 +17,16 @@ class Verdict(StrEnum):
     DEFER = "defer"
     FAIL = "fail"
     """Its policy says that it must fail rather than wait longer for its data."""
+    KEEP = "keep"
+    """It goes on as it is."""
+    SLOW = "slow"
+    """It goes on with what CPU others leave."""
+    SUSPEND = "suspend"
+    """It stops until there is room again."""
+    RESUME = "resume"
+    """It goes on at full speed, after it was slowed down or suspended."""
+    REQUEUE = "requeue"
+    """It ends and goes back to the queue."""
 
     @property
     def admits(self) -> bool:
@@ -57,7 +68,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict on ``runs``, all of the kind ``work``; the first reason is the one to show."""
+    """The verdict on ``runs``, all of the kind ``work``; the first reason is the one to show.
+
+    ``node`` is where an admitted run is placed, where there are several.
+    """
 
     verdict: Verdict
     work: Work
@@ -66,6 +80,7 @@ class Decision:
     reasons: tuple[Reason, ...]
     runs: tuple[QueuedRun, ...]
     parameters: Mapping[str, object] = field(default_factory=dict)
+    node: str = ""
 
     @property
     def reason(self) -> Reason:
@@ -74,12 +89,35 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveDecision:
+    """The verdict on active ``runs``, all of the kind ``work``; the first reason is the one to show."""
+
+    verdict: Verdict
+    work: Work
+    tier: str
+    mode: str
+    reasons: tuple[Reason, ...]
+    runs: tuple[ActiveRun, ...]
+
+    @property
+    def reason(self) -> Reason:
+        """The reason in one line."""
+        return self.reasons[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """One decision for every queued run: admissions one by one in launch order, deferrals by kind of work."""
+    """Decisions on every queued run: admissions one by one in launch order, deferrals by kind of work.
+
+    ``running`` are those on every active run: what is to change one by one, in the order in which to do it,
+    and what is kept by kind of work.  ``pace`` belongs into the next snapshot.
+    """
 
     at: float
     revision: str
     decisions: tuple[Decision, ...] = ()
+    running: tuple[ActiveDecision, ...] = ()
+    pace: Pace | None = None
 
     def admitted(self) -> Iterator[Decision]:
         """The decisions that let their runs go, in launch order."""

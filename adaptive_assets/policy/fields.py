@@ -76,6 +76,12 @@ def _cores(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnitError(f"`{shorten(_as_written(value))}` is not a number", "write a number such as `0.5`")
+    return value
+
+
 def _scalar(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         raise UnitError(f"`{value}` is not a number that JSON can carry", "write a finite number")
@@ -123,6 +129,12 @@ Size = Annotated[
 
 Cores = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_cores)]
 """CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+"""Money, in whatever currency; written as a number."""
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
+"""A weight against others of its kind; written as a number."""
 
 Share = Annotated[
     float,

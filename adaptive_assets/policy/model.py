@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from adaptive_assets.policy.names import DEFAULT, Names, broken_names
 from adaptive_assets.policy.places import Path, Place, Places
-from adaptive_assets.policy.terms import USUAL_TIER, USUAL_TIERS, Guards, Policy, PolicyValue, Tier
+from adaptive_assets.policy.terms import USUAL_TIER, USUAL_TIERS, Guards, Policy, PolicyValue, Price, Tier
 from adaptive_assets.policy.units import UnitError
 
 
@@ -26,6 +26,8 @@ class PolicyBook(PolicyValue):
     """Limits on the machine."""
     policies: tuple[Policy, ...] = ()
     """What people want; an asset, job or run belongs to one of them at most."""
+    prices: tuple[Price, ...] = ()
+    """What machines cost, and when."""
     default: Policy = Field(default=Policy(name=DEFAULT), validate_default=True)
     """What holds for everything else."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationInfo, field_validator
 
 from adaptive_assets.policy.fields import (
+    Amount,
     Cores,
     Duration,
     Hours,
@@ -19,6 +20,7 @@ from adaptive_assets.policy.fields import (
     Size,
     Text,
     TimeZone,
+    Weight,
 )
 from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.units import UnitError
@@ -48,6 +50,8 @@ class Tier(PolicyValue):
     """The lower tiers whose running work may be made to give way."""
     preemption: Literal["renice", "suspend", "requeue"] | None = None
     """The hardest way in which work of this tier may be made to give way."""
+    patience: PositiveDuration = 7200.0
+    """How long its oldest run waits before it goes ahead of all others, one such run at a time."""
 
 
 USUAL_TIERS: Final = (Tier(name="critical"), Tier(name=USUAL_TIER), Tier(name="batch"))
@@ -64,6 +68,15 @@ class PressureGuards(PolicyValue):
     """Stalled for want of input or output."""
 
 
+class Ramp(PolicyValue):
+    """How fast work may start after a surge."""
+
+    runs: StrictInt = Field(ge=1)
+    """How many runs may be launched."""
+    every: PositiveDuration
+    """In how much time."""
+
+
 class Guards(PolicyValue):
     """Limits on the machine that admission respects."""
 
@@ -75,6 +88,10 @@ class Guards(PolicyValue):
     """Limits on pressure; one that is absent does not limit."""
     concurrency: StrictInt | None = Field(default=None, ge=1)
     """How many runs may be active at once."""
+    adaptive: StrictBool = True
+    """Whether runs at once are limited further when more of them only slow each other down."""
+    ramp: Ramp | None = None
+    """How fast runs may start; without it, as fast as there is room."""
 
 
 class Estimate(PolicyValue):
@@ -93,6 +110,8 @@ class Objective(PolicyValue):
 
     deadline: PositiveDuration | None = None
     """From the submission of a run to its end."""
+    confidence: Share = 0.9
+    """How likely a run must be to end in time before it is launched in full."""
     freshness: PositiveDuration | None = None
     """The greatest age of the data that readers may see."""
 
@@ -165,6 +184,28 @@ class Window(PolicyValue):
     """How long a run waits for the hours before it goes anyway; without it, for as long as it takes."""
 
 
+class Price(PolicyValue):
+    """What machines cost; of the prices that apply, the last one given holds."""
+
+    per_core_hour: Amount
+    """For one core in one hour, in any currency, the same everywhere."""
+    node_class: Text | None = None
+    """Of which class of nodes; without it, of all."""
+    hours: Hours | None = None
+    """In which hours; without them, at all hours."""
+    timezone: TimeZone = "UTC"
+    """On whose clock."""
+
+
+class Cost(PolicyValue):
+    """What a run may cost."""
+
+    at_most: Amount
+    """The price of a core for an hour above which it waits for a cheaper time or node."""
+    latest: Duration | None = None
+    """How long it waits for that; without it, as long as its deadline allows."""
+
+
 class Policy(PolicyValue):
     """What people want for a selection of assets, for jobs, or for runs with certain tags."""
 
@@ -188,8 +229,14 @@ class Policy(PolicyValue):
     """Hours in which it prefers to run."""
     estimate: Estimate | None = None
     """What one run takes in full, until runs have taught us better."""
-    cost: Mapping[Text, Parameter] | None = None
+    cost: Cost | None = None
     """What a run may cost."""
+    owner: Name | None = None
+    """Who shares the machine fairly with the other owners of the tier; without it, the policy for itself."""
+    weight: Weight = 1.0
+    """How much of the tier's use is the owner's due, against the other owners' weights."""
+    opportunity: StrictBool = False
+    """Whether it is work ahead: it goes into idle capacity alone, and leaves first when real work comes."""
 
     @field_validator("run_tags")
     @classmethod

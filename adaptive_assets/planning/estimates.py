@@ -1,0 +1,83 @@
+"""What was learned of a kind of work: quantiles, and how much evidence is behind them."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+from typing import Final
+
+__all__ = ["Estimate", "Source", "Spread"]
+
+_P90: Final = 0.90
+_P99: Final = 0.99
+_Z90: Final = NormalDist().inv_cdf(_P90)
+_Z99: Final = NormalDist().inv_cdf(_P99)
+
+
+class Source(StrEnum):
+    """Whose runs an estimate was learned from."""
+
+    OWN = "own"
+    """Runs of the same kind of work, in the same mode."""
+    KIN = "kin"
+    """Runs of other kinds under the same policy, because there are too few of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Three quantiles of a quantity that is never negative; ``p50 <= p90 <= p99``."""
+
+    p50: float
+    p90: float
+    p99: float
+
+    @classmethod
+    def exactly(cls, value: float) -> "Spread":
+        """A quantity that is known."""
+        return cls(value, value, value)
+
+    def at(self, confidence: float) -> float:
+        """The quantile of ``confidence``, between and beyond the three in line with a normal distribution.
+
+        Below the median it is the median: a plan does not count on luck.
+        """
+        if confidence <= 0.5:
+            return self.p50
+        z = NormalDist().inv_cdf(min(confidence, 0.9999))
+        if z <= _Z90:
+            return self.p50 + (self.p90 - self.p50) * z / _Z90
+        return self.p90 + (self.p99 - self.p90) * (z - _Z90) / (_Z99 - _Z90)
+
+    @property
+    def mean(self) -> float:
+        """About the mean: the median and a third of ``sigma``, for a quantity whose tail is its upper one."""
+        return self.p50 + self.sigma / 3
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation of a normal distribution with the same, or a heavier, upper tail."""
+        return max((self.p90 - self.p50) / _Z90, (self.p99 - self.p50) / _Z99)
+
+    def scaled(self, factor: float) -> "Spread":
+        """Every quantile times ``factor``."""
+        return Spread(self.p50 * factor, self.p90 * factor, self.p99 * factor)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no spread, wherever it comes from."""
+        if not 0 <= self.p50 <= self.p90 <= self.p99 < math.inf:
+            raise ValueError(f"no spread: {self.p50}, {self.p90}, {self.p99} are not in order")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will take: seconds from the start of user code to its end, cores, bytes at the peak.
+
+    ``cpu`` and ``memory`` are the peaks of single runs, so their spread is that from run to run. ``runs``
+    counts the evidence; old evidence counts for less.
+    """
+
+    duration: Spread
+    cpu: Spread
+    memory: Spread
+    runs: float
+    source: Source = Source.OWN
