@@ -1,0 +1,157 @@
+"""Scenario files: events that befall the machine and the data, as YAML.
+
+Read by the rules of policy files: every value carries its unit, and a file's problems are told all at once,
+each with its line, its column and what would be right.
+"""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Final
+
+from adaptive_assets.policy import PolicyError, Problem
+from adaptive_assets.policy.document import read_document
+from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.places import Places
+from adaptive_assets.policy.plain import sequence
+from adaptive_assets.policy.suggesting import did_you_mean
+from adaptive_assets.policy.units import format_size, shorten
+from adaptive_assets.simulation.event_reading import UNKNOWN_KEY, read_event
+from adaptive_assets.simulation.events import (
+    ClockSkew,
+    DataTrouble,
+    DurationDrift,
+    Event,
+    NodeLoss,
+    Scenario,
+    SlowDisk,
+    StrangerCpu,
+    StrangerMemory,
+)
+
+__all__ = [
+    "ClockSkew",
+    "DataTrouble",
+    "DurationDrift",
+    "Event",
+    "NodeLoss",
+    "Scenario",
+    "ScenarioError",
+    "SlowDisk",
+    "StrangerCpu",
+    "StrangerMemory",
+    "check_scenario",
+    "load_scenario",
+    "parse_scenario",
+]
+
+LARGEST_FILE: Final = 4 * 2**20
+"""Bytes; tens of thousands of events."""
+
+_KEYS: Final = ("version", "name", "events")
+
+
+class ScenarioError(PolicyError):
+    """A scenario that cannot be taken; ``problems`` are all that is wrong with it, by line."""
+
+
+def load_scenario(path: str | FilePath) -> Scenario:
+    """The scenario in the file at ``path``; raises :class:`ScenarioError` with all that is wrong."""
+    source = str(path)
+    try:
+        with FilePath(path).open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise ScenarioError(
+            [Problem(source, 0, 0, f"the file cannot be read: {reason}", "check its path")]
+        ) from None
+    try:
+        return parse_scenario(data.decode("utf-8-sig"), source)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        message = f"byte 0x{data[error.start]:02X} is not UTF-8"
+        raise ScenarioError([Problem(source, line, column, message, "save the file as UTF-8")]) from None
+
+
+def parse_scenario(text: str, source: str) -> Scenario:
+    """The scenario that ``text`` is; ``source`` names it in problems.  As :func:`load_scenario`."""
+    if len(text) > LARGEST_FILE:
+        message = f"more than {format_size(LARGEST_FILE)}"
+        raise ScenarioError([Problem(source, 0, 0, message, "write fewer events")])
+    try:
+        root, problems = read_document(text, source)
+    except PolicyError as error:
+        raise ScenarioError(_of_a_scenario(problem) for problem in error.problems) from None
+    places, content = Places(source, root), root.plain()
+    if not isinstance(content, dict):
+        message, hint = "a scenario is a mapping of keys to values", "start with `version: 1`, then `events:`"
+        raise ScenarioError([*problems, Problem(*places.value(()), message, hint)])
+    problems += (_located(finding, places) for finding in _wrong_at_the_top(content))
+    events: list[Event] = []
+    for position, plain in enumerate(sequence(content.get("events"))):
+        event = read_event(plain)
+        if isinstance(event, list):
+            problems += (_located(finding.below("events", position), places) for finding in event)
+        else:
+            events.append(event)
+    if problems:
+        raise ScenarioError(problems)
+    return Scenario(tuple(events), str(content.get("name") or ""), places)
+
+
+def check_scenario(scenario: Scenario, *, nodes: Iterable[str], names: Iterable[str]) -> None:
+    """Raise :class:`ScenarioError` if an event names a node, or recurring work, that there is not.
+
+    Data may belong to assets that the workload does not make, so its names are not checked.
+    """
+    known_nodes, known_names = list(nodes), sorted(set(names))
+    findings: list[Finding] = []
+    for position, event in enumerate(scenario.events):
+        node = "" if isinstance(event, DataTrouble | DurationDrift) else event.node
+        if node and node not in known_nodes:
+            hint = did_you_mean(node, known_nodes, "the nodes are")
+            findings.append(
+                Finding(("events", position, "node"), f"there is no node `{shorten(node)}`", hint)
+            )
+        drifting = event.names if isinstance(event, DurationDrift) else ()
+        findings += (
+            finding.below("events", position, "names") for finding in _unknown_names(drifting, known_names)
+        )
+    if findings:
+        raise ScenarioError(finding.located(scenario.places) for finding in findings)
+
+
+def _unknown_names(names: Iterable[str], known: Collection[str]) -> Iterator[Finding]:
+    for position, name in enumerate(names):
+        if name not in known:
+            hint = did_you_mean(name, known, "the names of the workload are")
+            yield Finding((position,), f"nothing in the workload is named `{shorten(name)}`", hint)
+
+
+def _wrong_at_the_top(content: Mapping[str, object]) -> Iterator[Finding]:
+    for key in content:
+        if key not in _KEYS:
+            yield Finding((key,), f"{UNKNOWN_KEY} `{shorten(key)}`", did_you_mean(key, _KEYS, "the keys are"))
+    version = content.get("version", 1)
+    if isinstance(version, bool) or version != 1:
+        message = f"`{shorten(str(version))}` is no version of the scenario file that is known here"
+        yield Finding(("version",), message, "write `version: 1`")
+    if not isinstance(content.get("name", ""), str):
+        yield Finding(("name",), "`name` is not text", "write it in quotes")
+    if "events" not in content:
+        yield Finding((), "`events` is missing", "add `events:` and a list below it")
+    elif not isinstance(content["events"], list):
+        yield Finding(("events",), "`events` is not a list", "start each event with `- `")
+
+
+def _located(finding: Finding, places: Places) -> Problem:
+    """At the key, where it is the key that is wrong."""
+    return finding.located(places, at_key=finding.message.startswith(UNKNOWN_KEY))
+
+
+def _of_a_scenario(problem: Problem) -> Problem:
+    """The reader of documents speaks of policy books."""
+    hint = problem.hint.replace("a policy book", "a scenario").replace("the policy file", "scenario files")
+    return dataclasses.replace(problem, hint=hint)
