@@ -117,9 +117,9 @@ def check_file(file: Path, assets: Assets) -> Checked:
     from adaptive_assets.workflow.selection import Selector
 
     try:
-        book = load_policy_book(file, enforce=False)  # what is not honoured yet is told with the rest, below
-    except PolicyError:
-        return Checked(file, None, 0, _all_problems(file))
+        book = load_policy_book(file)
+    except PolicyError as error:
+        return Checked(file, None, 0, error.problems)
     catalogue = assets.catalogue
     if catalogue is not None and not assets.jobs_known:
         named = {job: () for one in book.policies for job in one.jobs}
@@ -139,16 +139,6 @@ def _with_theirs(checked: Checked, theirs: "Iterable[Problem]") -> Checked:
         and (problem.line, problem.column) not in said
     )
     return replace(checked, problems=checked.problems + added)
-
-
-def _all_problems(file: Path) -> "tuple[Problem, ...]":
-    from adaptive_assets.policy import PolicyError, load_policy_book
-
-    try:
-        load_policy_book(file)
-    except PolicyError as error:
-        return error.problems
-    return ()
 
 
 def _assets(

@@ -7,12 +7,15 @@ from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.schema import policy_schema
 from adaptive_assets.policy.terms import (
+    Cost,
     Estimate,
     Gates,
     Guards,
     Objective,
     Policy,
     PressureGuards,
+    Price,
+    Ramp,
     Rung,
     Tier,
     Window,
@@ -23,6 +26,7 @@ __all__ = [
     "AssetFacts",
     "Catalogue",
     "CheckFacts",
+    "Cost",
     "Estimate",
     "Gates",
     "Guards",
@@ -32,7 +36,9 @@ __all__ = [
     "PolicyBook",
     "PolicyError",
     "PressureGuards",
+    "Price",
     "Problem",
+    "Ramp",
     "Rung",
     "Tier",
     "Window",

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from adaptive_assets.policy.catalogue import Catalogue
 from adaptive_assets.policy.checks import (
     Resolve,
+    cost_findings,
     governing_findings,
     ladder_findings,
+    pacing_findings,
     preemption_findings,
+    price_findings,
     promise_findings,
+    sharing_findings,
 )
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.honoured import not_honoured
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.problems import Problem
 from adaptive_assets.policy.terms import Policy
@@ -22,26 +25,27 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
 
     ``resolve(selection, catalogue)`` gives the keys of the assets selected and raises :class:`ValueError` for
     a syntax error.  Without a ``catalogue``, selections need only be well written, and jobs need not exist.
-    Load the book with ``enforce=False`` to have the fields that are not honoured yet among the problems.
     """
-    unset = book.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    problems = [finding.located(book.places, at_key=True) for finding in not_honoured(unset)]
     findings = [
         *preemption_findings(book.tiers),
+        *pacing_findings(book.guards),
+        *price_findings(book.prices),
         *governing_findings(book.policies, catalogue, resolve),
+        *sharing_findings(book),
         *_terms_findings(book),
     ]
-    problems += (finding.located(book.places) for finding in findings)
+    problems = [finding.located(book.places) for finding in findings]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
 def _terms_findings(book: PolicyBook) -> Iterator[Finding]:
     """What is wrong with single policies, whatever they govern."""
     for position, policy in enumerate(book.policies):
-        yield from (finding.below("policies", position) for finding in _of(policy))
-    yield from (finding.below("default") for finding in _of(book.default))
+        yield from (finding.below("policies", position) for finding in _of(policy, book))
+    yield from (finding.below("default") for finding in _of(book.default, book))
 
 
-def _of(policy: Policy) -> Iterator[Finding]:
+def _of(policy: Policy, book: PolicyBook) -> Iterator[Finding]:
     yield from ladder_findings(policy)
     yield from promise_findings(policy)
+    yield from cost_findings(policy, book.prices)

@@ -2,12 +2,13 @@
 
 import difflib
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.problems import Problem
 from adaptive_assets.policy.shape import keys_at
@@ -20,8 +21,12 @@ _REQUIRED: Final = {
     "mode": "mode: reduced",
     "prefer": 'prefer: "22:00-06:00"',
     "timezone": "timezone: America/New_York",
+    "at_most": "at_most: 0.05",
+    "per_core_hour": "per_core_hour: 0.04",
+    "runs": "runs: 4",
+    "every": "every: 30s",
 }
-"""How the keys that cannot be left out are written."""
+"""How the keys that cannot be left out of a policy file are written."""
 
 _KEY: Final = "[key]"
 """What pydantic adds to the path when it speaks of a key and not of its value."""
@@ -30,16 +35,27 @@ Sentence = tuple[str, str]
 """The message and the hint."""
 
 
-def explain(error: ValidationError, places: Places, refused: Collection[Path]) -> Iterator[Problem]:
-    """A problem for each error, except about the paths that are ``refused`` whatever they hold.
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A kind of file: the model of its ``top``, and how the keys that it ``requires`` are written."""
 
-    Errors about the book as a whole are left out: they are about names, which are checked apart.
+    name: str
+    top: type[BaseModel]
+    required: Mapping[str, str]
+
+
+POLICY_FILE: Final = Language("policy file", PolicyBook, _REQUIRED)
+
+
+def explain(error: ValidationError, places: Places, language: Language = POLICY_FILE) -> Iterator[Problem]:
+    """A problem for each error, at its place.
+
+    Errors about the file as a whole are left out: they are about names, which are checked apart.
     """
     for details in error.errors(include_url=False):
         path = tuple(step for step in details["loc"] if step != _KEY)
-        known_already = not path or any(path[: len(other)] == other for other in refused)
         miscounted = details["type"] == "too_short" and details["input"]
-        if known_already or miscounted:
+        if not path or miscounted:
             continue
         about_key = details["type"] == "extra_forbidden" or _KEY in details["loc"]
         text = places.text(path)
@@ -49,6 +65,7 @@ def explain(error: ValidationError, places: Places, refused: Collection[Path]) -
             value=details["input"],
             written=_outline(details["input"]) if text is None else shorten(text),
             context=details.get("ctx", {}),
+            language=language,
         )
         place = places.key(path) if about_key else places.value(path)
         yield Problem(*place, *_sentence(details["type"], fault))
@@ -63,6 +80,7 @@ class _Fault:
     value: Any
     written: str
     context: Mapping[str, Any]
+    language: Language
 
 
 def _sentence(kind: str, fault: _Fault) -> Sentence:
@@ -73,30 +91,30 @@ def _sentence(kind: str, fault: _Fault) -> Sentence:
         return f"{fault.name} has no value", "write one, or remove the " + _holder(fault.path)
     if kind in _SENTENCES:
         return _SENTENCES[kind](fault)
-    return f"{fault.name} cannot be `{fault.written}`", "see the reference of the policy file"
+    return f"{fault.name} cannot be `{fault.written}`", f"see the reference of the {fault.language.name}"
 
 
 def _missing(fault: _Fault) -> Sentence:
-    return f"{fault.name} is missing", f"add `{_REQUIRED[str(fault.path[-1])]}`"
+    return f"{fault.name} is missing", f"add `{fault.language.required[str(fault.path[-1])]}`"
 
 
 def _unknown_key(fault: _Fault) -> Sentence:
     *above, key = (step for step in fault.path if isinstance(step, str))
-    return f"unknown key `{shorten(key)}`", _key_hint(tuple(above), key)
+    return f"unknown key `{shorten(key)}`", _key_hint(tuple(above), key, fault.language.top)
 
 
 @functools.lru_cache(maxsize=256)
-def _key_hint(above: Path, key: str) -> str:
+def _key_hint(above: Path, key: str, top: type[BaseModel]) -> str:
     """Where the key belongs, or which key was meant.  Remembered: the same slip is often in every policy."""
-    known = keys_at(above)
+    known = keys_at(above, top)
     for part, model in known.items():
-        if model and key in keys_at((*above, part)):
+        if model and key in keys_at((*above, part), top):
             return f"it belongs under `{part}`"
     return did_you_mean(key, known, "the keys here are")
 
 
 def _not_a_mapping(fault: _Fault) -> Sentence:
-    keys = list(keys_at(tuple(step for step in fault.path if isinstance(step, str))))[:3]
+    keys = list(keys_at(tuple(step for step in fault.path if isinstance(step, str)), fault.language.top))[:3]
     such_as = ", such as " + ", ".join(f"`{key}`" for key in keys) if keys else ""
     return f"{fault.name} is not a mapping", f"write keys and values below it{such_as}"
 
@@ -160,6 +178,7 @@ _SENTENCES: Final[Mapping[str, Callable[[_Fault], Sentence]]] = {
     "dict_type": _not_a_mapping,
     "tuple_type": _not_a_list,
     "literal_error": _not_a_choice,
+    "enum": _not_a_choice,
     "string_type": _not_text,
     "string_too_short": _empty,
     "too_short": _empty,

@@ -1,6 +1,6 @@
 """The JSON Schema of a policy file, by which editors complete it and mark slips while it is written.
 
-It describes the file as people write it, units and all, and has only the fields that this version honours.
+It describes the file as people write it, units and all.
 What a schema cannot say (names that must exist, windows against deadlines) is left to loading and checking.
 """
 
@@ -14,11 +14,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from adaptive_assets.policy.honoured import NOT_HONOURED_YET
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.shape import IMPLIED_OF_DEFAULT, models_of, written_key
 from adaptive_assets.policy.terms import FULL
-from adaptive_assets.policy.units import SHARE_PATTERN, format_share
+from adaptive_assets.policy.units import DURATION_PATTERN, SHARE_PATTERN, format_duration, format_share
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -32,8 +31,6 @@ def policy_schema() -> Schema:
     for model in dict.fromkeys(models_of(PolicyBook)):
         schema = book if model is PolicyBook else definitions[model.__name__]
         _describe(schema, model)
-    _leave_out(definitions["Tier"], NOT_HONOURED_YET["tiers"])
-    _leave_out(definitions["Policy"], NOT_HONOURED_YET["policies"])
     definitions["DefaultPolicy"] = _default_policy(definitions["Policy"])
     book["properties"]["default"] = {
         "$ref": "#/$defs/DefaultPolicy",
@@ -75,8 +72,12 @@ def _as_written(schema: Schema) -> Schema:
     default = schema.get("default")
     if written.get("pattern") == SHARE_PATTERN and default is not None:
         written["default"] = format_share(default)
+    elif written.get("pattern") == DURATION_PATTERN and default is not None:
+        written["default"] = format_duration(default)
     elif isinstance(default, str | bool):
         written["default"] = default
+    elif isinstance(default, float):
+        written["default"] = int(default) if default.is_integer() else default
     return written
 
 

@@ -1,12 +1,11 @@
 """Which keys the parts of a policy file have, read off the models."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, get_args
+from typing import Final, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from adaptive_assets.policy.honoured import NOT_HONOURED_YET
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.places import Path
@@ -20,21 +19,30 @@ def written_key(name: str, info: FieldInfo) -> str:
     return info.validation_alias if isinstance(info.validation_alias, str) else name
 
 
-def keys_at(path: Path) -> Mapping[str, type[BaseModel] | None]:
+def keys_at(path: Path, top: type[BaseModel] = PolicyBook) -> Mapping[str, type[BaseModel] | None]:
     """The keys that the mapping at ``path`` may have, each with the model of what is below it, if any.
 
-    Empty where no such mapping is known, or where its keys are free.
+    ``top`` is the model of the whole file.  Empty where no such mapping is known, or where its keys are free.
     """
-    model: type[BaseModel] | None = PolicyBook
+    model: type[BaseModel] | None = top
+    free = False
+    """Whether the next key is one of a mapping whose keys people choose."""
     for step in path:
-        if model is not None and isinstance(step, str):
-            model = _keys(model).get(step)
-    if model is None:
+        if model is None:
+            return {}
+        if not isinstance(step, str):
+            continue
+        if free:
+            free = False
+            continue
+        annotation = next(
+            (info.annotation for name, info in model.model_fields.items() if written_key(name, info) == step),
+            None,
+        )
+        model, free = next(_models(annotation), None), _has_free_keys(annotation)
+    if model is None or free:
         return {}
-    part = str(path[0]) if path else ""
-    hidden = NOT_HONOURED_YET.get(part, frozenset()) | (
-        IMPLIED_OF_DEFAULT if path == (DEFAULT,) else frozenset()
-    )
+    hidden = IMPLIED_OF_DEFAULT if top is PolicyBook and path == (DEFAULT,) else frozenset[str]()
     return {key: below for key, below in _keys(model).items() if key not in hidden}
 
 
@@ -51,6 +59,11 @@ def _keys(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
         written_key(name, info): next(_models(info.annotation), None)
         for name, info in model.model_fields.items()
     }
+
+
+def _has_free_keys(annotation: object) -> bool:
+    """Whether a type is a mapping, or one or nothing."""
+    return any(get_origin(kind) is Mapping for kind in (annotation, *get_args(annotation)))
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

@@ -49,7 +49,7 @@ class Tier(PolicyValue):
     preempts: tuple[Name, ...] = ()
     """The lower tiers whose running work may be made to give way."""
     preemption: Literal["renice", "suspend", "requeue"] | None = None
-    """The hardest way in which work of this tier may be made to give way."""
+    """The hardest way in which work of this tier may be made to give way; without it, `renice`."""
     patience: PositiveDuration = 7200.0
     """How long its oldest run waits before it goes ahead of all others, one such run at a time."""
 

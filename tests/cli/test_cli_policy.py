@@ -49,16 +49,18 @@ def test_every_problem_of_every_file(folder: Path, adaptive: Adaptive, told: Tol
     assert found["files"][1]["problems"] == []
 
 
-def test_what_is_not_honoured_yet_is_told_with_the_rest(folder: Path, told: Told) -> None:
-    """A field of a later version hides neither a bad selection nor an endless ladder."""
+def test_everything_that_is_wrong_with_the_book_is_told_at_once(folder: Path, told: Told) -> None:
+    """A cost without a price, which is a warning, hides no bad selection."""
     (folder / "p.yaml").write_text(
-        POLICIES.replace("tier: critical", "tier: critical\n    cost: {limit: 3}").replace(
+        POLICIES.replace("tier: critical", "tier: critical\n    cost: {at_most: 3}").replace(
             "key:report", "key:("
         )
     )
-    messages = [problem["message"] for problem in told("policy", "check", "p.yaml")["files"][0]["problems"]]
-    assert any("not honoured yet" in message for message in messages)
-    assert any("no asset selection" in message for message in messages)
+    problems = told("policy", "check", "p.yaml")["files"][0]["problems"]
+    assert [(problem["severity"], problem["message"].split(":")[0]) for problem in problems] == [
+        ("error", "`key"),
+        ("warning", "there is no price to go by"),
+    ]
 
 
 @pytest.mark.parametrize("how", ["file", "module", "workspace"])

@@ -31,7 +31,7 @@ def test_a_bad_file_is_refused_with_all_its_errors(path: Path) -> None:
 @pytest.mark.parametrize("path", case_files("checked"), ids=_name)
 def test_the_checks_find_what_no_schema_can(path: Path) -> None:
     """The file loads, and `check_policy_book` says what is wrong with it, and where."""
-    book = load_policy_book(path, enforce=False)
+    book = load_policy_book(path)
     assert found(check_policy_book(book, CATALOGUE, resolve)) == expected(path)
 
 

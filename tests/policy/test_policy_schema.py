@@ -46,12 +46,16 @@ def test_the_schema_marks_what_the_loader_refuses(path: Path) -> None:
         ("guards: {cpu: 85 %}", ".guards.cpu: pattern"),
         ("guards: {concurrency: 0}", ".guards.concurrency: minimum"),
         ("tiers: []", ".tiers: minItems"),
-        ("tiers: [{name: a, preempts: [b]}]", ".tiers[0].preempts: additionalProperties"),
+        ("tiers: [{name: a, preemption: kill}]", ".tiers[0].preemption: enum"),
+        ("tiers: [{name: a, patience: 2}]", ".tiers[0].patience: type"),
+        ("guards: {ramp: {runs: 2}}", ".guards.ramp: required"),
+        ("prices: [{per_core_hour: -1}]", ".prices[0].per_core_hour: minimum"),
         ("polices: []", ".polices: additionalProperties"),
         ("policies: [{name: a}]", ".policies[0]: anyOf"),
         ("policies: [{select: a}]", ".policies[0]: required"),
         ("policies: [{name: a b, select: a}]", ".policies[0].name: pattern"),
-        ("policies: [{name: a, select: a, cost: {}}]", ".policies[0].cost: additionalProperties"),
+        ("policies: [{name: a, select: a, cost: {}}]", ".policies[0].cost: required"),
+        ("default: {weight: 0}", ".default.weight: exclusiveMinimum"),
         ("default: {name: a}", ".default.name: additionalProperties"),
         ("default: {objective: {deadline: 5}}", ".default.objective.deadline: type"),
         ("default: {gates: {then: fail}}", ".default.gates: dependentRequired"),
@@ -80,6 +84,8 @@ def test_examples_and_defaults_are_written_the_way_a_file_has_them() -> None:
         for example in [*part.get("examples", ()), *([part["default"]] if "default" in part else ())]:
             assert list(faults(example, part, schema)) == []
     assert schema["$defs"]["Guards"]["properties"]["cpu"]["default"] == "85%"
+    assert schema["$defs"]["Tier"]["properties"]["patience"]["default"] == "2h"
+    assert schema["$defs"]["Policy"]["properties"]["weight"]["default"] == 1
 
 
 def test_every_key_says_what_it_is_for() -> None:

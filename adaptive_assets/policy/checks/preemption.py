@@ -8,8 +8,9 @@ from adaptive_assets.policy.terms import Tier
 
 
 def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:
-    """What is wrong with ``preempts``, tier by tier; ``tiers`` are in their order, the highest first."""
+    """What is wrong with who preempts whom, tier by tier; ``tiers`` are in their order, the highest first."""
     rank = {tier.name: position for position, tier in enumerate(tiers)}
+    victims = {victim for tier in tiers for victim in tier.preempts if victim != tier.name}
     for position, tier in enumerate(tiers):
         for place, victim in enumerate(tier.preempts):
             path = ("tiers", position, "preempts", place)
@@ -29,6 +30,13 @@ def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:
                     else f"`{tier.name}` cannot preempt `{victim}`, which is higher"
                 )
                 yield Finding(path, message, hint)
+        if tier.preemption and tier.name not in victims:
+            yield Finding(
+                ("tiers", position, "preemption"),
+                f"no tier preempts `{tier.name}`, so `preemption: {tier.preemption}` says nothing",
+                f"add `{tier.name}` to the `preempts` of a higher tier, or remove `preemption`",
+                "warning",
+            )
 
 
 def _way(tiers: Sequence[Tier], start: str, end: str) -> list[str]:

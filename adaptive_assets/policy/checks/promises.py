@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from math import inf
 
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.terms import LAST_GOOD, Policy, Rung, Window
-from adaptive_assets.policy.units import MINUTES_IN_A_DAY, format_duration
+from adaptive_assets.policy.terms import LAST_GOOD, Objective, Policy, Rung, Window
+from adaptive_assets.policy.units import MINUTES_IN_A_DAY, format_duration, format_share
 
 
 def promise_findings(policy: Policy) -> Iterator[Finding]:
     """Promises of ``policy`` that it cannot keep, by paths from the policy."""
+    if policy.objective:
+        yield from _confidence_findings(policy.objective)
     yield from _deadline_findings(policy)
     if policy.window:
         yield from _window_findings(policy, policy.window)
@@ -19,6 +21,13 @@ def _deadline_findings(policy: Policy) -> Iterator[Finding]:
     deadline = policy.objective.deadline if policy.objective else None
     if deadline is None:
         return
+    if policy.opportunity:
+        yield Finding(
+            ("objective", "deadline"),
+            "work ahead goes into idle capacity alone, so nothing makes it keep a deadline",
+            "remove the deadline, or `opportunity`",
+            "warning",
+        )
     path, full = ("objective", "deadline"), policy.estimate.duration if policy.estimate else None
     if full is None:
         yield Finding(
@@ -36,6 +45,23 @@ def _deadline_findings(policy: Policy) -> Iterator[Finding]:
         else:
             none = "no rung is known to be quick enough" if policy.degrade else "there is no rung"
             yield Finding(path, f"{late}; {none}", "allow more time, or add `degrade: [{mode: last_good}]`")
+
+
+def _confidence_findings(objective: Objective) -> Iterator[Finding]:
+    confidence = objective.confidence
+    if confidence == 1:
+        yield Finding(
+            ("objective", "confidence"),
+            "no run is certain to end in time, so none could be launched in full",
+            "write less, such as `99%`",
+        )
+    elif confidence < 0.5:
+        yield Finding(
+            ("objective", "confidence"),
+            f"`{format_share(confidence)}` would count on luck: it is taken as `50%`",
+            "write `50%` or more",
+            "warning",
+        )
 
 
 def _window_findings(policy: Policy, window: Window) -> Iterator[Finding]:

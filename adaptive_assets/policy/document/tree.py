@@ -20,31 +20,36 @@ from adaptive_assets.policy.units import shorten
 MOST_VALUES: Final = 1_000_000
 """Values of a document, those behind an alias counted at every use: enough for ten thousand long policies."""
 DEEPEST: Final = 50
-"""Levels of nesting; a policy book needs six."""
+"""Levels of nesting; a policy book needs six, a case with a book in it ten."""
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _COLLECTION_TAGS: Final = {None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
-def read_document(text: str, source: str) -> tuple[Node, list[Problem]]:
+def read_document(
+    text: str,
+    source: str,
+    *,
+    kind: str = "a policy book",
+    start: str = "a policy book starts with `version: 1`",
+) -> tuple[Node, list[Problem]]:
     """The one document of ``text``, and those of its problems that leave the structure readable.
 
-    Raises :class:`PolicyError` when there is no structure to be had: an empty file, not YAML, or a bomb.
+    ``kind`` is what hints call the document, ``start`` the hint about an empty one.  Raises
+    :class:`PolicyError` when there is no structure to be had: an empty file, not YAML, or a bomb.
     """
     unprintable = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if unprintable:
         line, column = position(text, unprintable.start())
         message = f"the character U+{ord(unprintable[0]):04X} has no place in YAML"
         raise PolicyError([Problem(source, line, column, message, "remove it")])
-    builder = _Builder(source)
+    builder = _Builder(source, kind)
     try:
         builder.build(yaml.parse(text, _LOADER))
     except yaml.MarkedYAMLError as error:
         raise PolicyError([*builder.problems, explain_yaml_error(error, text, source)]) from None
     if builder.root is None or (isinstance(builder.root, ScalarNode) and builder.root.value is None):
-        raise PolicyError(
-            [Problem(source, 1, 1, "the file is empty", "a policy book starts with `version: 1`")]
-        )
+        raise PolicyError([Problem(source, 1, 1, "the file is empty", start)])
     return builder.root, builder.problems
 
 
@@ -79,6 +84,7 @@ class _Builder:
     """Builds the tree of nodes from events."""
 
     source: str
+    kind: str
     problems: list[Problem] = field(default_factory=list)
     root: Node | None = None
     anchors: dict[str, Node] = field(default_factory=dict)
@@ -101,7 +107,7 @@ class _Builder:
 
     def _document(self, event: Any) -> None:
         if self.root is not None:
-            raise self._fatal(event, "a second document starts here", "a policy book is one document")
+            raise self._fatal(event, "a second document starts here", f"{self.kind} is one document")
 
     def _scalar(self, event: Any) -> None:
         line, column = _position(event)
@@ -129,7 +135,9 @@ class _Builder:
         if self._awaits_key():
             raise self._fatal(event, "a key must be text", "put text that starts with `{` or `[` in quotes")
         if len(self.open) >= DEEPEST:
-            raise self._fatal(event, f"more than {DEEPEST} levels of nesting", "a policy book needs six")
+            raise self._fatal(
+                event, f"more than {DEEPEST} levels of nesting", f"{self.kind} needs ten at most"
+            )
         if event.tag not in _COLLECTION_TAGS:
             self._report(line, column, f"the tag `{shorten(event.tag)}` means nothing here", "remove it")
         kind = MappingNode if isinstance(event, yaml.MappingStartEvent) else ListNode

@@ -1,0 +1,56 @@
+"""Reading a file that people write: its text, or one sentence about why there is none.
+
+The only module of this layer that does I/O.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from adaptive_assets.policy.document import position
+from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.units import format_size
+
+__all__ = ["LARGEST_FILE", "decoded", "read_bytes"]
+
+LARGEST_FILE: Final = 16 * 2**20
+"""Bytes; ten thousand policies with everything in them fit twice."""
+
+
+def read_bytes(path: Path, kind: str) -> bytes:
+    """The content of the file at ``path``, which is to be of that ``kind``; :class:`PolicyError` without one.
+
+    What is too large is not read to its end.
+    """
+    source = str(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise _unreadable(source, "this is a directory, or no plain file", f"name the {kind} itself")
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        hint = f"relative paths start at {Path.cwd()}" if not path.is_absolute() else "check the path"
+        raise _unreadable(source, "there is no such file", hint) from None
+    except (OSError, ValueError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise _unreadable(
+            source, f"the file cannot be read: {reason}", "check its path and its permissions"
+        ) from None
+
+
+def decoded(content: str | bytes, source: str, fewer: str) -> str:
+    """The text of ``content``, which must be UTF-8 and not too large; ``fewer`` says how to write less."""
+    if len(content) > LARGEST_FILE:
+        raise _unreadable(source, f"more than {format_size(LARGEST_FILE)}", fewer)
+    if isinstance(content, str):
+        return content
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig")
+        line, column = position(before, len(before))
+        message = f"byte 0x{content[error.start]:02X} at offset {error.start} is not UTF-8"
+        raise PolicyError([Problem(source, line, column, message, "save the file as UTF-8")]) from None
+
+
+def _unreadable(source: str, message: str, hint: str) -> PolicyError:
+    return PolicyError([Problem(source, 0, 0, message, hint)])
