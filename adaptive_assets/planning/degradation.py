@@ -1,14 +1,16 @@
 """The ladder: which rung a run takes that cannot run in full."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from adaptive_assets.planning.demand import FULL, Demand, demand_of
+from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import shareable
 from adaptive_assets.planning.promise import Promise
-from adaptive_assets.planning.room import Room, shareable
+from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.verdicts import Reason
-from adaptive_assets.policy import Policy, PolicyBook, Rung
+from adaptive_assets.policy import PolicyBook, Rung
 
 __all__ = ["Ladder", "Squeeze", "Step"]
 
@@ -35,13 +37,13 @@ class Squeeze:
     cores: dict[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, book: PolicyBook, ceiling: float) -> "Squeeze":
+    def of(cls, snapshot: Snapshot, book: PolicyBook, demands: Demands, ceiling: float) -> "Squeeze":
         """The squeeze at the instant of ``snapshot``; ``ceiling`` in cores."""
         squeeze = cls(ceiling)
         for run in snapshot.active:
             if run.mode != FULL:
                 policy = book.policy(run.work.policy)
-                squeeze.take(book.rank(policy.tier), demand_of(policy, run.mode))
+                squeeze.take(book.rank(policy.tier), demands.of_run(run, run.mode))
         return squeeze
 
     def take(self, rank: int, demand: Demand) -> None:
@@ -55,17 +57,28 @@ class Squeeze:
 
 
 class Ladder:
-    """The rungs of one policy, as they stand in the room that is left."""
+    """The rungs of one run, as they stand in the room that is left.
 
-    def __init__(self, policy: Policy, room: Room) -> None:
+    ``in_the_way`` gives the reservation of a higher tier that a demand would delay, if there is one.
+    """
+
+    def __init__(
+        self,
+        rungs: Iterable[tuple[Rung, Demand]],
+        rank: int,
+        room: Room,
+        in_the_way: Callable[[Demand], Reason | None],
+    ) -> None:
         self._steps: list[Step] = []
         self._never: tuple[Reason, ...] = ()
-        for rung in policy.degrade:
-            demand = demand_of(policy, rung.mode)
+        for rung, demand in rungs:
             if never := room.never_fits(demand, rung.mode):
                 self._never = (never,)
-            else:
-                self._steps.append(Step(rung, demand, room.lacks(demand, rung.mode)))
+                continue
+            lacks = room.lacks(demand, rank, rung.mode)
+            if not lacks and (behind := in_the_way(demand)):
+                lacks = (behind,)
+            self._steps.append(Step(rung, demand, lacks))
 
     @property
     def could_fit(self) -> bool:
@@ -76,6 +89,11 @@ class Ladder:
     def obstacles(self) -> tuple[Reason, ...]:
         """What keeps the quickest rung from going now; where none could ever fit, why not."""
         return min(self._steps, key=_duration).lacks if self._steps else self._never
+
+    @property
+    def least(self) -> Demand | None:
+        """What the quickest rung takes that could fit."""
+        return min(self._steps, key=_duration).demand if self._steps else None
 
     def step(
         self, promise: Promise, at: float, *, patient: bool, may_force: Callable[[Demand], bool]

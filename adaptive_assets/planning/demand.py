@@ -3,11 +3,22 @@
 from dataclasses import dataclass
 from typing import Final
 
+from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.work_key import work_key
-from adaptive_assets.policy import Estimate, Policy
+from adaptive_assets.policy import Estimate as DeclaredEstimate
+from adaptive_assets.policy import Policy
 
-__all__ = ["FULL", "LAST_GOOD", "LAST_GOOD_PRIOR", "PRIOR", "Demand", "demand_of", "estimate_key"]
+__all__ = [
+    "FULL",
+    "LAST_GOOD",
+    "LAST_GOOD_PRIOR",
+    "PRIOR",
+    "Demand",
+    "demand_of",
+    "estimate_key",
+    "learned_demand",
+]
 
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
@@ -15,11 +26,24 @@ LAST_GOOD: Final = "last_good"
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Predicted peak: cores, bytes, and seconds from the start of the run to its end."""
+    """What to count on: cores, bytes at the peak, and seconds from the start of the run to its end.
+
+    Of what was learned, ``memory`` is the 90th percentile and ``duration`` the quantile of the policy's
+    confidence. ``typical`` is the median duration (``None``: the same as ``duration``). Where the memory of
+    many runs adds up, ``mean_memory`` (``None``: ``memory``) and ``memory_sigma`` say how it spreads.
+    """
 
     cpu: float
     memory: int
     duration: float
+    typical: float | None = None
+    mean_memory: float | None = None
+    memory_sigma: float = 0.0
+
+    @property
+    def median(self) -> float:
+        """The median duration, in seconds."""
+        return self.duration if self.typical is None else self.typical
 
     def within(self, limit: "Demand") -> "Demand":
         """The same demand, in no respect greater than ``limit``."""
@@ -27,9 +51,21 @@ class Demand:
             min(self.cpu, limit.cpu), min(self.memory, limit.memory), min(self.duration, limit.duration)
         )
 
+    def lessened(self, less: "Demand", whole: "Demand") -> "Demand":
+        """This demand, reduced as ``less`` is against ``whole``; in no respect increased."""
+        memory, duration = _ratio(less.memory, whole.memory), _ratio(less.duration, whole.duration)
+        return Demand(
+            cpu=self.cpu * _ratio(less.cpu, whole.cpu),
+            memory=round(self.memory * memory),
+            duration=self.duration * duration,
+            typical=self.median * duration,
+            mean_memory=None if self.mean_memory is None else self.mean_memory * memory,
+            memory_sigma=self.memory_sigma * memory,
+        )
+
 
 PRIOR: Final = Demand(cpu=0.5, memory=512 * 1024**2, duration=60.0)
-"""Assumed of a run of which its policy declares nothing: one Python process with a data frame in it."""
+"""Assumed of a run of which nothing is known: one Python process with a data frame in it."""
 
 LAST_GOOD_PRIOR: Final = Demand(cpu=0.25, memory=256 * 1024**2, duration=10.0)
 """Assumed of a run that only serves the last good version again, where full mode does not take less."""
@@ -41,7 +77,7 @@ def estimate_key(work: Work, mode: str) -> str:
 
 
 def demand_of(policy: Policy, mode: str) -> Demand:
-    """The demand of a run of ``policy`` in ``mode``: what its rung declares, else the policy, else a prior.
+    """The declared demand of a run of ``policy`` in ``mode``: its rung's, else the policy's, else a prior.
 
     A mode that the ladder no longer has (the policy was edited) is taken as full.
     """
@@ -52,7 +88,22 @@ def demand_of(policy: Policy, mode: str) -> Demand:
     return _filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
 
 
-def _filled(estimate: Estimate | None, fallback: Demand) -> Demand:
+def learned_demand(estimate: Estimate, confidence: float) -> Demand:
+    """The demand of a run of which ``estimate`` was learned.
+
+    CPU is shared when it is short, so its mean will do; memory is not, and gets its 90th percentile.
+    """
+    return Demand(
+        cpu=estimate.cpu.mean,
+        memory=round(estimate.memory.p90),
+        duration=estimate.duration.at(confidence),
+        typical=estimate.duration.p50,
+        mean_memory=estimate.memory.mean,
+        memory_sigma=estimate.memory.sigma,
+    )
+
+
+def _filled(estimate: DeclaredEstimate | None, fallback: Demand) -> Demand:
     if estimate is None:
         return fallback
     return Demand(
@@ -60,3 +111,7 @@ def _filled(estimate: Estimate | None, fallback: Demand) -> Demand:
         memory=fallback.memory if estimate.memory is None else estimate.memory,
         duration=fallback.duration if estimate.duration is None else estimate.duration,
     )
+
+
+def _ratio(less: float, whole: float) -> float:
+    return min(1.0, less / whole) if whole else 1.0

@@ -5,10 +5,10 @@ from functools import lru_cache
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
-from adaptive_assets.planning.wording import cores, seconds, size
+from adaptive_assets.planning.wording import cores, seconds, share, size
 from adaptive_assets.policy import Policy
 
-__all__ = ["behind", "fits", "forced", "no_rung", "patience_over", "trickles"]
+__all__ = ["fits", "forced", "kept", "no_rung", "not_idle", "overdue", "patience_over", "trickles"]
 
 
 @lru_cache(maxsize=1024)
@@ -47,6 +47,8 @@ def patience_over(policy: Policy, run: QueuedRun, shut: tuple[Reason, ...], at: 
     if shut[0].code is ReasonCode.OUTSIDE_WINDOW:
         window = policy.window
         limit, what = window.latest if window else None, "its hours"
+    elif shut[0].code is ReasonCode.PRICE:
+        limit, what = policy.cost.latest if policy.cost else None, "a lower price"
     else:
         limit, what = policy.gates.wait_at_most, "its data"
     if limit is not None and waited >= limit:
@@ -73,13 +75,30 @@ def no_rung(policy: Policy, work: Work) -> Reason:
     )
 
 
-def behind(head: Work, tier: str) -> Reason:
-    """It stands in a line that does not move."""
+def not_idle(demand: Demand, share_left: float) -> Reason:
+    """It is work ahead, and the machine is not idle."""
     return Reason(
-        ReasonCode.BEHIND,
-        f"stands in line behind `{head.name}` ({tier}), for which there is no room",
-        {"behind": head.name, "tier": tier},
+        ReasonCode.NOT_IDLE,
+        f"is work ahead, which leaves {share(share_left)} of the guarded machine alone and lets all others go"
+        " first",
+        {"leaves": share_left, "cpu": demand.cpu, "memory": demand.memory},
     )
+
+
+def overdue(run: QueuedRun, tier: str, patience_s: float, at: float) -> Reason:
+    """It stands before the line because it has waited for too long."""
+    waited = at - run.submitted_at
+    return Reason(
+        ReasonCode.WAITED,
+        f"waited {seconds(waited)}, more than the {seconds(patience_s)} that work of tier {tier} has patience"
+        " for, so it goes before all others",
+        {"waited_s": waited, "limit_s": patience_s},
+    )
+
+
+def kept(work: Work) -> Reason:
+    """It goes on."""
+    return Reason(ReasonCode.KEPT, f"`{work.name}` goes on: nobody else needs what it holds more", {})
 
 
 def _takes(demand: Demand, mode: str) -> dict[str, float | int | str | None]:

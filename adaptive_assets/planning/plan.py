@@ -1,22 +1,33 @@
-"""``plan()``: from what is true now and what people want, one decision for every queued run.
+"""``plan()``: from what is true now and what people want, one decision for every run.
 
 A pure function: no clock, no I/O, no randomness. The same snapshot and policy book give the same plan.
 """
 
 from heapq import heapify, heappop, heapreplace
+from math import inf
 
 from adaptive_assets.planning import explanation
+from adaptive_assets.planning.continuation import Continuation
 from adaptive_assets.planning.degradation import Ladder, Squeeze, Step
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import Host, shareable
+from adaptive_assets.planning.pacing import next_pace
+from adaptive_assets.planning.patience import promote
+from adaptive_assets.planning.preemption import Blocked, Preemption
 from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.releases import releases
+from adaptive_assets.planning.reservations import MOST, Reservations
 from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.running import on_active
+from adaptive_assets.planning.shares import Shares
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
-from adaptive_assets.planning.triage import Band, triage
+from adaptive_assets.planning.triage import Band, Position, triage
 from adaptive_assets.planning.turn import Turn
 from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["plan"]
+__all__ = ["HELD_BACK_PASSES", "IDLE", "TRICKLE_S", "plan"]
 
 HELD_BACK_PASSES = 2
 """After so many dequeue passes an admitted run is held back by something of Dagster's own (a pool, a tag
@@ -27,48 +38,77 @@ TRICKLE_S = 120.0
 lacks only CPU or calm, it goes; if it lacks memory, it lets others pass: a stranger who keeps the machine
 busy slows our work down, and never to none."""
 
+IDLE = 0.25
+"""The share of the guarded machine that work ahead leaves free for real work."""
+
 ORDER = {code: place for place, code in enumerate(ReasonCode)}
 
 
 def plan(snapshot: Snapshot, book: PolicyBook) -> Plan:
-    """Decide every queued run of ``snapshot`` under the policies of ``book``.
+    """Decide every run of ``snapshot`` under the policies of ``book``.
 
-    Gates and windows come first (``triage``). What remains forms one line: tier, least slack to the
-    deadline, the user's ``dagster/priority``, submission. The line is strict: behind the first run that
-    finds no room the others wait, even where they would fit, so that large work is not starved by small;
-    only a run of the same tier whose deadline is in danger may still take a cheaper rung.
+    Gates, hours and prices come first (``triage``). What remains forms one line: tier, least slack to the
+    deadline, the owner's use of late, the user's ``dagster/priority``, submission; a run beyond its tier's
+    patience stands before it. A run that finds no room gets a reserved start, and those behind it may pass
+    as long as they do not delay that. Active runs give way where a blocked run's tier preempts theirs.
     """
     return _Planner(snapshot, book).plan()
 
 
 class _Planner:
-    """The state of one call of :func:`plan`: the room that is left, and the head of the blocked line."""
+    """The state of one call of :func:`plan`: the room that is left, and the starts that are reserved."""
 
     def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
+        self._snapshot = snapshot
         self._at = snapshot.at
         self._book = book
-        self._room = Room.of(snapshot, book)
-        self._squeeze = Squeeze.of(snapshot, book, self._room.cpu_ceiling)
-        self._triage = triage(snapshot, book)
-        self._blocked: Band | None = None
-        self._behind: tuple[Reason, ...] = ()
+        self._demands = Demands(snapshot, book)
+        self._room = Room.of(snapshot, book, self._demands)
+        self._squeeze = Squeeze.of(snapshot, book, self._demands, self._room.cpu_ceiling)
+        self._shares = Shares(snapshot, book, self._demands)
+        self._reservations = Reservations(self._room, lambda: releases(snapshot, self._demands), self._at)
+        self._continuation = Continuation(snapshot, book, self._demands, self._room)
+        self._preemption = Preemption(snapshot, book, self._demands, self._room)
+        self._blocked: list[Blocked] = []
+        self._triage = triage(snapshot, book, self._demands)
         self._decisions: list[Decision] = []
 
     def plan(self) -> Plan:
         for band in self._triage.expired:
             for run in band.runs:
                 self._decide(Verdict.FAIL, band, (run,), self._patience_over(band, run))
-        line = [(band.position(band.runs[0]), band) for band in self._triage.ready]
-        heapify(line)
-        while line:
-            _, band = line[0]
-            if self._admit_first(band) and band.next < len(band.runs):
-                heapreplace(line, (band.position(band.runs[band.next]), band))
-            else:
-                heappop(line)
+        self._admit(promote(self._triage.ready, self._snapshot, self._book))
+        self._continuation.go_on(inf)
         for band in self._triage.waiting:
             self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
-        return Plan(self._at, self._book.revision, tuple(self._decisions))
+        self._preemption.make_way(self._blocked)
+        moves = {**self._continuation.moves, **self._preemption.moves}
+        return Plan(
+            self._at,
+            self._book.revision,
+            tuple(self._decisions),
+            on_active(self._snapshot, self._book, moves),
+            next_pace(self._snapshot, self._room.runs) if self._book.guards.adaptive else None,
+        )
+
+    def _admit(self, ready: list[Band]) -> None:
+        """Go down the line; a band's place is looked at again when its turn comes: use grows meanwhile."""
+        line = [(self._position(band), band) for band in ready]
+        heapify(line)
+        while line:
+            stood, band = line[0]
+            stands = self._position(band)
+            if stands != stood:
+                heapreplace(line, (stands, band))
+                continue
+            self._continuation.go_on(band.rank)
+            if self._admit_first(band) and band.next < len(band.runs):
+                heapreplace(line, (self._position(band), band))
+            else:
+                heappop(line)
+
+    def _position(self, band: Band) -> Position:
+        return band.position(band.runs[band.next], self._shares.level(band.policy))
 
     def _admit_first(self, band: Band) -> bool:
         """Let the first run of ``band`` go in the best mode there is room for.
@@ -91,23 +131,58 @@ class _Planner:
 
     def _turn(self, band: Band) -> Turn:
         run = band.runs[band.next]
+        lacks = self._lacks(band)
+        behind = () if lacks else self._behind(band)
+        alone = not (self._blocked or self._room.runs)
         return Turn(
             band,
             run,
             Promise.of(band.policy, run),
             self._at,
-            lacks=self._lacks(band),
-            behind=self._behind,
-            trickles=not (self._blocked or self._room.runs) and self._at - run.submitted_at >= TRICKLE_S,
+            lacks=lacks,
+            behind=behind,
+            trickles=alone and self._at - run.submitted_at >= TRICKLE_S,
+        )
+
+    def _behind(self, band: Band) -> tuple[Reason, ...]:
+        """Why it may not go although there is room, if so."""
+        if band.policy.opportunity and (self._blocked or not self._is_idle(band)):
+            return (explanation.not_idle(band.full, IDLE),)
+        if not self._reservations.held:
+            return ()
+        return self._delays(band.full, band.rank, band.most)
+
+    def _delays(
+        self, demand: Demand, rank: int, most: float = inf, above: int | None = None
+    ) -> tuple[Reason, ...]:
+        """The reservation that a run would delay, on whichever machine it were placed."""
+        delayed = None
+        for host in self._room.open_to(demand, rank, most):
+            delayed = self._reservations.delayed(demand, host, above)
+            if delayed is None:
+                return ()
+        return (delayed.reason(self._at),) if delayed else ()
+
+    def _is_idle(self, band: Band) -> bool:
+        demand = band.full
+        return any(
+            host.free_cpu(band.rank) - host.insists_on(demand) >= IDLE * host.cpu_ceiling
+            and host.free_memory() - host.more_memory(demand) >= IDLE * host.memory_ceiling
+            for host in self._room.hosts
+            if host.machine is not None
         )
 
     def _ladder(self, turn: Turn) -> Ladder | None:
-        """The rungs, if the run would now take one; never while a higher tier waits for room."""
+        """The rungs, if the run would now take one."""
         band = turn.band
-        outranked = self._blocked is not None and self._blocked.rank < band.rank
-        if not band.rungs or outranked or not (band.only_rungs or turn.never_fits or turn.late):
+        if not band.rungs or not (band.only_rungs or turn.never_fits or turn.late):
             return None
-        return Ladder(band.policy, self._room)
+        return Ladder(
+            [(rung, self._demands.of_run(turn.run, rung.mode)) for rung in band.rungs],
+            band.rank,
+            self._room,
+            lambda demand: next(iter(self._delays(demand, band.rank, above=band.rank)), None),
+        )
 
     def _step(self, turn: Turn, ladder: Ladder) -> Step | None:
         step = ladder.step(
@@ -124,9 +199,9 @@ class _Planner:
         band, run = turn.band, turn.run
         late = () if turn.in_time else turn.late
         how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
-        self._decide(Verdict.LAUNCH, band, (run,), (*self._patience_over(band, run), how, *late))
-        if run.passes < HELD_BACK_PASSES:
-            self._room.take(band.full)
+        host = self._take(turn, band.full)
+        reasons = (*self._patience_over(band, run), *self._overdue(band, run), how, *late)
+        self._decide(Verdict.LAUNCH, band, (run,), reasons, host=host)
 
     def _degrade(self, turn: Turn, step: Step) -> None:
         band, run, mode = turn.band, turn.run, step.rung.mode
@@ -138,13 +213,28 @@ class _Planner:
             how = self._trickle(run, step.lacks[0])
         why = (*turn.lacks, *turn.late) if turn.never_fits else (*turn.late, *turn.lacks)
         reasons = (*self._patience_over(band, run), *why, *turn.behind, how)
-        self._decide(Verdict.DEGRADE, band, (run,), reasons, step)
+        host = self._take(turn, step.demand)
+        self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
         if run.passes < HELD_BACK_PASSES:
-            self._room.take(step.demand)
             self._squeeze.take(band.rank, step.demand)
 
+    def _take(self, turn: Turn, demand: Demand) -> Host | None:
+        """Promise room to a run that goes, unless Dagster holds it back: then nobody knows when it will."""
+        band = turn.band
+        if turn.run.passes >= HELD_BACK_PASSES:
+            return None
+        avoid = {
+            host.name
+            for host in (self._room.hosts if self._reservations.held else ())
+            if self._reservations.delayed(demand, host)
+        }
+        host = self._room.take(demand, band.rank, band.most, avoid)
+        self._reservations.admitted(demand, host)
+        self._shares.admitted(band.policy, demand)
+        return host
+
     def _hold(self, turn: Turn, ladder: Ladder | None) -> None:
-        """Defer what is left of the band, and let it hold up the line if room is what it waits for.
+        """Defer what is left of the band, and reserve a start for the first if room is what it waits for.
 
         How late it is and how long it has waited is the first run's own; what is in its way is everyone's.
         """
@@ -156,27 +246,48 @@ class _Planner:
             in_the_way += [reason for reason in ladder.obstacles if reason not in turn.lacks]
         if band.only_rungs:
             in_the_way += [reason for reason in band.shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
-        own = (*turn.late, *(self._patience_over(band, run) if band.only_rungs else ())[:1])
+        own = (
+            *turn.late,
+            *self._overdue(band, run),
+            *(self._patience_over(band, run) if band.only_rungs else ())[:1],
+        )
         if own:
             self._defer(band, (run,), (*in_the_way, *own))
             band.next += 1
         self._defer(band, band.rest, tuple(in_the_way))
 
         could_fit = (ladder and ladder.could_fit) or not (turn.never_fits or band.only_rungs)
-        if could_fit and not turn.trickles and self._blocked is None:
-            self._blocked = band
-            self._behind = (explanation.behind(band.work, band.policy.tier),)
+        if could_fit and turn.lacks and not turn.trickles and not band.policy.opportunity:
+            self._reserve(turn, ladder)
+
+    def _reserve(self, turn: Turn, ladder: Ladder | None) -> None:
+        """Keep a start for a blocked run, in the least demanding mode that it would take if it must."""
+        band = turn.band
+        demand = ladder.least if ladder and (turn.never_fits or band.only_rungs) else band.full
+        if demand is None or len(self._blocked) >= MOST:
+            return
+        strict = shareable(turn.lacks) and self._at - turn.run.submitted_at >= TRICKLE_S
+        rank = 0 if band.promoted else band.rank
+        reservation = self._reservations.reserve(band.work, band.policy.tier, rank, demand, strict=strict)
+        self._blocked.append(Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation))
 
     def _lacks(self, band: Band) -> tuple[Reason, ...]:
         """What is missing for full mode; where the whole machine is too small, that alone."""
         never = self._room.never_fits(band.full)
-        return (never,) if never else self._room.lacks(band.full)
+        return (never,) if never else self._room.lacks(band.full, band.rank, most=band.most)
 
     def _patience_over(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
         """Why the run goes, or fails, although gates or hours are shut, if they are."""
         if not band.shut:
             return ()
         return (explanation.patience_over(band.policy, run, band.shut, self._at), *band.shut)
+
+    def _overdue(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
+        """Why the run stands before the line, if it does."""
+        if not band.promoted:
+            return ()
+        tier = self._book.tiers[self._book.rank(band.policy.tier)]
+        return (explanation.overdue(run, tier.name, tier.patience, self._at),)
 
     def _trickle(self, run: QueuedRun, lack: Reason) -> Reason:
         return explanation.trickles(run, TRICKLE_S, lack, self._at)
@@ -191,11 +302,13 @@ class _Planner:
         runs: tuple[QueuedRun, ...],
         reasons: tuple[Reason, ...],
         step: Step | None = None,
+        host: Host | None = None,
     ) -> None:
         if runs:
             mode, parameters = (step.rung.mode, step.rung.parameters) if step else (FULL, {})
+            node = host.name if host else ""
             self._decisions.append(
-                Decision(verdict, band.work, band.policy.tier, mode, reasons, runs, parameters)
+                Decision(verdict, band.work, band.policy.tier, mode, reasons, runs, parameters, node)
             )
 
 

@@ -26,7 +26,9 @@ class Promise:
 
     @classmethod
     def of(cls, policy: Policy, run: QueuedRun) -> "Promise":
-        """The deadline counts from the submission of the run."""
+        """The run's own deadline; else its policy's, which counts from the submission of the run."""
+        if run.deadline_at is not None:
+            return cls(run.deadline_at)
         deadline = policy.objective.deadline if policy.objective else None
         return cls(None if deadline is None else run.submitted_at + deadline)
 

@@ -1,114 +1,158 @@
-"""Room: what the machine can still take under the guards."""
+"""Room: what the machines can still take under the guards and under the limits on runs at once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from math import floor, inf
 
-from adaptive_assets.planning.demand import FULL, Demand, demand_of
-from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Snapshot
+from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.prices import price_of
+from adaptive_assets.planning.snapshot import Node, Snapshot
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
-from adaptive_assets.planning.wording import cores, number, share, size
-from adaptive_assets.policy import Guards, PolicyBook
+from adaptive_assets.planning.wording import number, seconds, share, size
+from adaptive_assets.policy import PolicyBook, Ramp
 
-__all__ = ["SETTLING_S", "WIDEST", "Room", "shareable"]
-
-SETTLING_S: Final = 15.0
-"""How long a launched run may not show in the readings yet: start-up, plus the readings' smoothing."""
-
-WIDEST: Final = 0.5
-"""The share of the guarded CPU that a single run may insist on: one that would like every core takes longer
-on fewer, whereas a machine without a moment's stranger never comes."""
-
-
-def shareable(lacks: Iterable[Reason]) -> bool:
-    """Whether only CPU or calm is lacking: to break those guards slows every run down, memory's kills one."""
-    return all(reason.code in (ReasonCode.CPU, ReasonCode.PRESSURE) for reason in lacks)
+__all__ = ["Room"]
 
 
 @dataclass(slots=True)
 class Room:
-    """What is in use and promised, against the guards; ``take()`` promises more of it within one cycle.
+    """The machines on which runs can be placed, and the limits that hold for all of them together.
 
-    In use is the live reading of the whole machine, strangers included.  Promised (*shadow load*) is what
-    admitted runs are predicted to take beyond what the reading can already show of them.
+    ``silent`` are machines that were not heard of within their lease, and have no place for new work.
+    ``launched`` counts the launches within the ramp's time.
     """
 
-    guards: Guards
-    machine: MachineReading | None
-    run_limit: int | None
+    hosts: list[Host]
+    silent: int = 0
+    run_limit: int | None = None
+    pace: float | None = None
+    ramp: Ramp | None = None
     runs: int = 0
-    shadow_cpu: float = 0.0
-    shadow_memory: int = 0
-    _known: dict[tuple[Demand, str], tuple[Reason, ...]] = field(default_factory=dict)
-    """What was found to be lacking since room was last taken: most kinds of work ask for the same."""
+    launched: int = 0
+    _known: dict[tuple[Demand, int, str, float], tuple[Reason, ...]] = field(default_factory=dict)
+    """What was found to be lacking since room was last taken: many kinds of work ask for the same."""
 
     @classmethod
-    def of(cls, snapshot: Snapshot, book: PolicyBook) -> "Room":
+    def of(cls, snapshot: Snapshot, book: PolicyBook, demands: Demands) -> "Room":
         """The room at the instant of ``snapshot``."""
         limits = [limit for limit in (snapshot.run_limit, book.guards.concurrency) if limit is not None]
-        room = cls(book.guards, snapshot.machine, min(limits, default=None))
+        nodes = snapshot.nodes or (Node("", snapshot.machine, snapshot.at),)
+        hosts = {
+            node.name: Host(
+                node.name,
+                book.guards,
+                node.reading,
+                price=price_of(book.prices, node.node_class, snapshot.at),
+                node_class=node.node_class,
+            )
+            for node in nodes
+        }
         for run in snapshot.active:
-            room._promise(run, demand_of(book.policy(run.work.policy), run.mode), snapshot.at)
-        return room
+            host = hosts.get(run.node) or hosts[nodes[0].name]
+            rank = book.rank(book.policy(run.work.policy).tier)
+            host.count(run, rank, demands.of_run(run, run.mode), snapshot.at)
+        usable = [hosts[node.name] for node in nodes if not snapshot.nodes or _alive(node, snapshot.at)]
+        ramp = book.guards.ramp
+        return cls(
+            usable,
+            silent=len(nodes) - len(usable),
+            run_limit=min(limits, default=None),
+            pace=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
+            ramp=ramp,
+            runs=len(snapshot.active),
+            launched=sum(snapshot.at - run.launched_at < ramp.every for run in snapshot.active)
+            if ramp
+            else 0,
+        )
 
     @property
     def cpu_ceiling(self) -> float:
-        """The cores that the guard leaves of the whole machine."""
-        return self.machine.cpu_capacity * self.guards.cpu if self.machine else float("inf")
+        """The cores that the guards leave of all machines together."""
+        return sum(host.cpu_ceiling for host in self.hosts)
 
-    @property
-    def memory_ceiling(self) -> float:
-        """The bytes that the guard leaves of the whole machine."""
-        return self.machine.memory_capacity * self.guards.memory if self.machine else float("inf")
+    def take(self, demand: Demand, rank: int, most: float = inf, avoid: Container[str] = ()) -> Host | None:
+        """Promise ``demand`` to a run that this cycle admits, on the machine returned.
 
-    def _promise(self, run: ActiveRun, demand: Demand, at: float) -> None:
+        It is one where it fits, if there is one, and none of ``avoid``, if it can: the cheapest, and of those
+        the one that it fills most, so that room for large runs stays in one piece.
+        """
+        hosts = self._allowed(most) or self.hosts
+        host: Host | None = hosts[0] if hosts else None
+        if len(hosts) > 1:
+            host = min(
+                hosts,
+                key=lambda host: (
+                    not host.fits(demand, rank),
+                    host.name in avoid,
+                    host.price,
+                    _left(host, demand, rank),
+                ),
+            )
         self.runs += 1
-        settling = run.started_at is None or at - run.started_at < SETTLING_S
-        if settling:
-            self.shadow_cpu += max(0.0, min(demand.cpu, self.cpu_ceiling) - (run.cpu_used or 0.0))
-        if run.memory_used is not None:
-            self.shadow_memory += max(0, demand.memory - run.memory_used)
-        elif settling:
-            self.shadow_memory += demand.memory
-
-    def take(self, demand: Demand) -> None:
-        """Promise ``demand`` to a run that this cycle admits."""
-        self.runs += 1
-        self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
-        self.shadow_memory += demand.memory
+        self.launched += 1
         self._known.clear()
+        if host is not None:
+            host.take(demand)
+        return host
 
     def never_fits(self, demand: Demand, mode: str = FULL) -> Reason | None:
-        """Why ``demand`` exceeds the whole machine, however long one waits; ``None`` if it does not."""
-        ceiling = self.memory_ceiling
-        if self.machine is None or demand.memory <= ceiling:
+        """Why ``demand`` exceeds every whole machine, however long one waits; ``None`` if it does not."""
+        largest = max(self.hosts, key=lambda host: host.memory_ceiling, default=None)
+        if largest is None or largest.machine is None or demand.memory <= largest.memory_ceiling:
             return None
+        ceiling, machine = largest.memory_ceiling, largest.machine
         return Reason(
             ReasonCode.NEVER_FITS,
-            f"{_in(mode)}needs {size(demand.memory)}, more than the {share(self.guards.memory)} guard leaves"
-            f" of the whole machine ({size(ceiling, at_most=True)} of {size(self.machine.memory_capacity)}):"
+            f"{'' if mode == FULL else f'mode {mode} '}needs {size(demand.memory)}, more than the"
+            f" {share(largest.guards.memory)} guard leaves of the whole {_machine(largest)}"
+            f" ({size(ceiling, at_most=True)} of {size(machine.memory_capacity)}):"
             " lower the estimate, raise the guard or add a rung that needs less",
-            {
-                "mode": mode,
-                "needs": demand.memory,
-                "ceiling": ceiling,
-                "capacity": self.machine.memory_capacity,
-            },
+            {"mode": mode, "needs": demand.memory, "ceiling": ceiling, "capacity": machine.memory_capacity},
         )
 
-    def lacks(self, demand: Demand, mode: str = FULL) -> tuple[Reason, ...]:
-        """Every guard that ``demand`` would break now; empty when it fits."""
-        known = self._known.get((demand, mode))
+    def lacks(self, demand: Demand, rank: int, mode: str = FULL, most: float = inf) -> tuple[Reason, ...]:
+        """Every guard that ``demand`` would break now on the machine that comes nearest; empty when it fits.
+
+        ``most`` is the price above which a machine is too dear for it.
+        """
+        key = (demand, rank, mode, most)
+        known = self._known.get(key)
         if known is None:
-            known = self._known[demand, mode] = tuple(self._breaks(demand, mode))
+            known = self._known[key] = (*self._on_the_best_host(demand, rank, mode, most), *self._limits())
         return known
 
-    def _breaks(self, demand: Demand, mode: str) -> Iterator[Reason]:
-        if self.machine is not None:
-            yield from self._memory(demand, mode, self.machine)
-            yield from self._cpu(demand, mode, self.machine)
-            yield from self._pressure(self.machine)
-        elif self.run_limit is None and self.runs:
+    def open_to(self, demand: Demand, rank: int, most: float = inf) -> list[Host]:
+        """The machines on which ``demand`` fits."""
+        hosts = self._allowed(most)
+        return hosts if len(hosts) == 1 else [host for host in hosts if host.fits(demand, rank)]
+
+    def _allowed(self, most: float) -> list[Host]:
+        return self.hosts if most == inf else [host for host in self.hosts if host.price <= most]
+
+    def _on_the_best_host(self, demand: Demand, rank: int, mode: str, most: float) -> tuple[Reason, ...]:
+        hosts = self._allowed(most)
+        if len(hosts) == 1:
+            return hosts[0].lacks(demand, rank, mode)
+        if any(host.fits(demand, rank) for host in hosts):
+            return ()
+        if not hosts:
+            why = "costs more than the policy pays" if self.hosts else "was heard of within its lease"
+            lead = "every machine" if self.hosts else "no machine"
+            return (Reason(ReasonCode.NO_READING, f"{lead} {why}", {"silent": self.silent}),)
+        nearest = min(hosts, key=lambda host: -_left(host, demand, rank))
+        return tuple(
+            Reason(
+                reason.code,
+                f"on `{nearest.name}`: {reason.sentence}",
+                {**reason.numbers, "node": nearest.name},
+            )
+            for reason in nearest.lacks(demand, rank, mode)
+        )
+
+    def _limits(self) -> Iterator[Reason]:
+        if self.run_limit is None and self.runs and any(host.machine is None for host in self.hosts):
             yield Reason(
                 ReasonCode.NO_READING,
                 "there is no recent reading of the machine: one run at a time until there is",
@@ -120,63 +164,34 @@ class Room:
                 f"of {self.run_limit} runs at once, {self.runs} are active or about to be",
                 {"runs": self.runs, "limit": self.run_limit},
             )
-
-    def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
-        free = self.memory_ceiling - machine.memory_used - self.shadow_memory
-        if demand.memory <= free:
-            return
-        yield Reason(
-            ReasonCode.MEMORY,
-            f"{_in(mode)}needs {size(demand.memory)}, {size(max(0.0, free), at_most=True)} is free"
-            f" under the {share(self.guards.memory)} guard ({size(machine.memory_used)} of"
-            f" {size(machine.memory_capacity)} in use, {size(self.shadow_memory)} promised)",
-            {
-                "mode": mode,
-                "needs": demand.memory,
-                "free": free,
-                "used": machine.memory_used,
-                "promised": self.shadow_memory,
-                "ceiling": self.memory_ceiling,
-            },
-        )
-
-    def _cpu(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
-        ceiling = self.cpu_ceiling
-        free = ceiling - machine.cpu_used - self.shadow_cpu
-        needs = min(demand.cpu, ceiling * WIDEST)
-        if needs <= max(0.0, free):  # what needs no CPU here never waits for it
-            return
-        likes = f" (and would use {number(demand.cpu)})" if needs < demand.cpu else ""
-        yield Reason(
-            ReasonCode.CPU,
-            f"{_in(mode)}needs {cores(needs)}{likes}, {number(max(0.0, free), at_most=True)} is free"
-            f" under the {share(self.guards.cpu)} guard ({number(machine.cpu_used)} of"
-            f" {cores(machine.cpu_capacity)} in use, {number(self.shadow_cpu)} promised)",
-            {
-                "mode": mode,
-                "needs": needs,
-                "estimate": demand.cpu,
-                "free": free,
-                "used": machine.cpu_used,
-                "promised": self.shadow_cpu,
-                "ceiling": ceiling,
-            },
-        )
-
-    def _pressure(self, machine: MachineReading) -> Iterator[Reason]:
-        for resource, now, limit in (
-            ("CPU", machine.pressure.cpu, self.guards.pressure.cpu),
-            ("memory", machine.pressure.memory, self.guards.pressure.memory),
-            ("I/O", machine.pressure.io, self.guards.pressure.io),
-        ):
-            if now is not None and limit is not None and now > limit:
-                yield Reason(
-                    ReasonCode.PRESSURE,
-                    f"{resource} pressure is {share(now)}, the guard is {share(limit)}",
-                    {"resource": resource, "pressure": now, "limit": limit},
-                )
+        if self.pace is not None and self.runs >= max(1, floor(self.pace)):
+            yield Reason(
+                ReasonCode.PACE,
+                f"more than {floor(self.pace)} runs at once would slow each other down by now,"
+                f" {self.runs} are active or about to be",
+                {"runs": self.runs, "limit": self.pace},
+            )
+        if self.ramp is not None and self.launched >= self.ramp.runs:
+            yield Reason(
+                ReasonCode.RAMP,
+                f"{number(self.launched)} runs were launched in the last {seconds(self.ramp.every)},"
+                f" the ramp allows {self.ramp.runs}",
+                {"launched": self.launched, "limit": self.ramp.runs, "every_s": self.ramp.every},
+            )
 
 
-def _in(mode: str) -> str:
-    """A sentence is about full mode unless it says otherwise."""
-    return "" if mode == FULL else f"mode {mode} "
+def _alive(node: Node, at: float) -> bool:
+    return node.reading is not None and at - node.heard_at <= node.lease_s
+
+
+def _machine(host: Host) -> str:
+    return f"machine `{host.name}`" if host.name else "machine"
+
+
+def _left(host: Host, demand: Demand, rank: int) -> float:
+    """The smaller of the shares of memory and CPU left with one more run; negative where it lacks."""
+    if host.machine is None:
+        return 0.0
+    memory = (host.free_memory() - host.more_memory(demand)) / host.memory_ceiling
+    cpu = (host.free_cpu(rank) - host.insists_on(demand)) / host.cpu_ceiling
+    return min(memory, cpu)

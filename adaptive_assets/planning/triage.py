@@ -1,12 +1,16 @@
 """Triage: which queued runs may go at all, as far as their data and their time window are concerned."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from adaptive_assets.planning.demand import FULL, Demand, demand_of
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.explanation import no_rung
 from adaptive_assets.planning.gating import not_ready
+from adaptive_assets.planning.prices import too_dear
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
@@ -16,8 +20,12 @@ from adaptive_assets.policy import Policy, PolicyBook, Rung
 
 __all__ = ["Band", "Position", "Triage", "triage"]
 
-Position = tuple[int, float, int, float, str]
-"""Where a run stands in line: tier, latest start in full, user's priority (negated), submission, run id."""
+Position = tuple[int, float, int, int, float, str]
+"""Where a run stands in line: tier, latest start in full, its owner's use of late, the user's priority
+(negated), submission, run id."""
+
+FRONT = -1
+"""Before the first tier."""
 
 
 @dataclass(slots=True)
@@ -25,7 +33,8 @@ class Band:
     """Queued runs of one kind of work in the same situation, first in line first.
 
     ``shut`` are the gates and hours that are against them. When they may go all the same, the policy says
-    so: ``only_rungs`` when it says that they must then degrade.
+    so: ``only_rungs`` when it says that they must then degrade. Machines that cost more than ``most`` are too
+    dear for them. ``promoted`` ones have waited beyond their tier's patience and stand before all others.
     """
 
     work: Work
@@ -35,25 +44,27 @@ class Band:
     runs: list[QueuedRun]
     shut: tuple[Reason, ...] = ()
     only_rungs: bool = False
+    most: float = float("inf")
+    promoted: bool = False
     next: int = 0
 
     @classmethod
-    def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun]) -> "Band":
+    def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands) -> "Band":
         """A band of ``runs``, all of the kind ``work``, with nothing against them; sorts ``runs``."""
         policy = book.policy(work.policy)
-        band = cls(work, policy, book.rank(policy.tier), demand_of(policy, FULL), runs)
-        runs.sort(key=band.position)
+        rank = len(book.tiers) if policy.opportunity else book.rank(policy.tier)
+        most = policy.cost.at_most if policy.cost and book.prices else float("inf")
+        band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most)
+        if len(runs) > 1:
+            runs.sort(key=band.position)
         return band
 
-    def position(self, run: QueuedRun) -> Position:
-        """The place of ``run`` in the line of all runs."""
-        objective = self.policy.objective
-        latest_start = (
-            float("inf")
-            if objective is None or objective.deadline is None
-            else run.submitted_at + objective.deadline - self.full.duration
-        )
-        return (self.rank, latest_start, -run.priority, run.submitted_at, run.run_id)
+    def position(self, run: QueuedRun, share: int = 0) -> Position:
+        """The place of ``run`` in the line of all runs; ``share`` is the level of its owner's use."""
+        due = Promise.of(self.policy, run).deadline_at
+        latest_start = float("inf") if due is None else due - self.full.duration
+        rank = FRONT if self.promoted else self.rank
+        return (rank, latest_start, share, -run.priority, run.submitted_at, run.run_id)
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
@@ -75,16 +86,20 @@ class Triage:
     expired: list[Band] = field(default_factory=list)
 
 
-def triage(snapshot: Snapshot, book: PolicyBook) -> Triage:
+def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
     """Sort the queue into bands. Gates are evaluated once per kind of work, not once per run."""
     sorted_out = Triage()
     hours: dict[str, tuple[Reason, ...]] = {}
-    for work, runs in _by_kind(snapshot.queued).items():
-        band = Band.of(work, book, runs)
+    for runs in _by_kind(snapshot.queued):
+        work = runs[0].work
+        band = Band.of(work, book, runs, demands)
         policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)
         if policy.name not in hours:
-            hours[policy.name] = _outside(policy, snapshot.at)
+            hours[policy.name] = (
+                *_outside(policy, snapshot.at),
+                *too_dear(policy, book.prices, snapshot),
+            )
         outside = hours[policy.name]
         if closed or outside:
             _split(band, closed, outside, snapshot.at, sorted_out)
@@ -95,15 +110,18 @@ def triage(snapshot: Snapshot, book: PolicyBook) -> Triage:
     return sorted_out
 
 
-def _by_kind(queued: tuple[QueuedRun, ...]) -> dict[Work, list[QueuedRun]]:
-    """Group by identity first: runs of a kind usually share one ``Work``, and hashing it costs more."""
-    same: defaultdict[int, list[QueuedRun]] = defaultdict(list)
+def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
+    """Group by identity first: runs of a kind usually share one ``Work``, and hashing it costs more.
+
+    A run of which more is known than of its kind is a kind for itself, with those that share its estimate.
+    """
+    same: defaultdict[tuple[int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
-        same[id(run.work)].append(run)
-    kinds: defaultdict[Work, list[QueuedRun]] = defaultdict(list)
+        same[id(run.work), id(run.estimate)].append(run)
+    kinds: defaultdict[tuple[Work, Estimate | None], list[QueuedRun]] = defaultdict(list)
     for runs in same.values():
-        kinds[runs[0].work] += runs
-    return kinds
+        kinds[runs[0].work, runs[0].estimate] += runs
+    return kinds.values()
 
 
 class _Fate(Enum):
@@ -131,9 +149,15 @@ def _split(
     """Part the runs that still wait from those whose patience is over."""
     parts: defaultdict[_Fate, list[QueuedRun]] = defaultdict(list)
     for run in band.runs:
-        parts[_fate(band, run, bool(closed), bool(outside), at)].append(run)
+        parts[_fate(band, run, bool(closed), outside, at)].append(run)
     for fate, runs in parts.items():
-        part = replace(band, runs=runs, shut=(*closed, *outside), only_rungs=fate is _Fate.DEGRADED)
+        part = replace(
+            band,
+            runs=runs,
+            shut=(*closed, *outside),
+            only_rungs=fate is _Fate.DEGRADED,
+            most=float("inf") if outside else band.most,
+        )
         match fate:
             case _Fate.READY | _Fate.WAIVED | _Fate.DEGRADED:
                 into.ready.append(part)
@@ -147,11 +171,11 @@ def _split(
                 into.expired.append(replace(part, shut=closed))
 
 
-def _fate(band: Band, run: QueuedRun, closed: bool, outside: bool, at: float) -> _Fate:
-    gates, window = band.policy.gates, band.policy.window
+def _fate(band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...], at: float) -> _Fate:
+    gates = band.policy.gates
     waited = at - run.submitted_at
     hurried = Promise.of(band.policy, run).endangered(band.full, at)
-    if outside and not hurried and not (window and _over(window.latest, waited)):
+    if not hurried and any(not _over(_latest(band.policy, reason), waited) for reason in outside):
         return _Fate.EARLY
     if not closed:
         return _Fate.READY
@@ -160,6 +184,12 @@ def _fate(band: Band, run: QueuedRun, closed: bool, outside: bool, at: float) ->
     if gates.then == "degrade":
         return _Fate.DEGRADED if band.rungs else _Fate.STUCK
     return _Fate.EXPIRED if gates.then == "fail" else _Fate.WAIVED
+
+
+def _latest(policy: Policy, shut: Reason) -> float | None:
+    """How long a run waits for its hours, or for a price that its policy pays."""
+    kept = policy.window if shut.code is ReasonCode.OUTSIDE_WINDOW else policy.cost
+    return kept.latest if kept else None
 
 
 def _over(limit: float | None, waited: float) -> bool:

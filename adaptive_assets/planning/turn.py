@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from adaptive_assets.planning.host import shareable
 from adaptive_assets.planning.promise import Promise
-from adaptive_assets.planning.room import shareable
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.planning.triage import Band
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
@@ -15,7 +15,7 @@ __all__ = ["Turn"]
 class Turn:
     """The first run of ``band`` at ``at``: what is in the way of full mode, and whether that matters.
 
-    ``lacks`` are the guards that it would break, ``behind`` is the line that it stands in. ``trickles`` says
+    ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``trickles`` says
     that strangers have kept it waiting for long enough while nothing of ours is active.
     """
 

@@ -33,6 +33,11 @@ class Verdict(StrEnum):
         """Whether the run leaves the queue to run."""
         return self in (Verdict.LAUNCH, Verdict.DEGRADE)
 
+    @property
+    def changes(self) -> bool:
+        """Whether an active run is told to do something else than before."""
+        return self in (Verdict.SLOW, Verdict.SUSPEND, Verdict.RESUME, Verdict.REQUEUE)
+
 
 class ReasonCode(StrEnum):
     """Why; one code for each rule, what can never run first."""
@@ -45,16 +50,23 @@ class ReasonCode(StrEnum):
     CHECK_NOT_EVALUATED = "check_not_evaluated"
     DATA_DEGRADED = "data_degraded"
     OUTSIDE_WINDOW = "outside_window"
+    PRICE = "price"
     NO_READING = "no_reading"
     MEMORY = "memory"
     CPU = "cpu"
     PRESSURE = "pressure"
     CONCURRENCY = "concurrency"
+    PACE = "pace"
+    RAMP = "ramp"
+    NOT_IDLE = "not_idle"
     BEHIND = "behind"
     DEADLINE = "deadline"
     WAITED = "waited"
     FORCED = "forced"
     FITS = "fits"
+    GIVES_WAY = "gives_way"
+    ROOM_AGAIN = "room_again"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ class ActiveDecision:
     mode: str
     reasons: tuple[Reason, ...]
     runs: tuple[ActiveRun, ...]
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def reason(self) -> Reason:

@@ -14,7 +14,7 @@ from adaptive_assets.ledger.codec import decode, encode, pack, unpack
 from adaptive_assets.planning.demand import Demand, demand_of
 from adaptive_assets.planning.plan import HELD_BACK_PASSES, TRICKLE_S, plan
 from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S
-from adaptive_assets.planning.room import SETTLING_S, WIDEST
+from adaptive_assets.planning.host import SETTLING_S, WIDEST
 from adaptive_assets.planning.snapshot import CheckState, Freshness, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.policy import Policy, PolicyBook

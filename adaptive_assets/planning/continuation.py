@@ -1,0 +1,78 @@
+"""Runs that gave way: when they go on."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.preemption import HOLD_S, Move
+from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
+from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
+from adaptive_assets.planning.wording import cores, number, seconds
+from adaptive_assets.policy import PolicyBook
+
+__all__ = ["SUSPENDED_AT_MOST_S", "Continuation"]
+
+SUSPENDED_AT_MOST_S: Final = 900.0
+"""After so long what gave way goes on, whether there is room or not: it holds its memory anyway."""
+
+
+class Continuation:
+    """The suspended and slowed runs of one snapshot, each of which goes on as soon as there is CPU for it."""
+
+    def __init__(self, snapshot: Snapshot, book: PolicyBook, demands: Demands, room: Room) -> None:
+        self._at = snapshot.at
+        self._book = book
+        self._demands = demands
+        self._room = room
+        gave_way = [run for run in snapshot.active if _may_go_on(run)]
+        self._waiting = sorted(gave_way, key=lambda run: (self.rank(run), run.acted_at or 0.0, run.run_id))
+        self.moves: dict[str, Move] = {}
+
+    def rank(self, run: ActiveRun) -> int:
+        """The place of the run's tier."""
+        return self._book.rank(self._book.policy(run.work.policy).tier)
+
+    def go_on(self, before: float) -> None:
+        """Let runs of tiers up to ``before`` go on, the highest tier first, and who gave way first."""
+        for run in self._ready(before):
+            host = self._host(run)
+            overdue = self._at - (run.acted_at or self._at) >= SUSPENDED_AT_MOST_S
+            demand = self._demands.of_run(run, run.mode)
+            suspended = run.state is RunState.SUSPENDED
+            needs = host.insists_on(demand) if suspended else 0.0
+            free = host.free_cpu(len(self._book.tiers))
+            if not overdue and (needs > free or host.strained):
+                continue
+            if suspended:
+                host.shadow_cpu += min(demand.cpu, host.cpu_ceiling)
+            self.moves[run.run_id] = Move(Verdict.RESUME, self._reason(run, needs, free, overdue=overdue))
+
+    def _ready(self, before: float) -> Iterable[ActiveRun]:
+        while self._waiting and self.rank(self._waiting[0]) <= before:
+            run = self._waiting.pop(0)
+            if run.acted_at is None or not 0 <= self._at - run.acted_at < HOLD_S:
+                yield run
+
+    def _host(self, run: ActiveRun) -> Host:
+        hosts = self._room.hosts
+        return next((host for host in hosts if host.name == run.node), hosts[0])
+
+    def _reason(self, run: ActiveRun, needs: float, free: float, *, overdue: bool) -> Reason:
+        waited = self._at - (run.acted_at or self._at)
+        why = (
+            f"it gave way {seconds(waited)} ago, and nothing gives way for longer than"
+            f" {seconds(SUSPENDED_AT_MOST_S)}"
+            if overdue
+            else f"it needs {cores(needs)}, and {number(max(0.0, free), at_most=True)} is free again"
+        )
+        return Reason(
+            ReasonCode.ROOM_AGAIN, f"goes on: {why}", {"needs": needs, "free": free, "waited_s": waited}
+        )
+
+
+def _may_go_on(run: ActiveRun) -> bool:
+    if run.state is RunState.SUSPENDED:
+        return Action.SUSPEND in run.actions
+    return run.slowed and run.state is RunState.RUNNING and Action.RENICE in run.actions

@@ -1,0 +1,56 @@
+"""The demand of every run of one snapshot: what was learned, else what was declared, else a prior."""
+
+from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, learned_demand
+from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
+from adaptive_assets.policy import Policy, PolicyBook
+
+__all__ = ["Demands"]
+
+
+class Demands:
+    """Looks demands up, each once. Kinds are told apart by identity, which a snapshot keeps."""
+
+    def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
+        self._learned = snapshot.estimates
+        self._book = book
+        self._known: dict[tuple[int, str], Demand] = {}
+        self._own: dict[tuple[int, int, str], Demand] = {}
+
+    def of_work(self, work: Work, mode: str = FULL) -> Demand:
+        """The demand of a run of this kind in ``mode``."""
+        key = (id(work), mode)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._look_up(work, mode, None)
+        return known
+
+    def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> Demand:
+        """The demand of this very run, of which more may be known than of its kind."""
+        if run.estimate is None:
+            return self.of_work(run.work, mode)
+        key = (id(run.work), id(run.estimate), mode)
+        known = self._own.get(key)
+        if known is None:
+            known = self._own[key] = self._look_up(run.work, mode, run.estimate)
+        return known
+
+    def _look_up(self, work: Work, mode: str, own: Estimate | None) -> Demand:
+        policy = self._book.policy(work.policy)
+        declared = demand_of(policy, mode)
+        if own is None and not self._learned:
+            return declared
+        confidence = _confidence(policy)
+        if mode != FULL and all(rung.mode != mode for rung in policy.degrade):
+            mode = FULL  # the ladder has been edited since
+        if own is None and (learned := self._learned.get(estimate_key(work, mode))):
+            return learned_demand(learned, confidence)
+        full = own or self._learned.get(estimate_key(work, FULL))
+        if full is None:
+            return declared
+        whole = learned_demand(full, confidence)
+        return whole if mode == FULL else whole.lessened(declared, demand_of(policy, FULL))
+
+
+def _confidence(policy: Policy) -> float:
+    return policy.objective.confidence if policy.objective else 0.9

@@ -1,0 +1,219 @@
+"""One machine: what is in use and promised on it, against the guards."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import inf, sqrt
+from typing import Final
+
+from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, RunState
+from adaptive_assets.planning.verdicts import Reason, ReasonCode
+from adaptive_assets.planning.wording import cores, number, share, size
+from adaptive_assets.policy import Guards
+
+__all__ = ["SETTLING_S", "SIGMAS", "WIDEST", "Host", "shareable"]
+
+SETTLING_S: Final = 15.0
+"""How long a launched run may not show in the readings yet: start-up, plus the readings' smoothing."""
+
+WIDEST: Final = 0.5
+"""The share of the guarded CPU that a single run may insist on: one that would like every core takes longer
+on fewer, whereas a machine without a moment's stranger never comes."""
+
+SIGMAS: Final = 3.0
+"""Standard deviations by which the memory of runs together may exceed its mean."""
+
+SLIVER: Final = 1e-9
+"""Cores: sums of fractions differ in their last digits by the order of adding."""
+
+
+def shareable(lacks: Iterable[Reason]) -> bool:
+    """Whether only CPU or calm is lacking: to break those guards slows every run down, memory's kills one."""
+    return all(reason.code in (ReasonCode.CPU, ReasonCode.PRESSURE) for reason in lacks)
+
+
+@dataclass(slots=True)
+class Host:
+    """What one machine has in use and has promised; ``take()`` promises more of it within one cycle.
+
+    In use is the live reading of the whole machine, strangers included. Promised (*shadow load*) is what
+    runs are predicted to take beyond what the reading can already show of them.
+
+    The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 90th
+    percentiles, which is cautious where there are many, and the mean of the sum plus three of its standard
+    deviations, which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it to the
+    limit: peak prediction-driven resource overcommitment in datacenters", 2021).
+    """
+
+    name: str
+    guards: Guards
+    machine: MachineReading | None
+    price: float = 0.0
+    node_class: str = ""
+    runs: int = 0
+    shadow_cpu: float = 0.0
+    seen_memory: float = 0.0
+    """Bytes of the reading that are ours."""
+    peak_memory: float = 0.0
+    mean_memory: float = 0.0
+    memory_variance: float = 0.0
+    slowed: list[tuple[int, float]] = field(default_factory=list)
+    """Rank of the tier and cores in use, of each run that was slowed down to give way."""
+
+    @property
+    def cpu_ceiling(self) -> float:
+        """The cores that the guard leaves of the whole machine."""
+        return self.machine.cpu_capacity * self.guards.cpu if self.machine else inf
+
+    @property
+    def memory_ceiling(self) -> float:
+        """The bytes that the guard leaves of the whole machine."""
+        return self.machine.memory_capacity * self.guards.memory if self.machine else inf
+
+    @property
+    def promised_memory(self) -> float:
+        """Bytes that our runs are predicted to take beyond what they use."""
+        return (
+            max(self.peak_memory, self.mean_memory + SIGMAS * sqrt(self.memory_variance)) - self.seen_memory
+        )
+
+    def count(self, run: ActiveRun, rank: int, demand: Demand, at: float) -> None:
+        """Count an active run, whose tier has the place ``rank``."""
+        self.runs += 1
+        settling = run.started_at is None or at - run.started_at < SETTLING_S
+        used = run.cpu_used or 0.0
+        if run.state is RunState.RUNNING and settling:
+            self.shadow_cpu += max(0.0, min(demand.cpu, self.cpu_ceiling) - used)
+        if run.slowed and run.state is RunState.RUNNING:
+            self.slowed.append((rank, used))
+        if run.memory_used is not None:
+            self.seen_memory += run.memory_used
+            self._add(demand, run.memory_used)
+        elif settling:
+            self._add(demand, 0)
+
+    def take(self, demand: Demand) -> None:
+        """Promise ``demand`` to a run that this cycle admits."""
+        self.runs += 1
+        self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
+        self._add(demand, 0)
+
+    def free_cpu(self, rank: int) -> float:
+        """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""
+        if self.machine is None:
+            return inf
+        yielding = sum(used for other, used in self.slowed if other > rank) if self.slowed else 0.0
+        return self.cpu_ceiling - max(0.0, self.machine.cpu_used - yielding) - self.shadow_cpu
+
+    def free_memory(self) -> float:
+        """Bytes under the guard."""
+        if self.machine is None:
+            return inf
+        # readings lag behind: ours may be seen in use before they show in the whole machine's
+        return self.memory_ceiling - max(self.machine.memory_used, self.seen_memory) - self.promised_memory
+
+    def more_memory(self, demand: Demand) -> float:
+        """By how many bytes the predicted peak grows with one more run."""
+        mean = demand.memory if demand.mean_memory is None else demand.mean_memory
+        variance = self.memory_variance + demand.memory_sigma**2
+        after = max(self.peak_memory + demand.memory, self.mean_memory + mean + SIGMAS * sqrt(variance))
+        return after - self.seen_memory - self.promised_memory
+
+    def insists_on(self, demand: Demand) -> float:
+        """The cores without which a run does not start."""
+        return min(demand.cpu, self.cpu_ceiling * WIDEST)
+
+    @property
+    def strained(self) -> bool:
+        """Whether the pressure on the machine is above its guard."""
+        return any(True for _ in self._strained())
+
+    def fits(self, demand: Demand, rank: int) -> bool:
+        """Whether one more run breaks no guard of this machine."""
+        if self.machine is None:
+            return True
+        needs = self.insists_on(demand)
+        return (
+            self.more_memory(demand) <= self.free_memory()
+            and (needs <= 0 or needs <= self.free_cpu(rank) + SLIVER)
+            and not self.strained
+        )
+
+    def lacks(self, demand: Demand, rank: int, mode: str = FULL) -> tuple[Reason, ...]:
+        """Every guard that one more run would break; empty when it fits."""
+        if self.machine is None:
+            return ()
+        return (
+            *self._memory(demand, mode, self.machine),
+            *self._cpu(demand, rank, mode, self.machine),
+            *self._strained(),
+        )
+
+    def _add(self, demand: Demand, used: int) -> None:
+        mean = demand.memory if demand.mean_memory is None else demand.mean_memory
+        self.peak_memory += max(demand.memory, used)
+        self.mean_memory += max(mean, used)
+        if used < demand.memory:
+            self.memory_variance += demand.memory_sigma**2
+
+    def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
+        needs, free = self.more_memory(demand), self.free_memory()
+        if needs <= free:
+            return
+        yield Reason(
+            ReasonCode.MEMORY,
+            f"{_in(mode)}needs {size(needs)}, {size(max(0.0, free), at_most=True)} is free"
+            f" under the {share(self.guards.memory)} guard ({size(machine.memory_used)} of"
+            f" {size(machine.memory_capacity)} in use, {size(self.promised_memory)} promised)",
+            {
+                "mode": mode,
+                "needs": needs,
+                "free": free,
+                "used": machine.memory_used,
+                "promised": self.promised_memory,
+                "ceiling": self.memory_ceiling,
+            },
+        )
+
+    def _cpu(self, demand: Demand, rank: int, mode: str, machine: MachineReading) -> Iterator[Reason]:
+        free = self.free_cpu(rank)
+        needs = self.insists_on(demand)
+        if needs <= max(0.0, free) + SLIVER:  # what needs no CPU here never waits for it
+            return
+        likes = f" (and would use {number(demand.cpu)})" if needs < demand.cpu else ""
+        yield Reason(
+            ReasonCode.CPU,
+            f"{_in(mode)}needs {cores(needs)}{likes}, {number(max(0.0, free), at_most=True)} is free"
+            f" under the {share(self.guards.cpu)} guard ({number(machine.cpu_used)} of"
+            f" {cores(machine.cpu_capacity)} in use, {number(self.shadow_cpu)} promised)",
+            {
+                "mode": mode,
+                "needs": needs,
+                "estimate": demand.cpu,
+                "free": free,
+                "used": machine.cpu_used,
+                "promised": self.shadow_cpu,
+                "ceiling": self.cpu_ceiling,
+            },
+        )
+
+    def _strained(self) -> Iterator[Reason]:
+        if self.machine is None:
+            return
+        pressure, guards = self.machine.pressure, self.guards.pressure
+        for resource, now, limit in (
+            ("CPU", pressure.cpu, guards.cpu),
+            ("memory", pressure.memory, guards.memory),
+            ("I/O", pressure.io, guards.io),
+        ):
+            if now is not None and limit is not None and now > limit:
+                yield Reason(
+                    ReasonCode.PRESSURE,
+                    f"{resource} pressure is {share(now)}, the guard is {share(limit)}",
+                    {"resource": resource, "pressure": now, "limit": limit},
+                )
+
+
+def _in(mode: str) -> str:
+    """A sentence is about full mode unless it says otherwise."""
+    return "" if mode == FULL else f"mode {mode} "

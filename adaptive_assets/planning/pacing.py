@@ -1,0 +1,59 @@
+"""The adaptive limit on runs at once: how many the machine serves without slowing them all down.
+
+A gradient limiter in the manner of Netflix's Gradient2 and of Envoy's adaptive concurrency filter: as long as
+runs take about as long as expected, the limit probes upwards by its square root; when they take longer, it
+is multiplied by expected over actual. Not AIMD: that would halve on every surge and oscillate; not a PID on
+CPU as Temporal's: CPU in use is guarded already, and says nothing about disks, locks and databases that runs
+share. The one signal is how long successful runs took against what was learned of their kind before: a run
+that failed says nothing about load.
+"""
+
+from math import sqrt
+from typing import Final
+
+from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.snapshot import Snapshot
+
+__all__ = ["EVERY_S", "FIRST", "TOLERANCE", "next_pace"]
+
+EVERY_S: Final = 15.0
+"""A step is not taken before the one before it can show."""
+
+TOLERANCE: Final = 1.5
+"""Runs may take so many times as long as expected before the limit is lowered."""
+
+DEEPEST: Final = 0.5
+"""The most that one step lowers it."""
+
+SMOOTHING: Final = 0.3
+"""How much of a lower value one step takes over: what was slow for a moment is no trend."""
+
+USED: Final = 0.8
+"""The limit never grows while fewer runs than this share of it are active: it would say nothing then."""
+
+FIRST: Final = 8
+"""The first limit is so many runs for each core, and no less than `LEAST`."""
+
+LEAST: Final = 16
+MOST: Final = 10_000
+
+
+def next_pace(snapshot: Snapshot, running: int) -> Pace:
+    """The pace after a plan under which ``running`` runs are active; moves at most every ``EVERY_S``."""
+    last = snapshot.pace
+    if last is None:
+        machines = [node.reading for node in snapshot.nodes] or [snapshot.machine]
+        cores = sum(machine.cpu_capacity for machine in machines if machine is not None)
+        return Pace(max(LEAST, FIRST * cores, running), snapshot.at)
+    if 0 <= snapshot.at - last.at < EVERY_S:
+        return last
+    slowdown = snapshot.slowdown
+    limit = last.limit
+    if slowdown is not None and slowdown > TOLERANCE:
+        # from where the load is: a limit far above it would take long to come down to where it matters
+        start = min(limit, max(1.0, float(running)))
+        lower = start * max(DEEPEST, TOLERANCE / slowdown)
+        limit = max(1.0, (1 - SMOOTHING) * start + SMOOTHING * lower)
+    elif running >= USED * limit:
+        limit = min(MOST, limit + sqrt(limit))
+    return Pace(limit, snapshot.at)

@@ -1,0 +1,260 @@
+"""Preemption: which active runs give way to a blocked one, and how."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.releases import LEAVING_S, ends_at
+from adaptive_assets.planning.reservations import Reservation
+from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot, Work
+from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
+from adaptive_assets.planning.wording import cores, seconds, size
+from adaptive_assets.policy import Policy, PolicyBook, Tier
+
+__all__ = ["HEADS", "HOLD_S", "MOST_TIMES", "WORTH_S", "Blocked", "Move", "Preemption"]
+
+MOST_TIMES: Final = 3
+"""A run that had to give way so often is left alone."""
+
+HOLD_S: Final = 60.0
+"""A run whose state was changed stays as it is for so long: room that comes and goes must not shake it."""
+
+WORTH_S: Final = 60.0
+"""Without a deadline it must expect to wait longer than this before another run loses its progress for it."""
+
+HEADS: Final = 4
+"""For so many blocked runs at once."""
+
+HARSHNESS: Final = {"renice": 0, "suspend": 1, "requeue": 2}
+ACTIONS: Final = {Action.RENICE: 0, Action.SUSPEND: 1, Action.REQUEUE: 2}
+VERDICTS: Final = {
+    Action.RENICE: Verdict.SLOW,
+    Action.SUSPEND: Verdict.SUSPEND,
+    Action.REQUEUE: Verdict.REQUEUE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A run that waits for room, with the reservation it was given."""
+
+    work: Work
+    policy: Policy
+    rank: int
+    demand: Demand
+    promise: Promise
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What an active run is told to do, and why."""
+
+    verdict: Verdict
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Victim:
+    """A run that may be acted upon; ``lost`` is the progress, in core-seconds, that a requeue would waste."""
+
+    run: ActiveRun
+    rank: int
+    action: Action
+    cpu: float
+    memory: float
+    lost: float
+    promised: bool
+
+    @property
+    def cost(self) -> tuple[bool, int, int, float]:
+        """The least first: no deadline, the lowest tier, not preempted before, little progress lost."""
+        return (self.promised, -self.rank, self.run.preempted, self.lost / max(1.0, self.memory))
+
+
+@dataclass(slots=True)
+class _Balance:
+    """What a machine has free, and what is on its way to be, less what blocked runs before need of it."""
+
+    cpu: float
+    memory: float
+    slots: float
+
+
+class Preemption:
+    """The moves of one plan. What is freed is counted by the next plan, when it is free."""
+
+    def __init__(self, snapshot: Snapshot, book: PolicyBook, demands: Demands, room: Room) -> None:
+        self._at = snapshot.at
+        self._book = book
+        self._demands = demands
+        self._room = room
+        self._able = [run for run in snapshot.active if run.actions and run.state is not RunState.LEAVING]
+        self._leaving = [run for run in snapshot.active if run.state is RunState.LEAVING]
+        self.moves: dict[str, Move] = {}
+
+    def make_way(self, blocked: Sequence[Blocked]) -> None:
+        """Find moves for the first of ``blocked``; mild ones where CPU is short, requeues where memory is."""
+        if not self._able:
+            return
+        balances = {host.name: self._balance(host) for host in self._room.hosts}
+        hosts = {host.name: host for host in self._room.hosts}
+        for each in blocked[:HEADS]:
+            host = hosts.get(each.reservation.host)
+            if host is None:
+                continue
+            balance = balances[host.name]
+            needs_cpu, needs_memory = host.insists_on(each.demand), host.more_memory(each.demand)
+            yielding = host.free_cpu(each.rank) - host.free_cpu(len(self._book.tiers))
+            short = _Balance(
+                needs_cpu - balance.cpu - yielding, needs_memory - balance.memory, 1 - balance.slots
+            )
+            victims = self._victims(each, host, short)
+            for victim in victims:
+                self.moves[victim.run.run_id] = Move(
+                    VERDICTS[victim.action], self._reason(each, victim, short)
+                )
+                balance.cpu += victim.cpu
+                if victim.action is Action.REQUEUE:
+                    balance.memory += victim.memory
+                    balance.slots += 1
+            balance.cpu -= needs_cpu
+            balance.memory -= needs_memory
+            balance.slots -= 1
+
+    def _balance(self, host: Host) -> _Balance:
+        limits = [limit for limit in (self._room.run_limit, self._room.pace) if limit is not None]
+        leaving = [run for run in self._leaving if self._is_on(run, host)]
+        return _Balance(
+            host.free_cpu(len(self._book.tiers)) + sum(run.cpu_used or 0.0 for run in leaving),
+            host.free_memory() + sum(self._memory(run) for run in leaving),
+            floor(min(limits)) - self._room.runs + len(leaving) if limits else float("inf"),
+        )
+
+    def _victims(self, blocked: Blocked, host: Host, short: _Balance) -> list[_Victim]:
+        """The cheapest runs that make up for what is short; nobody where even all would not."""
+        only_cpu = short.memory <= 0 and short.slots <= 0
+        if only_cpu and short.cpu <= 0:
+            return []
+        actions = (Action.RENICE, Action.SUSPEND, Action.REQUEUE) if only_cpu else (Action.REQUEUE,)
+        for hardest in actions:
+            candidates = sorted(self._candidates(blocked, host, hardest), key=lambda victim: victim.cost)
+            if chosen := _enough(candidates, short):
+                return chosen
+        return []
+
+    def _candidates(self, blocked: Blocked, host: Host, hardest: Action) -> Iterator[_Victim]:
+        for run in self._able:
+            if run.run_id in self.moves or not self._is_on(run, host):
+                continue
+            policy = self._book.policy(run.work.policy)
+            rank = self._book.rank(policy.tier)
+            action = self._action(run, policy, blocked, hardest)
+            if action is None:
+                continue
+            demand = self._demands.of_run(run, run.mode)
+            ran = run.ran_s if run.ran_s is not None else self._at - (run.started_at or self._at)
+            if ends_at(run, demand, self._at) - self._at <= LEAVING_S and run.state is RunState.RUNNING:
+                continue  # sooner done than gone
+            if not self._worth(blocked, policy, action):
+                continue
+            used = demand.cpu if run.cpu_used is None else run.cpu_used
+            frees = 0.0 if run.state is RunState.SUSPENDED else used
+            lost = max(0.0, ran) * demand.cpu if action is Action.REQUEUE else 0.0
+            promised = bool(run.deadline_at or (policy.objective and policy.objective.deadline))
+            yield _Victim(run, rank, action, frees, self._memory(run), lost, promised)
+
+    def _action(self, run: ActiveRun, policy: Policy, blocked: Blocked, hardest: Action) -> Action | None:
+        """The mildest action that helps and is allowed, if one is; ``hardest`` is the worst that is tried."""
+        if policy.opportunity and not blocked.policy.opportunity:
+            allowed = HARSHNESS["requeue"]
+        elif policy.tier in self._tier(blocked.policy).preempts and run.preempted < MOST_TIMES:
+            allowed = HARSHNESS[self._tier(policy).preemption or "renice"]
+        else:
+            return None
+        if run.acted_at is not None and 0 <= self._at - run.acted_at < HOLD_S and not policy.opportunity:
+            return None
+        for action in run.actions:
+            usable = ACTIONS[action] <= min(allowed, ACTIONS[hardest])
+            done = (run.slowed and action is Action.RENICE) or (
+                run.state is RunState.SUSPENDED and action is not Action.REQUEUE
+            )
+            if usable and not done and (hardest is not Action.REQUEUE or action is Action.REQUEUE):
+                return action
+        return None
+
+    def _worth(self, blocked: Blocked, policy: Policy, action: Action) -> bool:
+        """Whether to wait instead would cost more."""
+        waits = blocked.reservation.start - self._at
+        if policy.opportunity or action is not Action.REQUEUE:
+            return waits > LEAVING_S
+        if blocked.promise.deadline_at is not None:
+            return not blocked.promise.met_by(blocked.demand, blocked.reservation.start)
+        return waits > WORTH_S
+
+    def _tier(self, policy: Policy) -> Tier:
+        return self._book.tiers[self._book.rank(policy.tier)]
+
+    def _memory(self, run: ActiveRun) -> float:
+        return max(self._demands.of_run(run, run.mode).memory, run.memory_used or 0)
+
+    def _is_on(self, run: ActiveRun, host: Host) -> bool:
+        return len(self._room.hosts) == 1 or run.node == host.name
+
+    def _reason(self, blocked: Blocked, victim: _Victim, short: _Balance) -> Reason:
+        missing = [
+            words
+            for lacking, words in (
+                (short.cpu > 0, cores(short.cpu)),
+                (short.memory > 0, size(short.memory)),
+                (short.slots > 0, "a place among the runs at once"),
+            )
+            if lacking
+        ]
+        deadline = blocked.promise.deadline_at
+        due = "" if deadline is None else f" and is due in {seconds(deadline - self._at)}"
+        lost = f"; {seconds(victim.lost)} of CPU time are lost" if victim.action is Action.REQUEUE else ""
+        return Reason(
+            ReasonCode.GIVES_WAY,
+            f"gives way to `{blocked.work.name}` ({blocked.policy.tier}), which lacks"
+            f" {' and '.join(missing)}{due}{lost}",
+            {
+                "to": blocked.work.name,
+                "tier": blocked.policy.tier,
+                "cpu": victim.cpu,
+                "memory": victim.memory,
+                "lost_core_s": victim.lost,
+                "preempted": victim.run.preempted,
+            },
+        )
+
+
+def _enough(candidates: Sequence[_Victim], short: _Balance) -> list[_Victim]:
+    """The first of ``candidates`` that together make up for ``short``, without those that it goes without."""
+    chosen: list[_Victim] = []
+    for victim in candidates:
+        if _covers(chosen, short):
+            break
+        chosen.append(victim)
+    if not _covers(chosen, short):
+        return []
+    for victim in tuple(chosen):  # the cheap ones taken first may be spared by a large one taken last
+        rest = [other for other in chosen if other is not victim]
+        if _covers(rest, short):
+            chosen = rest
+    return chosen
+
+
+def _covers(victims: Sequence[_Victim], short: _Balance) -> bool:
+    gone = [victim for victim in victims if victim.action is Action.REQUEUE]
+    return (
+        sum(victim.cpu for victim in victims) >= short.cpu
+        and sum(victim.memory for victim in gone) >= short.memory
+        and len(gone) >= short.slots
+    )

@@ -1,0 +1,53 @@
+"""When active work is expected to give back what it holds."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.promise import LAUNCH_S
+from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
+
+__all__ = ["LEAVING_S", "Release", "ends_at", "releases"]
+
+LEAVING_S: Final = 10.0
+"""How long a run takes to end once it was told to, with the cycle in which that is noticed."""
+
+OVERDUE: Final = 0.15
+"""A run that has outlived its estimate is given so much more of what it has run already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """At ``at``, a run is expected to give back cores and bytes on a machine."""
+
+    at: float
+    node: str
+    cpu: float
+    memory: float
+
+
+def releases(snapshot: Snapshot, demands: Demands) -> list[Release]:
+    """What the active runs give back, the soonest first; suspended ones hold what they have."""
+    expected = []
+    for run in snapshot.active:
+        if run.state is RunState.SUSPENDED:
+            continue
+        demand = demands.of_run(run, run.mode)
+        memory = max(demand.memory, run.memory_used or 0)
+        cpu = demand.cpu if run.cpu_used is None else run.cpu_used
+        expected.append(Release(ends_at(run, demand, snapshot.at), run.node, cpu, memory))
+    expected.sort(key=lambda release: release.at)
+    return expected
+
+
+def ends_at(run: ActiveRun, demand: Demand, at: float) -> float:
+    """When an active run is expected to end."""
+    if run.state is RunState.LEAVING:
+        return max(at, (run.acted_at or at) + LEAVING_S)
+    if run.started_at is None:
+        return max(at, run.launched_at + LAUNCH_S) + demand.median
+    ran = at - run.started_at if run.ran_s is None else run.ran_s
+    if ran < demand.median:
+        return at + demand.median - ran
+    return at + max(demand.duration - ran, OVERDUE * ran, LAUNCH_S)

@@ -1,0 +1,45 @@
+"""Fair share: who has had how much of the machine of late."""
+
+from math import log2
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.policy import Policy, PolicyBook
+
+__all__ = ["UNIT", "Shares"]
+
+UNIT: Final = 60.0
+"""Core-seconds below which a difference in use does not matter."""
+
+
+class Shares:
+    """What each owner has used, by its weight, in levels that double.
+
+    Use of the past counts half after each half-life. What active and admitted runs are still to take counts
+    at once (an entry penalty, as in Kueue's KEP-4136), so that an owner that was quiet cannot take the whole
+    machine before its use is seen. Levels instead of amounts, so that owners with about the same use are
+    served in the order of submission.
+    """
+
+    def __init__(self, snapshot: Snapshot, book: PolicyBook, demands: Demands) -> None:
+        self._used = dict(snapshot.usage)
+        for run in snapshot.active:
+            policy = book.policy(run.work.policy)
+            demand = demands.of_run(run, run.mode)
+            ran = 0.0 if run.started_at is None else snapshot.at - run.started_at
+            self._add(policy, demand.cpu * max(0.0, demand.median - ran))
+
+    def admitted(self, policy: Policy, demand: Demand) -> None:
+        """Count a run that goes now, for all that it will take."""
+        self._add(policy, demand.cpu * demand.median)
+
+    def level(self, policy: Policy) -> int:
+        """The higher, the later its turn among runs of a tier that are equally urgent."""
+        used = self._used.get(policy.owner or policy.name, 0.0) / policy.weight
+        return int(log2(1.0 + used / UNIT))
+
+    def _add(self, policy: Policy, core_seconds: float) -> None:
+        owner = policy.owner or policy.name
+        self._used[owner] = self._used.get(owner, 0.0) + core_seconds
