@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import Band
 from adaptive_assets.policy import PolicyBook
 
@@ -23,17 +23,32 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
         waited = active.launched_at - submitted_at
         if book.rank(policy.tier) > 0 and not policy.opportunity and waited >= patience[policy.tier]:
             return ready
-    overdue = (
-        (run.submitted_at, run.run_id, band, run)
-        for band in ready
-        if 0 < band.rank < len(book.tiers) and not band.only_rungs
-        for run in band.runs
-        if snapshot.at - run.submitted_at >= patience[band.policy.tier]
-    )
-    oldest = min(overdue, key=lambda each: each[:2], default=None)
+    oldest: tuple[float, str, Band, QueuedRun] | None = None
+    for band in ready:
+        if not 0 < band.rank < len(book.tiers) or band.only_rungs:
+            continue
+        limit = snapshot.at - patience[band.policy.tier] - _excused(band)
+        if min([run.submitted_at for run in band.runs]) > limit:
+            continue
+        run = min(band.runs, key=lambda run: (run.submitted_at, run.run_id))
+        if oldest is None or (run.submitted_at, run.run_id) < oldest[:2]:
+            oldest = (run.submitted_at, run.run_id, band, run)
     if oldest is None:
         return ready
     _, _, band, run = oldest
     band.runs.remove(run)
     rest = ready if band.runs else [other for other in ready if other is not band]
     return [replace(band, runs=[run], promoted=True), *rest]
+
+
+def _excused(band: Band) -> float:
+    """Seconds for which its policy lets it wait for data, hours or a price: that is not the line's."""
+    if not band.shut:
+        return 0.0
+    policy = band.policy
+    limits = (
+        policy.gates.wait_at_most,
+        policy.window.latest if policy.window else None,
+        policy.cost.latest if policy.cost else None,
+    )
+    return max((limit for limit in limits if limit is not None), default=0.0)

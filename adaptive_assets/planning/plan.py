@@ -243,7 +243,7 @@ class _Planner:
         if band.rungs or not turn.never_fits:
             in_the_way += turn.behind
         if ladder:
-            in_the_way += [reason for reason in ladder.obstacles if reason not in turn.lacks]
+            in_the_way += [reason for reason in ladder.obstacles if reason not in in_the_way]
         if band.only_rungs:
             in_the_way += [reason for reason in band.shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
         own = (

@@ -56,7 +56,8 @@ class Band:
         most = policy.cost.at_most if policy.cost and book.prices else float("inf")
         band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most)
         if len(runs) > 1:
-            runs.sort(key=band.position)
+            allowed = policy.objective.deadline if policy.objective else None
+            _sort(runs, float("inf") if allowed is None else allowed)
         return band
 
     def position(self, run: QueuedRun, share: int = 0) -> Position:
@@ -108,6 +109,18 @@ def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
     for bands in (sorted_out.waiting, sorted_out.expired):
         bands.sort(key=lambda band: band.position(band.runs[0]))
     return sorted_out
+
+
+def _sort(runs: list[QueuedRun], allowed_s: float) -> None:
+    """First in line first, as by `Band.position`: among runs of a kind the rest of it is the same."""
+    runs.sort(
+        key=lambda run: (
+            run.submitted_at + allowed_s if run.deadline_at is None else run.deadline_at,
+            -run.priority,
+            run.submitted_at,
+            run.run_id,
+        )
+    )
 
 
 def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
