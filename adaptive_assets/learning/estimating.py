@@ -1,0 +1,56 @@
+"""One estimate of all three quantities."""
+
+from collections.abc import Sequence
+
+from adaptive_assets.learning.kin import Resemblance
+from adaptive_assets.learning.outlook import Outlook, outlook
+from adaptive_assets.learning.quantity import QUANTITIES
+from adaptive_assets.learning.record import Record
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.estimates import Estimate, Source, Spread
+
+__all__ = ["estimated"]
+
+
+def estimated(
+    records: Sequence[Record],
+    kin: Sequence[Resemblance | None],
+    assumed: Demand,
+    floor: float = 0.0,
+    size: float | None = None,
+) -> Estimate | None:
+    """What the next run will take; ``None`` where neither its kind nor its kin say anything.
+
+    ``records`` and ``kin`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen, while others
+    were, is what is ``assumed`` of it.  Memory is at least ``floor`` bytes, in every quantile.
+    """
+    outlooks = [
+        outlook(record, relation, quantity, size)
+        for record, relation, quantity in zip(records, kin, QUANTITIES, strict=True)
+    ]
+    known = next((look for look in outlooks if look is not None), None)
+    if known is None and not floor:
+        return None
+    duration, cpu, memory = outlooks
+    own = known is None or known.own >= 0.5
+    return Estimate(
+        duration=_spread(duration, assumed.duration),
+        cpu=_spread(cpu, assumed.cpu),
+        memory=_at_least(floor, _spread(memory, float(assumed.memory))),
+        runs=(
+            max(record.level.weight for record in records)
+            if own
+            else float(max(relation.kinds for relation in kin if relation is not None))
+        ),
+        source=Source.OWN if own else Source.KIN,
+    )
+
+
+def _spread(look: Outlook | None, assumed: float) -> Spread:
+    return Spread.exactly(assumed) if look is None else look.spread
+
+
+def _at_least(floor: float, spread: Spread) -> Spread:
+    if floor <= spread.p50:
+        return spread
+    return Spread(floor, max(spread.p90, floor), max(spread.p99, floor))

@@ -1,0 +1,95 @@
+"""One kind of work in one mode: all that is known of it."""
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Final
+
+from adaptive_assets.learning.estimating import estimated
+from adaptive_assets.learning.headroom import Headroom
+from adaptive_assets.learning.kin import Kin, Resemblance
+from adaptive_assets.learning.observation import Observation
+from adaptive_assets.learning.quantity import CPU, DURATION, MEMORY
+from adaptive_assets.learning.record import Record
+from adaptive_assets.learning.trend import bucket
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.estimates import Estimate
+
+__all__ = ["Kind"]
+
+_MATURE: Final = 8.0
+"""Runs from which on a kind stands by itself: its kin are looked at again only when it has run again."""
+
+_TELLING: Final = 3.0
+"""Runs from which on it is worth saying that the next one took longer than expected."""
+
+_SIZES: Final = 512
+"""Estimates that are kept for different sizes of input."""
+
+
+class Kind:
+    """The records of its runs, the headroom that its failures ask for, and the estimates made of both.
+
+    An estimate depends on what was observed, and not on when it was asked for.
+    """
+
+    __slots__ = ("_cpu", "_duration", "_estimates", "_headroom", "_key", "_kin", "_memory", "_seen", "policy")
+
+    def __init__(self, key: Hashable, policy: str) -> None:
+        self.policy = policy
+        self._key = key
+        self._duration, self._cpu, self._memory = Record(), Record(), Record()
+        self._headroom = Headroom()
+        self._kin: Sequence[Resemblance | None] | None = None
+        self._seen = -1
+        self._estimates: dict[tuple[float | None, Demand], Estimate | None] = {}
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """In the order of ``QUANTITIES``."""
+        return self._duration, self._cpu, self._memory
+
+    def learn(self, observed: Observation) -> float | None:
+        """Take in one run; how far off its duration was (a logarithm), if that says anything."""
+        self._estimates.clear()
+        if not observed.succeeded:
+            self._learn_failure(observed)
+            return None
+        size = bucket(observed.input_size)
+        at = math.nan if size is None else size
+        telling = self._duration.level.weight > _TELLING - 0.5
+        off = None
+        if observed.duration_s is not None:
+            off = self._duration.add(DURATION.to_scale(observed.duration_s), at, DURATION)
+        if observed.cpu is not None:
+            self._cpu.add(CPU.to_scale(observed.cpu), at, CPU)
+        if observed.memory is not None:
+            self._memory.add(MEMORY.to_scale(observed.memory), at, MEMORY)
+        self._headroom.succeeded(observed.memory)
+        return off if telling else None
+
+    def stand_with(self, kin: Kin) -> None:
+        """Note how kin stood when it ran: a kind with enough runs of its own keeps to that."""
+        self._kin = kin.of(self._key) if self._duration.level.weight >= _MATURE else None
+
+    def estimate(self, kin: Kin, assumed: Demand, size: float | None) -> Estimate | None:
+        """What its next run will take, for an input of ``size``; the same object while nothing changed."""
+        if self._kin is None and kin.number != self._seen:
+            self._seen = kin.number
+            self._estimates.clear()
+        at = bucket(size) if size is not None and any(record.trend for record in self.records) else None
+        asked = (at, assumed)
+        if asked not in self._estimates:
+            if len(self._estimates) >= _SIZES:
+                self._estimates.clear()
+            self._estimates[asked] = estimated(
+                self.records, self._kin or kin.of(self._key), assumed, self._headroom.floor, at
+            )
+        return self._estimates[asked]
+
+    def _learn_failure(self, observed: Observation) -> None:
+        """A run that failed says nothing of how long success takes; it says what it held at the least."""
+        peak = observed.memory
+        if peak is None and observed.out_of_memory and self._memory.values:
+            peak = int(MEMORY.from_scale(max(self._memory.values)))
+        if peak is not None:
+            self._headroom.failed(peak, out_of_memory=observed.out_of_memory)

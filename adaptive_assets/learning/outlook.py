@@ -1,0 +1,118 @@
+"""From what a kind of work took, and what its kin took, to quantiles of what its next run will take."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final
+
+from adaptive_assets.learning.kin import Resemblance
+from adaptive_assets.learning.quantity import Quantity
+from adaptive_assets.learning.record import WEIGHTS, Record
+from adaptive_assets.planning.estimates import Spread
+
+__all__ = ["Outlook", "outlook", "student_t"]
+
+_Z90: Final = NormalDist().inv_cdf(0.90)
+_Z99: Final = NormalDist().inv_cdf(0.99)
+
+_RESERVED: Final = 8.0
+"""Runs that the level of kin is worth at the most: then a kind's own level counts more."""
+
+_TWICE: Final = math.log(2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the next run is expected to take, and the share of its own kind's runs in that."""
+
+    spread: Spread
+    own: float
+
+
+def outlook(
+    record: Record, kin: Resemblance | None, quantity: Quantity, size: float | None = None
+) -> Outlook | None:
+    """Quantiles for the next run, given an input of ``size`` (its logarithm); ``None`` without any evidence.
+
+    Two answers are blended.  The **parametric** one is the predictive distribution of a normal level that
+    is drawn towards kin by as many runs as the ratio of the variance within kinds to that between them says
+    (the normal model with several groups: Gelman et al., *Bayesian Data Analysis*, 5.4), with a variance
+    moderated by that of kin (Smyth 2004), and Student's t for what is not known of it: with few runs its
+    upper quantiles are far out.  The **empirical** one takes weighted order statistics, the next run itself
+    counted as one that may be beyond them all (Barber et al. 2023, *Conformal prediction beyond
+    exchangeability*): it assumes no shape, but a quantile must have runs above it.  It counts from the first
+    run that is expected above the quantile, and alone from the second.
+    """
+    if not record.values:
+        return None if kin is None else Outlook(_of_kin(kin, quantity), 0.0)
+    weight = record.level.weight
+    scatter = record.level.scatter(record.carried or (kin.within if kin else record.prior(quantity)))
+    level, drawn = record.mean(size), 0.0
+    if kin is not None:
+        drawn = min(scatter.variance / (kin.between * (1 + 1 / kin.kinds)), _RESERVED)
+        level = (drawn * kin.level + weight * level) / (drawn + weight)
+    variance = scatter.variance * (1 + 1 / (drawn + weight)) + record.unexplained(size)
+    deviation = math.sqrt(variance)
+    empirical = _order_statistics(record.at(size), weight)
+    t90, t99 = (student_t(z, scatter.runs) for z in (_Z90, _Z99))
+    p50 = _blend(level, empirical[0], 0.5 * (weight + 1) - 1)
+    p90 = _blend(level + t90 * deviation, empirical[1], 0.1 * (weight + 1) - 1)
+    p99 = max(level + t99 * deviation, empirical[2])
+    return Outlook(_spread(quantity, p50, p90, p99), weight / (drawn + weight))
+
+
+def student_t(z: float, freedom: float) -> float:
+    """The quantile of Student's t that the normal distribution has at ``z``.
+
+    By the expansion of Cornish and Fisher (Abramowitz and Stegun, 26.7.5); within 0.5 % from four degrees of
+    freedom on, up to the 99th percentile.
+    """
+    s = z * z
+    first = z * (s + 1) / 4
+    second = z * ((5 * s + 16) * s + 3) / 96
+    third = z * (((3 * s + 19) * s + 17) * s - 15) / 384
+    fourth = z * ((((79 * s + 776) * s + 1482) * s - 1920) * s - 945) / 92160
+    return z + (first + (second + (third + fourth / freedom) / freedom) / freedom) / freedom
+
+
+def _of_kin(kin: Resemblance, quantity: Quantity) -> Spread:
+    """A kind of which no run is known: one more among its kin, hardly beyond the highest of them."""
+    deviation = math.sqrt(kin.within.variance + kin.between * (1 + 1 / kin.kinds))
+    freedom = max(kin.kinds, 4)
+    highest = max(kin.highest + _TWICE, kin.level)
+    p90, p99 = (min(kin.level + student_t(z, freedom) * deviation, highest) for z in (_Z90, _Z99))
+    return _spread(quantity, kin.level, p90, p99)
+
+
+def _order_statistics(values: Sequence[float], weight: float) -> tuple[float, float, float]:
+    """The weighted median, 90th and 99th percentile; the first two count the run that is still to come."""
+    weights = WEIGHTS[len(values)]
+    at50, at90, at99 = 0.5 * (weight + 1), 0.9 * (weight + 1), 0.99 * weight
+    below = 0.0
+    previous = p50 = p90 = p99 = -math.inf
+    for value, counts in sorted(zip(values, weights, strict=True)):
+        upto = below + counts
+        if below < at50:
+            p50 = _between(previous, value, (at50 - below) / counts)
+        if below < at90:
+            p90 = _between(previous, value, (at90 - below) / counts)
+        if below < at99:
+            p99 = value
+        previous, below = value, upto
+    return p50, p90, p99
+
+
+def _between(low: float, high: float, share: float) -> float:
+    return high if share >= 1 or low == -math.inf else low + (high - low) * share
+
+
+def _blend(parametric: float, empirical: float, trust: float) -> float:
+    trust = min(max(trust, 0.0), 1.0)
+    return parametric * (1 - trust) + empirical * trust
+
+
+def _spread(quantity: Quantity, p50: float, p90: float, p99: float) -> Spread:
+    low = quantity.from_scale(p50)
+    middle = max(low, quantity.from_scale(p90))
+    return Spread(low, middle, max(middle, quantity.from_scale(p99)))
