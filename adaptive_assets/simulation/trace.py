@@ -47,6 +47,8 @@ class TracedRun:
     memory: int = 0
     input_size: float | None = None
     io: float = 0.0
+    policy: str | None = None
+    """The policy that governed it where it was recorded; it does so again in a book that has it."""
 
 
 @dataclass(frozen=True, slots=True)
