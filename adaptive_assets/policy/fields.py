@@ -127,6 +127,9 @@ Size = Annotated[
 ]
 """Bytes; written ``1.5GiB``."""
 
+SizeInUse = Annotated[int, Field(ge=0), _unit(parse_size)]
+"""Bytes, none among them; written ``1.5GiB``."""
+
 Cores = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_cores)]
 """CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
 

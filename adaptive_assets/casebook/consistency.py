@@ -1,0 +1,58 @@
+"""Names in a case: each run once, and nothing named that there is not."""
+
+from collections.abc import Iterator, Mapping
+
+from adaptive_assets.casebook.notation import CaseTerms
+from adaptive_assets.casebook.situation import SnapshotTerms
+from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.names import DEFAULT
+from adaptive_assets.policy.suggesting import did_you_mean
+
+__all__ = ["broken_references"]
+
+
+def broken_references(case: CaseTerms, book: PolicyBook) -> Iterator[Finding]:
+    """What a case refers to and does not have, by paths from the case."""
+    if case.expect is None and case.launched is None and case.ledger is None:
+        yield Finding((), f"the case `{case.name}` expects nothing", "add `expect`, `launched` or `ledger`")
+    for key, terms in (("before", case.before), ("snapshot", case.snapshot)):
+        if terms is not None:
+            yield from (finding.below(key) for finding in _within(terms, book))
+    runs = {run.run: None for run in case.snapshot.runs}
+    for position, expected in enumerate(case.expect or ()):
+        places = [("run",)] if expected.run else [("runs", place) for place in range(len(expected.runs))]
+        for run, place in zip(expected.named, places, strict=True):
+            if run not in runs:
+                yield _unknown("run", run, runs).below("expect", position, *place)
+    for position, run in enumerate(case.launched or ()):
+        if run not in runs:
+            yield _unknown("run", run, runs).below("launched", position)
+
+
+def _within(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    policies = {DEFAULT: None, **{policy.name: None for policy in book.policies}}
+    nodes = {node.name: None for node in terms.nodes}
+    kinds = {run.kind: None for run in terms.runs}
+    for part, runs in (("queued", terms.queued), ("active", terms.active)):
+        for position, run in enumerate(runs):
+            if run.run in first:
+                message = f"there are two runs `{run.run}`"
+                yield Finding((part, position, "run"), message, f"rename one; the first is {first[run.run]}")
+            first.setdefault(run.run, part)
+            if run.policy not in policies:
+                unknown = _unknown("policy", run.policy, policies)
+                message = f"{unknown.message}, so `default` governs `{run.run}`"
+                yield Finding((part, position, "policy"), message, unknown.hint, "warning")
+    for position, active in enumerate(terms.active):
+        if active.node is not None and active.node not in nodes:
+            yield _unknown("node", active.node, nodes).below("active", position, "node")
+    for position, learned in enumerate(terms.estimates):
+        if learned.of not in kinds:
+            yield _unknown("work", learned.of, kinds).below("estimates", position, "of")
+
+
+def _unknown(what: str, name: str, known: Mapping[str, None]) -> Finding:
+    hint = did_you_mean(name, known, "known here:") if known else "there is none at all"
+    return Finding((), f"there is no {what} `{name}` here", hint)
