@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from adaptive_assets.learning.kin import Resemblance
 from adaptive_assets.learning.outlook import Outlook, outlook
-from adaptive_assets.learning.quantity import QUANTITIES
 from adaptive_assets.learning.record import Record
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
@@ -24,10 +23,7 @@ def estimated(
     ``records`` and ``kin`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen, while others
     were, is what is ``assumed`` of it.  Memory is at least ``floor`` bytes, in every quantile.
     """
-    outlooks = [
-        outlook(record, relation, quantity, size)
-        for record, relation, quantity in zip(records, kin, QUANTITIES, strict=True)
-    ]
+    outlooks = [outlook(record, relation, size) for record, relation in zip(records, kin, strict=True)]
     known = next((look for look in outlooks if look is not None), None)
     if known is None and not floor:
         return None

@@ -19,7 +19,7 @@ _KEPT: Final = 256
 _GROWTH: Final = 0.1
 _PATIENCE: Final = 128
 
-_UNSEEN: Final = tuple(Record() for _ in QUANTITIES)
+_UNSEEN: Final = tuple(Record(quantity) for quantity in QUANTITIES)
 """The records of a kind that never ran."""
 
 

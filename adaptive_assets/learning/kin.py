@@ -18,7 +18,7 @@ _APART: Final = 1.0
 """Assumed standard deviation between kinds, on the logarithmic scale; it counts as much as one kind."""
 
 _MODERATE: Final = 4.0
-"""Runs that an assumed scatter is worth, and the most that the scatter of one kind is among its kin."""
+"""Runs that the scatter of one kind counts for among its kin, and theirs for it, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Sums:
 
     def __init__(self, quantity: Quantity, records: Mapping[Hashable, Record]) -> None:
         self.quantity = quantity
-        self.shares = {kind: self._share(record) for kind, record in records.items() if record.values}
+        self.shares = {kind: _share(record) for kind, record in records.items() if record.values}
         known = self.shares.values()
         # Levels count from one of them, so that the difference of two sums of squares stays exact.
         self.origin = next((share.level for share in known), 0.0)
@@ -75,18 +75,17 @@ class _Sums:
         spread = max(self.squares - out.level**2 - levels * levels / kinds, 0.0)
         runs = max(self.runs - out.runs, 0.0)
         variances = max(self.variances - out.variance * out.runs, 0.0)
-        assumed = _MODERATE * self.quantity.scatter**2
+        assumed = self.quantity.scatter
         return Resemblance(
             kinds,
             level=self.origin + levels / kinds,
             between=(_APART**2 + spread) / kinds,
-            within=Scatter((assumed + variances) / (_MODERATE + runs), _MODERATE + min(runs, _MODERATE)),
+            within=Scatter(
+                (assumed.variance * assumed.runs + variances) / (assumed.runs + runs),
+                assumed.runs + min(runs, _MODERATE),
+            ),
             highest=self.highest,
         )
-
-    def _share(self, record: Record) -> _Share:
-        scatter = record.level.scatter(record.prior(self.quantity))
-        return _Share(record.level.mean, scatter.variance, min(record.level.weight - 1, _MODERATE))
 
 
 class Kin:
@@ -105,3 +104,8 @@ class Kin:
     def of(self, kind: Hashable) -> Sequence[Resemblance | None]:
         """What the others say of ``kind``, which is left out itself: in the order of ``QUANTITIES``."""
         return [sums.without(kind) for sums in self._sums]
+
+
+def _share(record: Record) -> _Share:
+    level = record.level
+    return _Share(level.mean, level.scatter(record.prior).variance, min(level.weight - 1, _MODERATE))

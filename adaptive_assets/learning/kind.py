@@ -17,7 +17,8 @@ from adaptive_assets.planning.estimates import Estimate
 __all__ = ["Kind"]
 
 _MATURE: Final = 8.0
-"""Runs from which on a kind stands by itself: its kin are looked at again only when it has run again."""
+_SETTLED: Final = 8
+"""With as many runs as the first, a kind looks at its kin again only with each eighth run of its own."""
 
 _TELLING: Final = 3.0
 """Runs from which on it is worth saying that the next one took longer than expected."""
@@ -32,15 +33,27 @@ class Kind:
     An estimate depends on what was observed, and not on when it was asked for.
     """
 
-    __slots__ = ("_cpu", "_duration", "_estimates", "_headroom", "_key", "_kin", "_memory", "_seen", "policy")
+    __slots__ = (
+        "_cpu",
+        "_duration",
+        "_estimates",
+        "_headroom",
+        "_key",
+        "_kin",
+        "_memory",
+        "_runs",
+        "_seen",
+        "policy",
+    )
 
     def __init__(self, key: Hashable, policy: str) -> None:
         self.policy = policy
         self._key = key
-        self._duration, self._cpu, self._memory = Record(), Record(), Record()
+        self._duration, self._cpu, self._memory = Record(DURATION), Record(CPU), Record(MEMORY)
         self._headroom = Headroom()
         self._kin: Sequence[Resemblance | None] | None = None
         self._seen = -1
+        self._runs = 0
         self._estimates: dict[tuple[float | None, Demand], Estimate | None] = {}
 
     @property
@@ -59,17 +72,21 @@ class Kind:
         telling = self._duration.level.weight > _TELLING - 0.5
         off = None
         if observed.duration_s is not None:
-            off = self._duration.add(DURATION.to_scale(observed.duration_s), at, DURATION)
+            off = self._duration.add(DURATION.to_scale(observed.duration_s), at)
         if observed.cpu is not None:
-            self._cpu.add(CPU.to_scale(observed.cpu), at, CPU)
+            self._cpu.add(CPU.to_scale(observed.cpu), at)
         if observed.memory is not None:
-            self._memory.add(MEMORY.to_scale(observed.memory), at, MEMORY)
+            self._memory.add(MEMORY.to_scale(observed.memory), at)
         self._headroom.succeeded(observed.memory)
         return off if telling else None
 
     def stand_with(self, kin: Kin) -> None:
-        """Note how kin stood when it ran: a kind with enough runs of its own keeps to that."""
-        self._kin = kin.of(self._key) if self._duration.level.weight >= _MATURE else None
+        """Note how kin stand when it has run: with enough runs of its own it keeps to that for a while."""
+        self._runs += 1
+        if self._duration.level.weight < _MATURE:
+            self._kin = None
+        elif self._kin is None or self._runs % _SETTLED == 0:
+            self._kin = kin.of(self._key)
 
     def estimate(self, kin: Kin, assumed: Demand, size: float | None) -> Estimate | None:
         """What its next run will take, for an input of ``size``; the same object while nothing changed."""

@@ -1,8 +1,10 @@
 """From what a kind of work took, and what its kin took, to quantiles of what its next run will take."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import NormalDist
 from typing import Final
 
@@ -30,9 +32,7 @@ class Outlook:
     own: float
 
 
-def outlook(
-    record: Record, kin: Resemblance | None, quantity: Quantity, size: float | None = None
-) -> Outlook | None:
+def outlook(record: Record, kin: Resemblance | None, size: float | None = None) -> Outlook | None:
     """Quantiles for the next run, given an input of ``size`` (its logarithm); ``None`` without any evidence.
 
     Two answers are blended.  The **parametric** one is the predictive distribution of a normal level that
@@ -45,9 +45,11 @@ def outlook(
     run that is expected above the quantile, and alone from the second.
     """
     if not record.values:
-        return None if kin is None else Outlook(_of_kin(kin, quantity), 0.0)
+        return None if kin is None else Outlook(_of_kin(kin, record.quantity), 0.0)
     weight = record.level.weight
-    scatter = record.level.scatter(record.carried or (kin.within if kin else record.prior(quantity)))
+    # What the kind's own runs said of their scatter at another level goes before what those of its kin say.
+    of_its_own = record.prior is not record.quantity.scatter
+    scatter = record.level.scatter(record.prior if of_its_own or kin is None else kin.within)
     level, drawn = record.mean(size), 0.0
     if kin is not None:
         drawn = min(scatter.variance / (kin.between * (1 + 1 / kin.kinds)), _RESERVED)
@@ -59,7 +61,7 @@ def outlook(
     p50 = _blend(level, empirical[0], 0.5 * (weight + 1) - 1)
     p90 = _blend(level + t90 * deviation, empirical[1], 0.1 * (weight + 1) - 1)
     p99 = max(level + t99 * deviation, empirical[2])
-    return Outlook(_spread(quantity, p50, p90, p99), weight / (drawn + weight))
+    return Outlook(_spread(record.quantity, p50, p90, p99), weight / (drawn + weight))
 
 
 def student_t(z: float, freedom: float) -> float:
@@ -88,23 +90,18 @@ def _of_kin(kin: Resemblance, quantity: Quantity) -> Spread:
 def _order_statistics(values: Sequence[float], weight: float) -> tuple[float, float, float]:
     """The weighted median, 90th and 99th percentile; the first two count the run that is still to come."""
     weights = WEIGHTS[len(values)]
-    at50, at90, at99 = 0.5 * (weight + 1), 0.9 * (weight + 1), 0.99 * weight
-    below = 0.0
-    previous = p50 = p90 = p99 = -math.inf
-    for value, counts in sorted(zip(values, weights, strict=True)):
-        upto = below + counts
-        if below < at50:
-            p50 = _between(previous, value, (at50 - below) / counts)
-        if below < at90:
-            p90 = _between(previous, value, (at90 - below) / counts)
-        if below < at99:
-            p99 = value
-        previous, below = value, upto
-    return p50, p90, p99
+    order = sorted(range(len(values)), key=values.__getitem__)
+    upto = list(accumulate(map(weights.__getitem__, order)))
 
+    def at(sought: float) -> float:
+        place = bisect_left(upto, sought)
+        if not 0 < place < len(order):
+            return values[order[min(place, len(order) - 1)]]
+        low, high = values[order[place - 1]], values[order[place]]
+        return low + (high - low) * (sought - upto[place - 1]) / weights[order[place]]
 
-def _between(low: float, high: float, share: float) -> float:
-    return high if share >= 1 or low == -math.inf else low + (high - low) * share
+    last = min(bisect_left(upto, 0.99 * weight), len(order) - 1)
+    return at(0.5 * (weight + 1)), at(0.9 * (weight + 1)), values[order[last]]
 
 
 def _blend(parametric: float, empirical: float, trust: float) -> float:

@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from adaptive_assets.learning.level import Scatter
+
 __all__ = ["CPU", "DURATION", "MEMORY", "QUANTITIES", "Quantity"]
 
 _LARGEST: Final = 1e300
@@ -24,8 +26,8 @@ class Quantity:
     name: str
     grain: float
     """In the quantity's own unit."""
-    scatter: float
-    """Assumed standard deviation of the logarithm among runs of one kind: 0.5 means times or by 1.65."""
+    scatter: Scatter
+    """What is assumed of how runs of one kind differ: a standard deviation of 0.5 is a factor of 1.65."""
 
     def to_scale(self, value: float) -> float:
         """The logarithm that is learned from."""
@@ -38,8 +40,8 @@ class Quantity:
         return max(math.exp(logarithm) - self.grain, 0.0)
 
 
-DURATION: Final = Quantity("duration", grain=0.1, scatter=0.5)
-CPU: Final = Quantity("cpu", grain=0.01, scatter=0.4)
-MEMORY: Final = Quantity("memory", grain=float(1024**2), scatter=0.25)
+DURATION: Final = Quantity("duration", grain=0.1, scatter=Scatter(0.5**2, runs=4))
+CPU: Final = Quantity("cpu", grain=0.01, scatter=Scatter(0.4**2, runs=4))
+MEMORY: Final = Quantity("memory", grain=float(1024**2), scatter=Scatter(0.25**2, runs=4))
 
 QUANTITIES: Final = (DURATION, CPU, MEMORY)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from adaptive_assets.learning.level import FORGET, Level, Scatter
+from adaptive_assets.learning.level import FORGET, Level
 from adaptive_assets.learning.quantity import Quantity
 from adaptive_assets.learning.trend import Trend, fitted
 
@@ -20,9 +20,6 @@ _REFIT: Final = 8
 
 _SAME_SLOPE: Final = 0.1
 
-_ASSUMED: Final = 4.0
-"""Runs that an assumed scatter is worth."""
-
 WEIGHTS: Final = tuple(array("d", (FORGET ** (n - 1 - i) for i in range(n))) for n in range(KEPT + 1))
 """``WEIGHTS[n][i]``: what the ``i``-th of ``n`` runs counts, the oldest first; the last one counts 1."""
 
@@ -34,22 +31,20 @@ class Record:
     scattered.  A shift that the size of the input explains is a trend, and nothing is forgotten.
     """
 
-    __slots__ = ("_sized", "carried", "level", "sizes", "trend", "values")
+    __slots__ = ("_sized", "level", "prior", "quantity", "sizes", "trend", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, quantity: Quantity) -> None:
+        self.quantity = quantity
         self.values = array("d")
         self.sizes = array("d")
         """The logarithms of the input sizes; ``nan`` where they are not known."""
         self.level = Level()
         self.trend: Trend | None = None
-        self.carried: Scatter | None = None
+        self.prior = quantity.scatter
+        """The scatter assumed while the runs at this level are few: that at the level before, if any."""
         self._sized = 0
 
-    def prior(self, quantity: Quantity) -> Scatter:
-        """The scatter that is assumed before the runs of this level say their own."""
-        return self.carried or Scatter(quantity.scatter**2, _ASSUMED)
-
-    def add(self, value: float, size: float, quantity: Quantity) -> float:
+    def add(self, value: float, size: float) -> float:
         """Take in one run; how far it was off what was expected of it, on the scale (0 for the first)."""
         residual = self._residual(value, size)
         off = residual - self.level.mean if self.values else 0.0
@@ -57,15 +52,15 @@ class Record:
             del self.values[0], self.sizes[0]
         self.values.append(value)
         self.sizes.append(size)
-        changed = self.level.add(residual, self.prior(quantity))
+        changed = self.level.add(residual, self.prior)
         if not math.isnan(size):
             self._sized += 1
         if changed or self._sized >= _REFIT:
             self._sized = 0
-            if self._refitted(quantity):
+            if self._refitted():
                 changed = 0
         if changed:
-            self._forget_but(changed, quantity)
+            self._forget_but(changed)
         return off
 
     def at(self, size: float | None) -> Sequence[float]:
@@ -88,7 +83,7 @@ class Record:
     def _residual(self, value: float, size: float) -> float:
         return value if self.trend is None else self.trend.moved(value, size, self.trend.pivot)
 
-    def _refitted(self, quantity: Quantity) -> bool:
+    def _refitted(self) -> bool:
         """Look for a trend again; whether there is one that says something new."""
         trend = fitted(self.values, self.sizes)
         if trend is None:
@@ -98,16 +93,15 @@ class Record:
             self.trend = old and replace(trend, slope=old.slope, pivot=old.pivot)
             return False
         self.trend = trend if trend.slope else None
-        self._level_again(quantity)
+        self._level_again()
         return True
 
-    def _forget_but(self, last: int, quantity: Quantity) -> None:
-        self.carried = self.level.carried(self.prior(quantity))
+    def _forget_but(self, last: int) -> None:
+        self.prior = self.level.carried(self.prior)
         del self.values[:-last], self.sizes[:-last]
-        self._level_again(quantity)
+        self._level_again()
 
-    def _level_again(self, quantity: Quantity) -> None:
+    def _level_again(self) -> None:
         self.level = Level()
-        prior = self.prior(quantity)
         for value, size in zip(self.values, self.sizes, strict=True):
-            self.level.add(self._residual(value, size), prior)
+            self.level.add(self._residual(value, size), self.prior)
