@@ -56,7 +56,7 @@ def outlook(record: Record, kin: Resemblance | None, size: float | None = None) 
         level = (drawn * kin.level + weight * level) / (drawn + weight)
     variance = scatter.variance * (1 + 1 / (drawn + weight)) + record.unexplained(size)
     deviation = math.sqrt(variance)
-    empirical = _order_statistics(record.at(size), weight)
+    empirical = _order_statistics(record.at(size))
     t90, t99 = (student_t(z, scatter.runs) for z in (_Z90, _Z99))
     p50 = _blend(level, empirical[0], 0.5 * (weight + 1) - 1)
     p90 = _blend(level + t90 * deviation, empirical[1], 0.1 * (weight + 1) - 1)
@@ -87,7 +87,7 @@ def _of_kin(kin: Resemblance, quantity: Quantity) -> Spread:
     return _spread(quantity, kin.level, p90, p99)
 
 
-def _order_statistics(values: Sequence[float], weight: float) -> tuple[float, float, float]:
+def _order_statistics(values: Sequence[float]) -> tuple[float, float, float]:
     """The weighted median, 90th and 99th percentile; the first two count the run that is still to come."""
     weights = WEIGHTS[len(values)]
     order = sorted(range(len(values)), key=values.__getitem__)
@@ -100,8 +100,8 @@ def _order_statistics(values: Sequence[float], weight: float) -> tuple[float, fl
         low, high = values[order[place - 1]], values[order[place]]
         return low + (high - low) * (sought - upto[place - 1]) / weights[order[place]]
 
-    last = min(bisect_left(upto, 0.99 * weight), len(order) - 1)
-    return at(0.5 * (weight + 1)), at(0.9 * (weight + 1)), values[order[last]]
+    last = min(bisect_left(upto, 0.99 * upto[-1]), len(order) - 1)
+    return at(0.5 * (upto[-1] + 1)), at(0.9 * (upto[-1] + 1)), values[order[last]]
 
 
 def _blend(parametric: float, empirical: float, trust: float) -> float:
