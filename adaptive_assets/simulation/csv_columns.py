@@ -42,7 +42,7 @@ def _number(low: float, high: float, what: str) -> Callable[[str], float]:
             raise UnitError(f"`{shorten(text)}` is not a number", f"write {what}")
         if value < low:
             raise UnitError(f"`{shorten(text)}` is too small", f"write {what}, of at least {low:,.12g}")
-        raise UnitError(f"`{shorten(text)}` is too large", f"write {what}, of at most {high:,.12g}")
+        raise UnitError(f"`{shorten(text)}` is too large", f"write {what}, of at most {high:,.15g}")
 
     return read
 

@@ -100,7 +100,7 @@ class _Reader:
         fine = True
         for place, column, name in self._steps:
             text = row[place] if place < len(row) else ""
-            if text:
+            if text and not text.isspace():
                 try:
                     values[name] = column.read(text)
                 except UnitError as error:

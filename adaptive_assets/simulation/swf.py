@@ -125,7 +125,7 @@ class _Reader:
         for place, (name, number) in enumerate(zip(_BOUNDS, numbers, strict=True)):
             if number is None or (number < 0 and place <= _SUBMITTED):
                 needs = "a number from 0 on" if place <= _SUBMITTED else "a number from 0 on, or -1 for none"
-                hint = f"write {needs}, up to {_BOUNDS[name]:,.12g}"
+                hint = f"write {needs}, up to {_BOUNDS[name]:,.15g}"
                 column = _column(text, place)
                 self._problems.add(line, column, f"the {name} cannot be `{shorten(parts[place])}`", hint)
                 return
