@@ -125,7 +125,7 @@ def _rows(decision: Decision) -> list[dict[str, Any]]:
         "tier": decision.tier,
         "mode": decision.mode,
         "parameters": dumps(decision.parameters),
-        "reasons": dumps(decision.reasons),
+        "reasons": dumps([reason.plain() for reason in decision.reasons]),
     }
     run_ids = [run.run_id for run in decision.runs]
     if _on_runs(decision):

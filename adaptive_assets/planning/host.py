@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf, sqrt
-from typing import Final
+from typing import Any, Final
 
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, RunState
@@ -158,44 +158,43 @@ class Host:
 
     def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
         needs, free = self.more_memory(demand), self.free_memory()
-        if needs <= free:
-            return
-        yield Reason(
-            ReasonCode.MEMORY,
-            f"{_in(mode)}needs {size(needs)}, {size(max(0.0, free), at_most=True)} is free"
-            f" under the {share(self.guards.memory)} guard ({size(machine.memory_used)} of"
-            f" {size(machine.memory_capacity)} in use, {size(self.promised_memory)} promised)",
-            {
-                "mode": mode,
-                "needs": needs,
-                "free": free,
-                "used": machine.memory_used,
-                "promised": self.promised_memory,
-                "ceiling": self.memory_ceiling,
-            },
-        )
+        if needs > free:
+            yield Reason(
+                ReasonCode.MEMORY,
+                _lacks_memory,
+                {
+                    "mode": mode,
+                    "needs": needs,
+                    "free": free,
+                    "used": machine.memory_used,
+                    "promised": self.promised_memory,
+                    "ceiling": self.memory_ceiling,
+                    "capacity": machine.memory_capacity,
+                    "guard": self.guards.memory,
+                    "node": self.name,
+                },
+            )
 
     def _cpu(self, demand: Demand, rank: int, mode: str, machine: MachineReading) -> Iterator[Reason]:
         free = self.free_cpu(rank)
         needs = self.insists_on(demand)
-        if needs <= max(0.0, free) + SLIVER:  # what needs no CPU here never waits for it
-            return
-        likes = f" (and would use {number(demand.cpu)})" if needs < demand.cpu else ""
-        yield Reason(
-            ReasonCode.CPU,
-            f"{_in(mode)}needs {cores(needs)}{likes}, {number(max(0.0, free), at_most=True)} is free"
-            f" under the {share(self.guards.cpu)} guard ({number(machine.cpu_used)} of"
-            f" {cores(machine.cpu_capacity)} in use, {number(self.shadow_cpu)} promised)",
-            {
-                "mode": mode,
-                "needs": needs,
-                "estimate": demand.cpu,
-                "free": free,
-                "used": machine.cpu_used,
-                "promised": self.shadow_cpu,
-                "ceiling": self.cpu_ceiling,
-            },
-        )
+        if needs > max(0.0, free) + SLIVER:  # what needs no CPU here never waits for it
+            yield Reason(
+                ReasonCode.CPU,
+                _lacks_cpu,
+                {
+                    "mode": mode,
+                    "needs": needs,
+                    "estimate": demand.cpu,
+                    "free": free,
+                    "used": machine.cpu_used,
+                    "promised": self.shadow_cpu,
+                    "ceiling": self.cpu_ceiling,
+                    "capacity": machine.cpu_capacity,
+                    "guard": self.guards.cpu,
+                    "node": self.name,
+                },
+            )
 
     def _strained(self) -> Iterator[Reason]:
         if self.machine is None:
@@ -214,6 +213,26 @@ class Host:
                 )
 
 
-def _in(mode: str) -> str:
-    """A sentence is about full mode unless it says otherwise."""
-    return "" if mode == FULL else f"mode {mode} "
+def _lacks_memory(numbers: Any) -> str:
+    free = max(0.0, numbers["free"])
+    return (
+        f"{_where(numbers)}needs {size(numbers['needs'])}, {size(free, at_most=True)} is free"
+        f" under the {share(numbers['guard'])} guard ({size(numbers['used'])} of"
+        f" {size(numbers['capacity'])} in use, {size(numbers['promised'])} promised)"
+    )
+
+
+def _lacks_cpu(numbers: Any) -> str:
+    needs, free = numbers["needs"], max(0.0, numbers["free"])
+    likes = f" (and would use {number(numbers['estimate'])})" if needs < numbers["estimate"] else ""
+    return (
+        f"{_where(numbers)}needs {cores(needs)}{likes}, {number(free, at_most=True)} is free"
+        f" under the {share(numbers['guard'])} guard ({number(numbers['used'])} of"
+        f" {cores(numbers['capacity'])} in use, {number(numbers['promised'])} promised)"
+    )
+
+
+def _where(numbers: Any) -> str:
+    """On which of several machines, and in which mode: full mode unless the sentence says otherwise."""
+    node = f"on `{numbers['node']}`: " if numbers["node"] else ""
+    return node if numbers["mode"] == FULL else f"{node}mode {numbers['mode']} "

@@ -141,15 +141,7 @@ class Room:
             why = "costs more than the policy pays" if self.hosts else "was heard of within its lease"
             lead = "every machine" if self.hosts else "no machine"
             return (Reason(ReasonCode.NO_READING, f"{lead} {why}", {"silent": self.silent}),)
-        nearest = min(hosts, key=lambda host: -_left(host, demand, rank))
-        return tuple(
-            Reason(
-                reason.code,
-                f"on `{nearest.name}`: {reason.sentence}",
-                {**reason.numbers, "node": nearest.name},
-            )
-            for reason in nearest.lacks(demand, rank, mode)
-        )
+        return min(hosts, key=lambda host: -_left(host, demand, rank)).lacks(demand, rank, mode)
 
     def _limits(self) -> Iterator[Reason]:
         if self.run_limit is None and self.runs and any(host.machine is None for host in self.hosts):

@@ -10,7 +10,7 @@ from adaptive_assets.policy import Policy, PolicyBook
 
 __all__ = ["UNIT", "Shares"]
 
-UNIT: Final = 60.0
+UNIT: Final = 600.0
 """Core-seconds below which a difference in use does not matter."""
 
 

@@ -1,8 +1,11 @@
 """What ``plan()`` says: verdicts, the reasons behind them, and the plan that holds them together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+from typing_extensions import override
 
 from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Work
@@ -69,13 +72,48 @@ class ReasonCode(StrEnum):
     KEPT = "kept"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One rule that spoke: its code, one sentence, and its numbers (bytes, cores, seconds, shares)."""
+Numbers = Mapping[str, float | int | str | None]
 
-    code: ReasonCode
-    sentence: str
-    numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+class Reason:
+    """One rule that spoke: its code, one sentence, and its numbers (bytes, cores, seconds, shares).
+
+    Where the sentence is a function of the numbers, it is made when it is first read: of the thousands of
+    kinds of work that may wait, few are told anew in any one cycle.
+    """
+
+    __slots__ = ("_sentence", "code", "numbers")
+
+    def __init__(
+        self, code: ReasonCode, sentence: str | Callable[[Numbers], str], numbers: Numbers | None = None
+    ) -> None:
+        self.code: Final = code
+        self.numbers: Final[Numbers] = {} if numbers is None else numbers
+        self._sentence = sentence
+
+    @property
+    def sentence(self) -> str:
+        """What people read."""
+        if not isinstance(self._sentence, str):
+            self._sentence = self._sentence(self.numbers)
+        return self._sentence
+
+    def plain(self) -> dict[str, object]:
+        """The reason as JSON has it; without numbers where there are none."""
+        told: dict[str, object] = {"code": self.code.value, "sentence": self.sentence}
+        return {**told, "numbers": dict(self.numbers)} if self.numbers else told
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reason) and self.plain() == other.plain()
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.code)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Reason({self.code!r}, {self.sentence!r}, {dict(self.numbers)!r})"
 
 
 @dataclass(frozen=True, slots=True)
