@@ -1,0 +1,163 @@
+"""When will a queued run start? The same ``plan()``, run forward."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.promise import LAUNCH_S
+from adaptive_assets.planning.releases import ends_at
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot
+from adaptive_assets.planning.verdicts import Decision, Verdict
+from adaptive_assets.policy import PolicyBook
+
+__all__ = ["HORIZON_S", "STEPS", "Prediction", "predict"]
+
+HORIZON_S: Final = 86_400.0
+"""Seconds ahead beyond which nothing is predicted."""
+
+STEPS: Final = 400
+"""Plans made for one prediction, at most."""
+
+IDLE_STEP_S: Final = 60.0
+"""The first step ahead where nothing is active and nothing goes; doubled as long as that is so."""
+
+LONGEST_STEP_S: Final = 600.0
+"""The longest of those: hours and prices are foreseen as exactly as that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Seconds from now to the launch, if all takes its median (``p50``) or its 90th percentile (``p90``).
+
+    ``None``: not within the horizon, or not foreseeable, as with a gate that only new data can open.
+    """
+
+    p50: float | None
+    p90: float | None
+
+
+def predict(snapshot: Snapshot, book: PolicyBook, run_ids: Collection[str]) -> Mapping[str, Prediction]:
+    """When each of ``run_ids`` will be launched, provided that nothing new is submitted.
+
+    Both quantiles are of the whole future at once: in the one, everything takes its median; in the other,
+    everything its 90th percentile.  That is more cautious than a quantile of the start alone.
+    """
+    wanted = {run.run_id for run in snapshot.queued} & set(run_ids)
+    likely = _Future(snapshot, book, slow=False).starts(wanted)
+    late = _Future(snapshot, book, slow=True).starts(wanted)
+    return {run_id: Prediction(likely.get(run_id), late.get(run_id)) for run_id in wanted}
+
+
+class _Future:
+    """One possible future of a snapshot."""
+
+    def __init__(self, snapshot: Snapshot, book: PolicyBook, *, slow: bool) -> None:
+        self._snapshot = snapshot
+        self._book = book
+        self._slow = slow
+        self._demands = Demands(snapshot, book)
+        self._ends: dict[str, float] = {}
+        self._held: dict[str, tuple[str, float, float]] = {}
+        self._shown = {run.run_id for run in snapshot.active}
+        for run in snapshot.active:
+            demand = self._demands.of_run(run, run.mode)
+            self._ends[run.run_id] = ends_at(run, self._sure(demand), snapshot.at)
+            cpu = demand.cpu if run.cpu_used is None else run.cpu_used
+            memory = demand.memory if run.memory_used is None else run.memory_used
+            self._held[run.run_id] = (run.node, cpu, float(memory))
+
+    def starts(self, wanted: Collection[str]) -> dict[str, float]:
+        """Seconds from now to the launch of each of ``wanted`` that is launched within the horizon."""
+        found: dict[str, float] = {}
+        now, idle = self._snapshot, IDLE_STEP_S
+        for _ in range(STEPS):
+            decided = plan(now, self._book)
+            gone = {
+                run.run_id: decision
+                for decision in decided.decisions
+                if decision.verdict.admits or decision.verdict is Verdict.FAIL
+                for run in decision.runs
+            }
+            found |= {
+                run_id: now.at - self._snapshot.at
+                for run_id, decision in gone.items()
+                if run_id in wanted and decision.verdict.admits
+            }
+            if len(found) == len(wanted):
+                break
+            started = list(self._launched(decided.admitted(), now.at))
+            now = replace(now, active=(*now.active, *started), pace=decided.pace)
+            idle = IDLE_STEP_S if gone else min(LONGEST_STEP_S, idle * 2)
+            at = min(self._ends.values(), default=now.at + idle)
+            if not gone and at == now.at:
+                at = now.at + idle
+            if at - self._snapshot.at > HORIZON_S:
+                break
+            queued = tuple([run for run in now.queued if run.run_id not in gone])
+            now = self._advance(replace(now, queued=queued), at)
+            if not now.queued:
+                break
+        return found
+
+    def _sure(self, demand: Demand) -> Demand:
+        """The demand with the one duration that this future gives it."""
+        return replace(demand, typical=demand.duration if self._slow else demand.median)
+
+    def _launched(self, admitted: Iterator[Decision], at: float) -> Iterator[ActiveRun]:
+        for decision in admitted:
+            run: QueuedRun = decision.runs[0]
+            demand = self._demands.of_run(run, decision.mode)
+            active = ActiveRun(
+                run.run_id,
+                run.work,
+                decision.mode,
+                launched_at=at,
+                started_at=at,
+                cpu_used=demand.cpu,
+                memory_used=demand.memory,
+                node=decision.node,
+                submitted_at=run.submitted_at,
+                deadline_at=run.deadline_at,
+                estimate=run.estimate,
+            )
+            self._ends[run.run_id] = at + LAUNCH_S + self._sure(demand).median
+            self._held[run.run_id] = (decision.node, demand.cpu, float(demand.memory))
+            yield active
+
+    def _advance(self, now: Snapshot, at: float) -> Snapshot:
+        """The snapshot at ``at``: what has ended is gone, and what was launched shows in the readings."""
+        ended = {run_id for run_id, end in self._ends.items() if end <= at}
+        for run_id in ended:
+            del self._ends[run_id]
+        active = tuple([run for run in now.active if run.run_id not in ended])
+        still = {run.run_id for run in active}
+        machine = now.machine and self._reading(now.machine, "", still, at, alone=True)
+        nodes = tuple(
+            replace(
+                node,
+                heard_at=node.heard_at + at - now.at,
+                reading=node.reading and self._reading(node.reading, node.name, still, at, alone=False),
+            )
+            for node in now.nodes
+        )
+        return replace(now, at=at, active=active, machine=machine, nodes=nodes)
+
+    def _reading(
+        self, reading: MachineReading, name: str, still: Collection[str], at: float, *, alone: bool
+    ) -> MachineReading:
+        """Strangers use what they use now; of ours, what is still active or was launched meanwhile."""
+        cpu, memory = reading.cpu_used, float(reading.memory_used)
+        for run_id, (node, cores, size) in tuple(self._held.items()):
+            if not alone and node != name:
+                continue
+            shown = run_id in self._shown
+            if run_id in still and not shown:
+                cpu, memory = cpu + cores, memory + size
+                self._shown.add(run_id)
+            elif run_id not in still and shown:
+                cpu, memory = cpu - cores, memory - size
+                self._shown.discard(run_id)
+        return replace(reading, at=at, cpu_used=max(0.0, cpu), memory_used=max(0, round(memory)))

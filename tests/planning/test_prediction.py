@@ -1,0 +1,58 @@
+"""When a queued run will start, as far as can be foreseen."""
+
+import pytest
+
+from adaptive_assets.planning.prediction import LONGEST_STEP_S, Prediction, predict
+from adaptive_assets.planning.promise import LAUNCH_S
+from tests.planning.compact import book_of, snapshot_of
+
+HOLDER = {"name": "holder", "estimate": {"memory": "4GiB", "duration": "30s"}}
+LARGE = {"name": "large", "estimate": {"memory": "6GiB", "duration": "60s"}}
+HOLDS = [
+    {
+        "run": "a1",
+        "policy": "holder",
+        "launched": "10s",
+        "started": "10s",
+        "memory_used": "4GiB",
+        "cpu_used": 0,
+    }
+]
+FULL = {"memory_used": "4GiB"}
+
+
+def test_a_run_that_fits_starts_now() -> None:
+    """Zero seconds from now, however long it takes."""
+    snapshot = snapshot_of(queued=[{"run": "r1"}])
+    assert predict(snapshot, book_of(), ["r1"]) == {"r1": Prediction(0.0, 0.0)}
+
+
+def test_a_run_starts_when_what_is_in_its_way_ends() -> None:
+    """One after the other: each needs almost the whole machine."""
+    book = book_of({"policies": [HOLDER, LARGE]})
+    queued = [
+        {"run": "r1", "policy": "large", "waited": "2m"},
+        {"run": "r2", "policy": "large", "waited": "1m"},
+    ]
+    found = predict(snapshot_of(machine=FULL, active=HOLDS, queued=queued), book, ["r1", "r2", "gone"])
+    assert found == {
+        "r1": Prediction(pytest.approx(20.0), pytest.approx(20.0)),
+        "r2": Prediction(pytest.approx(80.0 + LAUNCH_S), pytest.approx(80.0 + LAUNCH_S)),
+    }
+
+
+def test_a_window_is_foreseen_to_the_step() -> None:
+    """Noon, and the hours open at 22:00."""
+    book = book_of({"default": {"window": {"prefer": "22:00-06:00", "timezone": "UTC"}}})
+    found = predict(snapshot_of(queued=[{"run": "r1"}]), book, ["r1"])["r1"]
+    assert found.p50 is not None
+    assert 36_000 <= found.p50 <= 36_000 + LONGEST_STEP_S
+
+
+def test_what_only_new_data_can_change_is_not_foreseen() -> None:
+    """A closed gate stays closed in every future that can be thought ahead."""
+    book = book_of({"default": {"gates": {"checks": "pass"}}})
+    snapshot = snapshot_of(
+        data={"a": {"checks": "fail", "failed": ["x"]}}, queued=[{"run": "r1", "reads": ["a"]}]
+    )
+    assert predict(snapshot, book, ["r1"]) == {"r1": Prediction(None, None)}
