@@ -91,7 +91,8 @@ events:
         "s.yaml:6:65: `trouble` cannot be `latte` (did you mean `late`?)",
         (
             "s.yaml:7:5: this does not say which event it is (add `event:` with `node_loss`,"
-            " `stranger_memory`, `stranger_cpu`, `slow_disk`, `data_trouble`, `clock_skew` or `duration_drift`)"
+            " `stranger_memory`, `stranger_cpu`, `slow_disk`, `data_trouble`,"
+            " `clock_skew` or `duration_drift`)"
         ),
         (
             "s.yaml:8:5: an event is a mapping of keys to values"
