@@ -20,8 +20,8 @@ _SHORTEST_S: Final = 10.0
 class RunOutcome:
     """What became of one run of the workload.
 
-    ``launched_s``, ``started_s`` (the first line of user code) and ``node`` are those of the last attempt, as is
-    ``mode``. What never came to be is ``None``; a run that has not ended says why in ``unfinished``.
+    ``launched_s``, ``started_s`` (the first line of user code), ``mode`` and ``node`` are those of the last
+    attempt. What never came to be is ``None``; a run that has not ended says why in ``unfinished``.
     """
 
     run: TracedRun

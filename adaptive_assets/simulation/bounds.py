@@ -1,0 +1,76 @@
+"""What no planner can do better than: the work bound, and the oracle."""
+
+from collections.abc import Callable
+from math import inf
+
+from adaptive_assets.policy import PolicyBook
+from adaptive_assets.simulation.cluster import Cluster
+from adaptive_assets.simulation.outcome import Outcome
+from adaptive_assets.simulation.scenario import Scenario
+from adaptive_assets.simulation.settings import Knowledge, Settings
+from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.world import simulate
+
+__all__ = ["most_work", "oracle", "soonest_end"]
+
+
+def most_work(workload: Workload, cluster: Cluster, until_s: float) -> float:
+    """The most core-seconds that anybody could have done of ``workload`` by ``until_s``: capacity x time.
+
+    As if all work could be divided at will and began the moment it is submitted, without start-up.
+    """
+    at = waiting = done = 0.0
+    for run in workload.runs:
+        if run.submit_s >= until_s:
+            break
+        worked = min(waiting, (run.submit_s - at) * cluster.cores)
+        done, waiting, at = done + worked, waiting - worked + run.cpu * run.duration_s, run.submit_s
+    return done + min(waiting, max(0.0, until_s - at) * cluster.cores)
+
+
+def soonest_end(workload: Workload, cluster: Cluster) -> float:
+    """The soonest that all of ``workload`` could have ended, by capacity and by its longest chain of runs."""
+    ends: dict[str, float] = {}
+    ready = at = 0.0
+    for run in workload.runs:
+        ready = max(ready, run.submit_s) + run.cpu * run.duration_s / cluster.cores
+    waiting = {run.run_id: run for run in workload.runs}
+    for run_id in waiting:
+        stack = [run_id]
+        while stack:
+            run = waiting[stack[-1]]
+            missing = [parent for parent in run.depends_on if parent not in ends]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            begins = max((ends[parent] for parent in run.depends_on), default=-inf)
+            ends[run.run_id] = max(begins, run.submit_s) + run.duration_s
+            at = max(at, ends[run.run_id])
+    return max(ready, at)
+
+
+def oracle(
+    workload: Workload,
+    book: PolicyBook,
+    cluster: Cluster,
+    *,
+    scenario: Scenario | None = None,
+    settings: Settings | None = None,
+    seed: int = 0,
+    clock: Callable[[], float] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Outcome:
+    """``plan()`` that knows what every run will take, in the same world."""
+    return simulate(
+        workload,
+        book,
+        cluster,
+        name="oracle",
+        scenario=scenario,
+        knowledge=Knowledge.PERFECT,
+        settings=settings,
+        seed=seed,
+        clock=clock,
+        progress=progress,
+    )

@@ -1,0 +1,168 @@
+"""What the planner is told of what runs take: learned, declared or known."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from adaptive_assets.learning import DecayedUsage, Learner, Observation
+from adaptive_assets.planning.demand import FULL, demand_of, estimate_key
+from adaptive_assets.planning.estimates import Estimate, Spread
+from adaptive_assets.planning.snapshot import Work
+from adaptive_assets.policy import Policy
+from adaptive_assets.simulation.policies import Kind
+from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
+from adaptive_assets.simulation.settings import Knowledge
+from adaptive_assets.simulation.waiting_line import WaitingLine
+
+__all__ = ["Told"]
+
+MORE: Final = 1.5
+"""What a run asks for that was killed for want of memory, in what it held then."""
+
+ALL_EVERY_S: Final = 60.0
+"""How often all kinds are asked for again that wait or run."""
+
+_KNOWN: Final = 100.0
+"""The evidence behind what is known."""
+
+
+class Told:
+    """Learns from the runs that end, and says of those in the queue what their planner may know.
+
+    ``most_memory`` is what the largest node can give: no run asks for more after it was killed.
+    """
+
+    def __init__(self, knowledge: Knowledge, most_memory: float, starts_at: float) -> None:
+        self.usage = DecayedUsage()
+        self._knowledge = knowledge
+        self._most_memory = most_memory
+        self._starts_at = starts_at
+        self._learner = Learner()
+        self._present: Counter[Kind] = Counter()
+        self._declared: dict[Kind, dict[Run, None]] = {}
+        """Queued runs of which the planner is told what was declared, until their kind is known better."""
+        self._estimates: Mapping[str, Estimate] = {}
+        self._changed: dict[Kind, None] = {}
+        """Kinds of which something new may be known."""
+        self._all_due = 0.0
+
+    def slowdown(self, now: float) -> float | None:
+        """How many times as long as expected the runs took that ended of late."""
+        return self._learner.slowdown(self._starts_at + now)
+
+    def arrives(self, run: Run, drift: float) -> None:
+        """``run`` is about to join the queue; ``drift`` is how many times as long it will take."""
+        kind = run.kind
+        if not self._present[kind]:
+            self._changed[kind] = None
+        self._present[kind] += 1
+        run.estimate = self._own(run, drift)
+
+    def joined(self, run: Run) -> None:
+        """It has joined."""
+        if run.estimate is not None and self._knowledge is Knowledge.LEARNED and not run.asked:
+            self._declared.setdefault(run.kind, {})[run] = None
+
+    def launched(self, run: Run) -> None:
+        """It has left the queue to run."""
+        if declared := self._declared.get(run.kind):
+            declared.pop(run, None)
+
+    def left(self, run: Run) -> None:
+        """It neither waits nor runs any more, for now or for good."""
+        self._present[run.kind] -= 1
+
+    def killed(self, attempt: Attempt, held: int, now: float) -> None:
+        """The attempt was killed for want of memory when it held so many bytes."""
+        run = attempt.run
+        run.asked = round(min(MORE * max(held, run.asked), self._most_memory))
+        self._observe(
+            run.kind,
+            Observation(
+                run.kind.work,
+                attempt.mode,
+                self._starts_at + now,
+                succeeded=False,
+                memory=held,
+                input_size=run.traced.input_size,
+                out_of_memory=True,
+            ),
+        )
+
+    def ended(self, attempt: Attempt, now: float) -> None:
+        """The attempt ended well."""
+        run, needs, ran = attempt.run, attempt.needs, attempt.ran(now)
+        mean_cpu = needs.cpu * needs.duration / ran if ran > 0 else needs.cpu
+        self._observe(
+            run.kind,
+            Observation(
+                run.kind.work,
+                attempt.mode,
+                self._starts_at + now,
+                succeeded=True,
+                duration_s=ran,
+                cpu=min(needs.cpu, max(mean_cpu, attempt.peak_cpu)),
+                memory=needs.memory,
+                input_size=run.traced.input_size,
+            ),
+        )
+
+    def estimates(self, line: WaitingLine, now: float) -> Mapping[str, Estimate]:
+        """What was learned of the kinds that wait or run; a new mapping whenever it says something new.
+
+        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly.
+        """
+        if self._knowledge is not Knowledge.LEARNED:
+            return self._estimates
+        if now >= self._all_due:
+            self._all_due = now + ALL_EVERY_S
+            self._changed = {kind: None for kind, count in self._present.items() if count}
+        if self._changed:
+            wanted = [(kind.work, mode) for kind in self._changed for mode in kind.modes]
+            self._changed = {}
+            self._estimates = {**self._estimates, **self._learner.estimates(wanted)}
+            for kind in [kind for kind in self._declared if self._knows(kind.work)]:
+                for run in self._declared.pop(kind):
+                    line.tell(run, None)
+        return self._estimates
+
+    def _observe(self, kind: Kind, observation: Observation) -> None:
+        if self._knowledge is Knowledge.LEARNED:
+            self._learner.observe(observation)
+            self._changed[kind] = None
+
+    def _knows(self, work: Work) -> bool:
+        return estimate_key(work, FULL) in self._estimates
+
+    def _own(self, run: Run, drift: float) -> Estimate | None:
+        """What is told of this very run; ``None`` where its kind says all."""
+        if self._knowledge is Knowledge.PERFECT:
+            needs = needs_of(run.traced, run.kind.policy, FULL, drift)
+            return _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
+        learned = None
+        if self._knowledge is Knowledge.LEARNED:
+            learned = self._learner.estimate(run.kind.work, FULL)
+        if run.asked:
+            known = learned or _declared(run, run.kind.policy)
+            return replace(known, memory=_at_least(known.memory, float(run.asked)))
+        return _declared(run, run.kind.policy) if run.traced.declared and learned is None else None
+
+
+def _declared(run: Run, policy: Policy) -> Estimate:
+    """What was declared of the run, else of its policy, else the prior."""
+    declared, usual = run.traced.declared, demand_of(policy, FULL)
+    return _exactly(
+        usual.duration if declared is None or declared.duration is None else declared.duration,
+        usual.cpu if declared is None or declared.cpu is None else declared.cpu,
+        usual.memory if declared is None or declared.memory is None else declared.memory,
+        0.0,
+    )
+
+
+def _exactly(duration: float, cpu: float, memory: float, runs: float) -> Estimate:
+    return Estimate(Spread.exactly(duration), Spread.exactly(cpu), Spread.exactly(float(memory)), runs)
+
+
+def _at_least(spread: Spread, floor: float) -> Spread:
+    return Spread(max(spread.p50, floor), max(spread.p90, floor), max(spread.p99, floor))
