@@ -20,11 +20,15 @@ def broken_references(case: CaseTerms, book: PolicyBook) -> Iterator[Finding]:
         if terms is not None:
             yield from (finding.below(key) for finding in _within(terms, book))
     runs = {run.run: None for run in case.snapshot.runs}
+    active = {run.run for run in case.snapshot.active}
     for position, expected in enumerate(case.expect or ()):
         places = [("run",)] if expected.run else [("runs", place) for place in range(len(expected.runs))]
         for run, place in zip(expected.named, places, strict=True):
             if run not in runs:
                 yield _unknown("run", run, runs).below("expect", position, *place)
+            elif expected.node is not None and run in active:
+                message = f"`{run}` is active: `node` tells where a queued run is placed"
+                yield Finding(("expect", position, "node"), message, "remove it")
     for position, run in enumerate(case.launched or ()):
         if run not in runs:
             yield _unknown("run", run, runs).below("launched", position)
@@ -39,7 +43,9 @@ def _within(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
         for position, run in enumerate(runs):
             if run.run in first:
                 message = f"there are two runs `{run.run}`"
-                yield Finding((part, position, "run"), message, f"rename one; the first is {first[run.run]}")
+                yield Finding(
+                    (part, position, "run"), message, f"rename one; the first is in `{first[run.run]}`"
+                )
             first.setdefault(run.run, part)
             if run.policy not in policies:
                 unknown = _unknown("policy", run.policy, policies)

@@ -31,6 +31,13 @@ class Miss:
     decided: str
     reasons: tuple[str, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """What was expected, and what was decided."""
+        if self.field == "says":
+            return f"{self.about}: nothing says {self.expected}"
+        return f"{self.about}: expected {self.field} {self.expected}, decided {self.decided}"
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -48,10 +55,7 @@ class Judgement:
         """What differs, by its place in the file; below it, all that was said of the decision."""
         for position, miss in enumerate(self.misses):
             file, line, column = self.case.place(*miss.path)
-            yield (
-                f"{file}:{line}:{column}: {miss.about}: {miss.field}: expected {miss.expected},"
-                f" decided {miss.decided}"
-            )
+            yield f"{file}:{line}:{column}: {miss.sentence}"
             following = self.misses[position + 1 : position + 2]
             if not following or (following[0].about, following[0].reasons) != (miss.about, miss.reasons):
                 yield from (f"    {reason}" for reason in miss.reasons)
@@ -89,12 +93,12 @@ def _ledger(case: Case, decided: Plan) -> Iterator[Miss]:
         return
     told = {} if before is None else transitions({}, plan(before.snapshot(), case.book))[1]
     rows = transitions(told, decided)[0]
-    for position, (row, actual) in enumerate(zip(expected, rows, strict=False)):
-        yield from _compare(("ledger", position), f"row {position + 1} of the ledger", row, actual)
     if len(expected) != len(rows):
         summaries = "; ".join(_summary(row) for row in rows)
         actual_rows = f"{len(rows)}: {summaries}" if rows else "none"
         yield Miss(("ledger",), "the ledger", "rows", str(len(expected)), actual_rows)
+    for position, (row, actual) in enumerate(zip(expected, rows, strict=False)):
+        yield from _compare(("ledger", position), f"row {position + 1} of the ledger", row, actual)
 
 
 def _compare(
@@ -110,7 +114,7 @@ def _compare(
     for position, words in enumerate(expected.says):
         if words not in "\n".join(said):
             where = (*path, "says", position)
-            yield Miss(where, about, "says", f"“{words}”", "something else", said)
+            yield Miss(where, about, "says", f"“{words}”", "\n".join(said), said)
 
 
 _FIELDS: Final[Mapping[str, Callable[[AnyDecision], object]]] = {
@@ -119,8 +123,8 @@ _FIELDS: Final[Mapping[str, Callable[[AnyDecision], object]]] = {
     "tier": lambda decision: decision.tier,
     "policy": lambda decision: decision.work.policy,
     "name": lambda decision: decision.work.name,
-    "node": lambda decision: decision.node if isinstance(decision, Decision) else decision.runs[0].node,
-    "parameters": lambda decision: dict(getattr(decision, "parameters", {})),
+    "node": lambda decision: decision.node if isinstance(decision, Decision) else None,
+    "parameters": lambda decision: dict(decision.parameters),
     "reasons": lambda decision: tuple(reason.code for reason in decision.reasons),
     "runs": lambda decision: len(decision.runs),
 }
@@ -143,4 +147,4 @@ def _text(value: object) -> str:
         return _list([str(each) for each in value])
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {each}" for key, each in sorted(value.items())) + "}"
-    return str(value)
+    return str(value) or "none"

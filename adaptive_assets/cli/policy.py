@@ -1,4 +1,4 @@
-"""``adaptive policy``: check a policy file before it is put in force, and print its JSON Schema."""
+"""``adaptive policy``: check a policy file before it is put in force, test it, and print its JSON Schema."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ import click
 
 from adaptive_assets.cli.errors import PROBLEMS, CliError, note, one_line
 from adaptive_assets.cli.installation import dagster_home, home_option, opened
+from adaptive_assets.cli.policy_cases import EXISTING_FILE, run_cases
 from adaptive_assets.cli.text import emit_json, wrapped
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["policy"]
 
-EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.group()
 def policy() -> None:
-    """Check policy files, and print their JSON Schema."""
+    """Check and test policy files, and print their JSON Schema."""
+
+
+policy.add_command(run_cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,11 @@ from tests.docs.pages import DOCS, ROOT, Block, anchors, blocks, links, pages
 
 YAML = [block for page in pages() for block in blocks(page, "yaml")]
 SETTINGS = [block for block in YAML if block.title == "dagster.yaml"]
-POLICIES = [block for block in YAML if block.title not in {"dagster.yaml", "refused"}]
+POLICIES = [
+    block
+    for block in YAML
+    if block.title not in {"dagster.yaml", "refused"} and not block.title.endswith("cases.yaml")
+]
 PYTHON = [block for page in pages() for block in blocks(page, "python")]
 RUN_HERE = ["adopt-in-your-project.md", "take-it-out.md"]
 """Pages whose code stands for itself; other pages are run by the tests of what they are about."""

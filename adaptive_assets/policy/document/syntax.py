@@ -44,7 +44,10 @@ def _sentence(error: yaml.MarkedYAMLError, line: str, column: int) -> tuple[str,
             f"this does not line up with line {opened}",
             "indent what belongs together by the same number of spaces",
         )
-    return f"this is not YAML: {shorten(complaint)}", "see the example in the reference of the policy file"
+    return (
+        f"this is not YAML: {shorten(complaint)}",
+        "check what stands before this place: its quotes, brackets and indentation",
+    )
 
 
 def _line(text: str, number: int) -> str:
