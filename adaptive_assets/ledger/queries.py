@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any, Final
 
@@ -13,9 +14,9 @@ from adaptive_assets.ledger.codec import decode
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.rows import ActivationRow, DecisionRow, FaultRow, LedgerStatus, RunUsageRow
 from adaptive_assets.ledger.snapshots import restore
-from adaptive_assets.planning.snapshot import MachineReading, Snapshot
+from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 
-__all__ = ["decisions_for_run", "recent_decisions", "snapshot", "status", "usages"]
+__all__ = ["decisions_for_run", "recent_decisions", "snapshot", "status", "usages", "works"]
 
 HOUR_S: Final = 3600.0
 NEVER: Final = 2**63 - 1
@@ -99,16 +100,32 @@ def status(connection: Connection, now: float | None, minutes: float) -> LedgerS
     return LedgerStatus(**values)
 
 
-def usages(connection: Connection, policy: str | None, since: float | None) -> list[RunUsageRow]:
-    """The usages of runs of ``policy`` that ended at ``since`` or later, in the order in which they ended."""
+def usages(
+    connection: Connection, policy: str | None, since: float | None, limit: int | None
+) -> list[RunUsageRow]:
+    """The usages of runs of ``policy`` that ended at ``since`` or later, in the order in which they ended.
+
+    With ``limit``, the last so many of them.
+    """
     table = tables.usages
     columns = [table.c[field.name] for field in fields(RunUsageRow)]
-    query = select(*columns).order_by(table.c.ended_at, table.c.run_id)
+    query = select(*columns).order_by(table.c.ended_at.desc(), table.c.run_id.desc())
     if policy is not None:
         query = query.where(table.c.policy == policy)
     if since is not None:
         query = query.where(table.c.ended_at >= since)
-    return [RunUsageRow(**row) for row in connection.execute(query).mappings()]
+    if limit is not None:
+        query = query.limit(limit)
+    return [RunUsageRow(**row) for row in connection.execute(query).mappings()][::-1]
+
+
+def works(connection: Connection) -> dict[str, Work]:
+    """The kinds of work that the ledger speaks of, by key; one that a later version wrote is left out."""
+    found = {}
+    for row in connection.execute(select(tables.works)):
+        with suppress(TypeError, ValueError, KeyError, AttributeError):
+            found[row.work_key] = decode(Work, json.loads(row.work))
+    return found
 
 
 def _last(connection: Connection, table: Table) -> Mapping[str, Any] | None:

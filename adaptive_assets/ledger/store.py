@@ -13,7 +13,7 @@ from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow
 from adaptive_assets.ledger.snapshots import SnapshotChain
-from adaptive_assets.planning.snapshot import MachineReading, Snapshot
+from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 from adaptive_assets.planning.verdicts import Decision
 
 __all__ = ["Ledger"]
@@ -139,9 +139,17 @@ class Ledger:
         """The snapshot of a cycle, equal to the one that was recorded."""
         return self._database.read("read a snapshot", lambda c: queries.snapshot(c, cycle_id))
 
-    def usages(self, *, policy: str | None = None, since: float | None = None) -> list[RunUsageRow]:
-        """Usages, in the order in which the runs ended: of one policy, and from ``since`` on, if given."""
-        return self._database.read("read the usage of runs", lambda c: queries.usages(c, policy, since))
+    def usages(
+        self, *, policy: str | None = None, since: float | None = None, limit: int | None = None
+    ) -> list[RunUsageRow]:
+        """Usages in the order in which the runs ended: of a policy, from ``since`` on, the last ``limit``."""
+        return self._database.read(
+            "read the usage of runs", lambda c: queries.usages(c, policy, since, limit)
+        )
+
+    def works(self) -> dict[str, Work]:
+        """The kinds of work that decisions and usages speak of, by key."""
+        return self._database.read("read the kinds of work", queries.works)
 
     def prune(self, *, before: float) -> int:
         """Forget what is older than ``before``; the number of rows deleted.

@@ -32,6 +32,8 @@ class ActiveWatch:
         self._processes = processes
         self._node = node
         self._watched: set[str] = set()
+        self._told: set[str] = set()
+        """Runs of the last call: what is read overlaps, so that none is missed."""
         self._read_at: float | None = None
 
     def observe(self, now: float) -> tuple[ActiveRun, ...]:
@@ -42,8 +44,8 @@ class ActiveWatch:
             self._read_at = now
         return active
 
-    def ended(self, now: float) -> list[RunUsageRow]:
-        """What the runs took that ended since the last call. A row may come twice; the ledger keeps one."""
+    def ended(self, now: float) -> list[tuple[Work, RunUsageRow]]:
+        """What the runs took that ended since the last call, each once, in the order of their ends."""
         since = min(self._read_at if self._read_at is not None else now, now) - OVERLAP_S
         self._read_at = now
         records = self._instance.get_run_records(
@@ -51,7 +53,14 @@ class ActiveWatch:
                 statuses=list(FINISHED_STATUSES), updated_after=datetime.fromtimestamp(since, tz=UTC)
             )
         )
-        return [self._usage(record, record.end_time) for record in records if record.end_time is not None]
+        ends = {record.dagster_run.run_id: (record, record.end_time) for record in records}
+        ended = [
+            self._usage(record, end)
+            for run_id, (record, end) in ends.items()
+            if end is not None and run_id not in self._told
+        ]
+        self._told = {run_id for run_id, (_, end) in ends.items() if end is not None}
+        return sorted(ended, key=lambda each: each[1].ended_at)
 
     def _describe(self, record: RunRecord) -> ActiveRun:
         run = record.dagster_run
@@ -68,6 +77,7 @@ class ActiveWatch:
             started_at=record.start_time,
             cpu_used=usage.cpu_now if usage else None,
             memory_used=usage.memory_now if usage else None,
+            submitted_at=record.create_timestamp.timestamp(),
         )
 
     def _watch(self, run: dg.DagsterRun) -> None:
@@ -85,12 +95,12 @@ class ActiveWatch:
             if pid is not None and str(pid.value).isdigit():
                 yield int(str(pid.value)), record.event_log_entry.timestamp
 
-    def _usage(self, record: RunRecord, ended_at: float) -> RunUsageRow:
+    def _usage(self, record: RunRecord, ended_at: float) -> tuple[Work, RunUsageRow]:
         run = record.dagster_run
         usage = self._processes.forget(run.run_id) if run.run_id in self._watched else None
         self._watched.discard(run.run_id)
         work = self._work_of(run)
-        return RunUsageRow(
+        return work, RunUsageRow(
             run_id=run.run_id,
             work_key=work_key(work),
             policy=work.policy,

@@ -19,6 +19,7 @@ from adaptive_assets.workflow.backlogs import BacklogError, read_backlogs
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.enactment import Enactment, line
+from adaptive_assets.workflow.experience import Experience
 from adaptive_assets.workflow.faults import Fault, Faults
 from adaptive_assets.workflow.governance import Governance, facts_of
 from adaptive_assets.workflow.queue_watch import QueueWatch
@@ -73,6 +74,7 @@ class Cycle:
         self._active = ActiveWatch(instance, self._work_of, processes, node)
         self._enactment = Enactment(instance, self._queue)
         self._governance = Governance(PolicyBook(version=1), Catalogue())
+        self._experience = Experience()
         self._recall(books.last_good)
         self._governed: tuple[str, str] | None = None
         self._mismatch: PolicyError | None = None
@@ -89,8 +91,11 @@ class Cycle:
         self._said = []
         self._faults.begin()
         self._govern(now)
-        snapshot = self._observe(now)
+        self._experience.govern(self._governance.book)
+        self._with_ledger(lambda: self._experience.recall(self._ledger), now)
+        snapshot = self._experience.into(self._observe(now))
         decided = plan(snapshot, self._governance.book)
+        self._experience.planned(decided)
         book, changed = self._governance.book, self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
         ids = (
@@ -103,7 +108,9 @@ class Cycle:
         for part in self._faults.settle():
             logger.info("%s: works again.", part)
         ended = self._active.ended(now)
-        self._with_ledger(lambda: self._recorder.samples(now, snapshot, ended), now)
+        self._experience.ended(ended)
+        usages = [usage for _, usage in ended]
+        self._with_ledger(lambda: self._recorder.samples(now, snapshot, usages), now)
         self._with_ledger(lambda: self._recorder.prune(now), now)
         return Outcome(free, len(snapshot.active), tuple(self._said))
 

@@ -1,0 +1,99 @@
+"""What the runs of this deployment have taught: estimates, use by owner, and the pace."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from adaptive_assets.learning import DecayedUsage, Learner, Observation
+from adaptive_assets.ledger import Ledger, RunUsageRow
+from adaptive_assets.planning.demand import FULL, Demand, demand_of
+from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.snapshot import Snapshot, Work
+from adaptive_assets.planning.verdicts import Plan
+from adaptive_assets.policy import PolicyBook
+
+__all__ = ["REMEMBERED", "Experience"]
+
+REMEMBERED: Final = 10_000
+"""Runs that are learned from anew when the daemon starts: the last ones of the ledger."""
+
+_SUCCESS: Final = "SUCCESS"
+
+
+class Experience:
+    """Learns from the runs that end, and puts what it knows into snapshots."""
+
+    def __init__(self) -> None:
+        self._book = PolicyBook(version=1)
+        self._learner = Learner(assumed=self._declared)
+        self._usage = DecayedUsage()
+        self._pace: Pace | None = None
+        self._recalled = False
+
+    def recall(self, ledger: Ledger) -> None:
+        """Learn, once, from the runs that ended before this process began.
+
+        Raises:
+            LedgerError: they could not be read; the next call tries again.
+        """
+        if self._recalled:
+            return
+        works = ledger.works()
+        usages = ledger.usages(limit=REMEMBERED)
+        self._recalled = True
+        self.ended((works[usage.work_key], usage) for usage in usages if usage.work_key in works)
+
+    def govern(self, book: PolicyBook) -> None:
+        """Take what ``book`` declares for what no run has shown."""
+        self._book = book
+
+    def ended(self, runs: Iterable[tuple[Work, RunUsageRow]]) -> None:
+        """Learn from runs that ended, in the order in which they did."""
+        for work, usage in runs:
+            self._learner.observe(_observed(work, usage))
+            if usage.cpu_seconds is not None:
+                policy = self._book.policy(usage.policy)
+                self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
+
+    def planned(self, plan: Plan) -> None:
+        """Remember the pace that a plan left behind."""
+        self._pace = plan.pace
+
+    def into(self, snapshot: Snapshot) -> Snapshot:
+        """``snapshot`` with what is known of the work in it."""
+        return replace(
+            snapshot,
+            estimates=self._learner.estimates(self._wanted(snapshot)),
+            usage=self._usage.at(snapshot.at),
+            slowdown=self._learner.slowdown(snapshot.at),
+            pace=self._pace,
+        )
+
+    def _wanted(self, snapshot: Snapshot) -> list[tuple[Work, str]]:
+        """The kinds of work at hand, each in full and in every mode that it may be told to run in."""
+        kinds: Mapping[int, Work] = {
+            id(run.work): run.work for runs in (snapshot.queued, snapshot.active) for run in runs
+        }
+        return [
+            (work, mode)
+            for work in kinds.values()
+            for mode in (FULL, *(rung.mode for rung in self._book.policy(work.policy).degrade))
+        ]
+
+    def _declared(self, work: Work, mode: str) -> Demand:
+        return demand_of(self._book.policy(work.policy), mode)
+
+
+def _observed(work: Work, usage: RunUsageRow) -> Observation:
+    duration = None if usage.started_at is None else max(0.0, usage.ended_at - usage.started_at)
+    cpu = usage.cpu_seconds / duration if usage.cpu_seconds is not None and duration else None
+    return Observation(
+        work,
+        usage.mode,
+        usage.ended_at,
+        succeeded=usage.status == _SUCCESS,
+        duration_s=duration,
+        cpu=cpu,
+        memory=usage.memory_peak,
+        input_size=usage.input_size,
+    )
