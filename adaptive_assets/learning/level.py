@@ -19,7 +19,9 @@ _FINEST: Final = 0.05
 """Changes are told from chance in units of at least this (5 %): smaller ones change no plan."""
 
 _CLIP: Final = 2.5
-"""A single run counts as no more of a surprise than this many standard deviations."""
+_WIDE: Final = 4.0
+"""A single run is no more of a surprise than the first many standard deviations, and widens the scatter as
+one at the second: were that cut as short, a scatter that was assumed too small would stay too small."""
 
 _SLACK: Final = 0.5
 _ALARM: Final = 5.0
@@ -38,10 +40,10 @@ class Scatter:
 class Level:
     """A weighted mean, the scatter around it, and Page's cumulative sums.
 
-    Mean and sum of squares are updated run by run (West 1979), older runs counting less by ``FORGET``; a
-    run far off pulls them only as much as one at ``_CLIP`` deviations.  The alarm is the two-sided CUSUM
-    (Page, *Continuous inspection schemes*, 1954) with reference 0.5 and limit 5 standard deviations: without
-    a change it goes off about once in 465 normal runs, after a change of two deviations within four.
+    Mean and sum of squares are updated run by run (West 1979), older runs counting less by ``FORGET``, and
+    those far off no more than the nearer ones do.  The alarm is the two-sided CUSUM (Page, *Continuous
+    inspection schemes*, 1954) with reference 0.5 and limit 5 standard deviations: without a change it goes
+    off about once in 465 normal runs, after a change of two deviations within four or so.
     """
 
     __slots__ = ("_above", "_above_for", "_below", "_below_for", "mean", "squares", "weight")
@@ -60,18 +62,18 @@ class Level:
         return Scatter((prior.runs * prior.variance + self.squares) / runs, runs)
 
     def add(self, value: float, prior: Scatter) -> int:
-        """Take in one run; how many of the last runs stand at a new level, 0 while nothing has changed."""
+        """Take in one run; among how many of the last runs the level changed, 0 if it did not."""
         off = value - self.mean if self.weight else 0.0
         unit = max(math.sqrt(self.scatter(prior).variance), _FINEST)
-        limit = _CLIP * unit
-        clipped = min(max(off, -limit), limit) if self.weight else 0.0
-        changed = self._watch(clipped / unit) if self.weight >= _KNOWN - 0.5 else 0
+        surprise = min(max(off / unit, -_WIDE), _WIDE)
+        clipped = min(max(surprise, -_CLIP), _CLIP)
+        changed = self._watch(clipped) if self.weight >= _KNOWN - 0.5 else 0
         if not self.weight:
             self.mean = value
         before = self.weight * FORGET
         self.weight = before + 1
-        self.mean += clipped / self.weight
-        self.squares = self.squares * FORGET + clipped * clipped * before / self.weight
+        self.mean += clipped * unit / self.weight
+        self.squares = self.squares * FORGET + (surprise * unit) ** 2 * before / self.weight
         return changed
 
     def carried(self, prior: Scatter) -> Scatter:

@@ -2,10 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from adaptive_assets.planning.snapshot import Work
 
 __all__ = ["Observation"]
+
+_ABSURD: Final = 1e18
+"""An exabyte, or twice the age of the universe: something was measured in the wrong unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Observation:
     kind of work), ``memory`` in bytes at the peak.  ``input_size`` is in whatever unit the kind counts by.
 
     Raises:
-        ValueError: a number is negative, infinite or not a number.
+        ValueError: a number is negative, not a number, or beyond anything real (10 to the 18th).
     """
 
     work: Work
@@ -39,5 +43,5 @@ class Observation:
             raise ValueError("a run that ran out of memory has not succeeded")
         for name in ("duration_s", "cpu", "memory", "input_size"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}; it must be zero or more, and finite")
+            if value is not None and not 0 <= value <= _ABSURD:
+                raise ValueError(f"{name} is {value}; it must be from 0 to {_ABSURD:g}")

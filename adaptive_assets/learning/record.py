@@ -4,6 +4,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import Final
 
 from adaptive_assets.learning.level import FORGET, Level
@@ -60,7 +61,7 @@ class Record:
             if self._refitted():
                 changed = 0
         if changed:
-            self._forget_but(changed)
+            self._forget_before_change(changed)
         return off
 
     def at(self, size: float | None) -> Sequence[float]:
@@ -96,9 +97,22 @@ class Record:
         self._level_again()
         return True
 
-    def _forget_but(self, last: int) -> None:
+    def _forget_before_change(self, runs: int) -> None:
+        """Forget what came before a change that is among the last ``runs``, where it is most likely.
+
+        That is where the mean since then, squared and times the runs behind it, is farthest from the mean
+        before all of them (the estimate of greatest likelihood for normal runs).
+        """
+        residuals = list(map(self._residual, self.values, self.sizes))
+        before = residuals[:-runs]
+        usual = fmean(before) if before else self.level.mean
+        total, farthest, since = 0.0, -1.0, 1
+        for count, residual in enumerate(reversed(residuals[-runs:]), 1):
+            total += residual - usual
+            if total * total / count > farthest:
+                farthest, since = total * total / count, count
         self.prior = self.level.carried(self.prior)
-        del self.values[:-last], self.sizes[:-last]
+        del self.values[:-since], self.sizes[:-since]
         self._level_again()
 
     def _level_again(self) -> None:
