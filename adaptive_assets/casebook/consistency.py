@@ -1,6 +1,7 @@
 """Names in a case: each run once, and nothing named that there is not."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from adaptive_assets.casebook.notation import CaseTerms
 from adaptive_assets.casebook.situation import SnapshotTerms
@@ -8,6 +9,7 @@ from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.suggesting import did_you_mean
+from adaptive_assets.policy.terms import FULL
 
 __all__ = ["broken_references"]
 
@@ -35,10 +37,21 @@ def broken_references(case: CaseTerms, book: PolicyBook) -> Iterator[Finding]:
 
 
 def _within(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
+    yield from _runs(terms, book)
+    nodes = {node.name: None for node in terms.nodes}
+    for position, active in enumerate(terms.active):
+        if active.node is not None and active.node not in nodes:
+            yield _unknown("node", active.node, nodes).below("active", position, "node")
+    yield from _estimates(terms, book)
+    owners = {policy.owner or policy.name: None for policy in (*book.policies, book.default)}
+    for owner in terms.usage:
+        if owner not in owners:
+            yield _only_odd(_unknown("owner", owner, owners)).below("usage", owner)
+
+
+def _runs(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
     first: dict[str, str] = {}
     policies = {DEFAULT: None, **{policy.name: None for policy in book.policies}}
-    nodes = {node.name: None for node in terms.nodes}
-    kinds = {run.kind: None for run in terms.runs}
     for part, runs in (("queued", terms.queued), ("active", terms.active)):
         for position, run in enumerate(runs):
             if run.run in first:
@@ -49,16 +62,30 @@ def _within(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
             first.setdefault(run.run, part)
             if run.policy not in policies:
                 unknown = _unknown("policy", run.policy, policies)
-                message = f"{unknown.message}, so `default` governs `{run.run}`"
-                yield Finding((part, position, "policy"), message, unknown.hint, "warning")
-    for position, active in enumerate(terms.active):
-        if active.node is not None and active.node not in nodes:
-            yield _unknown("node", active.node, nodes).below("active", position, "node")
+                odd = _only_odd(unknown, f"so `default` governs `{run.run}`")
+                yield odd.below(part, position, "policy")
+
+
+def _estimates(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
+    modes: dict[str, dict[str, None]] = {}
+    for run in terms.runs:
+        rungs = {rung.mode: None for rung in book.policy(run.policy).degrade}
+        modes[run.kind] = {FULL: None, **modes.get(run.kind, {}), **rungs}
     for position, learned in enumerate(terms.estimates):
-        if learned.of not in kinds:
-            yield _unknown("work", learned.of, kinds).below("estimates", position, "of")
+        if learned.of not in modes:
+            known = dict.fromkeys(modes)
+            yield _unknown("work", learned.of, known).below("estimates", position, "of")
+        elif learned.mode not in modes[learned.of]:
+            unknown = _unknown("mode", learned.mode, modes[learned.of])
+            yield _only_odd(unknown, "so nothing goes by this").below("estimates", position, "mode")
 
 
 def _unknown(what: str, name: str, known: Mapping[str, None]) -> Finding:
     hint = did_you_mean(name, known, "known here:") if known else "there is none at all"
     return Finding((), f"there is no {what} `{name}` here", hint)
+
+
+def _only_odd(finding: Finding, consequence: str = "") -> Finding:
+    """A case may mean it; more often it is a slip."""
+    message = f"{finding.message}, {consequence}" if consequence else finding.message
+    return replace(finding, message=message, severity="warning")

@@ -36,6 +36,8 @@ class Miss:
         """What was expected, and what was decided."""
         if self.field == "says":
             return f"{self.about}: nothing says {self.expected}"
+        if self.field == "rows":
+            return f"{self.about}: expected {self.expected} rows, decided {self.decided}"
         return f"{self.about}: expected {self.field} {self.expected}, decided {self.decided}"
 
 

@@ -44,7 +44,7 @@ class CaseFileTerms(PolicyValue):
 
 _REQUIRED: Final[Mapping[str, str]] = {
     "cases": "cases: [{name: …, snapshot: …, expect: …}]",
-    "name": "name: a report waits for memory",
+    "name": "name: nightly",
     "snapshot": "snapshot: {queued: [{run: r1}]}",
     "run": "run: r1",
     "of": "of: reports",

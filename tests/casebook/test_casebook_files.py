@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive_assets.casebook import CaseFile, judge, load_cases, parse_cases
+from adaptive_assets.casebook.notation import CASE_FILE
 from adaptive_assets.policy import PolicyBook, PolicyError, parse_policy_book
+from adaptive_assets.policy.explaining import POLICY_FILE, Language
+from adaptive_assets.policy.shape import models_of, written_key
 from tests.policy.case_files import expected, found
 
 REFUSED = sorted((Path(__file__).parent / "refused").glob("*.yaml"))
@@ -100,6 +103,18 @@ def test_a_policy_that_is_not_there_is_only_odd() -> None:
     assert judge(read.cases[0]).holds
 
 
+@pytest.mark.parametrize("language", [POLICY_FILE, CASE_FILE], ids=lambda language: language.name)
+def test_a_key_that_is_missing_can_be_shown(language: Language) -> None:
+    """Whichever it is that cannot be left out."""
+    required = {
+        written_key(name, info)
+        for model in models_of(language.top)
+        for name, info in model.model_fields.items()
+        if info.is_required()
+    }
+    assert required == language.required.keys()
+
+
 KEYS = [
     *("name", "book", "before", "snapshot", "expect", "launched", "ledger", "at", "machine", "nodes", "data"),
     *(
@@ -188,7 +203,7 @@ CASES = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(CASES)
 def test_every_slip_has_a_sentence_of_its_own(content: list[dict[str, Any]]) -> None:
     """Cases, or problems with a place and a hint; nothing else is raised."""

@@ -84,7 +84,7 @@ def test_what_holds(expected: str) -> None:
         (
             "ledger: []",
             [
-                "7:11 the ledger: expected rows 0, decided 2: "
+                "7:11 the ledger: expected 0 rows, decided 2: "
                 + "; ".join(["launch small (full, runs: 1) [fits]"] * 2)
             ],
         ),
