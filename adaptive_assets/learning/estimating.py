@@ -14,25 +14,28 @@ __all__ = ["estimated"]
 def estimated(
     records: Sequence[Record],
     kin: Sequence[Resemblance | None],
-    assumed: Demand,
+    assumed: Demand | None,
     floor: float = 0.0,
     size: float | None = None,
 ) -> Estimate | None:
     """What the next run will take; ``None`` where neither its kind nor its kin say anything.
 
     ``records`` and ``kin`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen, while others
-    were, is what is ``assumed`` of it.  Memory is at least ``floor`` bytes, in every quantile.
+    were, is what is ``assumed`` of it, and without that there is no estimate either.  Memory is at least
+    ``floor`` bytes, in every quantile.
     """
     outlooks = [outlook(record, relation, size) for record, relation in zip(records, kin, strict=True)]
     known = next((look for look in outlooks if look is not None), None)
     if known is None and not floor:
         return None
-    duration, cpu, memory = outlooks
+    duration, cpu, memory = map(_spread, outlooks, _amounts(assumed))
+    if duration is None or cpu is None or memory is None:
+        return None
     own = known is None or known.own >= 0.5
     return Estimate(
-        duration=_spread(duration, assumed.duration),
-        cpu=_spread(cpu, assumed.cpu),
-        memory=_at_least(floor, _spread(memory, float(assumed.memory))),
+        duration=duration,
+        cpu=cpu,
+        memory=_at_least(floor, memory),
         runs=(
             max(record.level.weight for record in records)
             if own
@@ -42,8 +45,14 @@ def estimated(
     )
 
 
-def _spread(look: Outlook | None, assumed: float) -> Spread:
-    return Spread.exactly(assumed) if look is None else look.spread
+def _amounts(assumed: Demand | None) -> Sequence[float | None]:
+    return (None,) * 3 if assumed is None else (assumed.duration, assumed.cpu, float(assumed.memory))
+
+
+def _spread(look: Outlook | None, assumed: float | None) -> Spread | None:
+    if look is not None:
+        return look.spread
+    return None if assumed is None else Spread.exactly(assumed)
 
 
 def _at_least(floor: float, spread: Spread) -> Spread:

@@ -35,7 +35,7 @@ class Family:
     def __init__(self) -> None:
         self._kinds: OrderedDict[Hashable, Sequence[Record]] = OrderedDict()
         self._runs = self._runs_then = 0
-        self._newcomers: dict[Demand, Estimate | None] = {}
+        self._newcomers: dict[Demand | None, Estimate | None] = {}
         self.kin = Kin({}, 0)
 
     def saw(self, kind: Hashable, records: Sequence[Record], number: int) -> None:
@@ -54,7 +54,7 @@ class Family:
         """Leave ``kind`` out from the next time on: it is of another family now."""
         self._kinds.pop(kind, None)
 
-    def newcomer(self, assumed: Demand) -> Estimate | None:
+    def newcomer(self, assumed: Demand | None) -> Estimate | None:
         """What a kind will take of which no run is known; the same object while nothing has changed."""
         if assumed not in self._newcomers:
             self._newcomers[assumed] = estimated(_UNSEEN, self.kin.of(None), assumed)

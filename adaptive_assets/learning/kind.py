@@ -54,7 +54,7 @@ class Kind:
         self._kin: Sequence[Resemblance | None] | None = None
         self._seen = -1
         self._runs = 0
-        self._estimates: dict[tuple[float | None, Demand], Estimate | None] = {}
+        self._estimates: dict[tuple[float | None, Demand | None], Estimate | None] = {}
 
     @property
     def records(self) -> Sequence[Record]:
@@ -88,7 +88,7 @@ class Kind:
         elif self._kin is None or self._runs % _SETTLED == 0:
             self._kin = kin.of(self._key)
 
-    def estimate(self, kin: Kin, assumed: Demand, size: float | None) -> Estimate | None:
+    def estimate(self, kin: Kin, assumed: Demand | None, size: float | None) -> Estimate | None:
         """What its next run will take, for an input of ``size``; the same object while nothing changed."""
         if self._kin is None and kin.number != self._seen:
             self._seen = kin.number

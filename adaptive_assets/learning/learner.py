@@ -9,7 +9,7 @@ from adaptive_assets.learning.kin import Kin
 from adaptive_assets.learning.kind import Kind
 from adaptive_assets.learning.lateness import Lateness
 from adaptive_assets.learning.observation import Observation
-from adaptive_assets.planning.demand import PRIOR, Demand, estimate_key
+from adaptive_assets.planning.demand import Demand, estimate_key
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import Work
 
@@ -23,10 +23,6 @@ _NO_KIN: Final = Kin({}, 0)
 _Key = tuple[str, str, tuple[str, ...], str]
 
 
-def _prior(work: Work, mode: str) -> Demand:  # noqa: ARG001  the signature of `assumed`
-    return PRIOR
-
-
 class Learner:
     """Estimates by kind of work and mode, from runs that ended.
 
@@ -35,11 +31,12 @@ class Learner:
     keeps what it learned when it moves to another policy or reads something more.
 
     ``assumed`` says what to take for a quantity that no run has shown while the others are known (memory
-    where processes cannot be seen): usually what the policy declares, without it the planner's prior.  At
-    most ``kinds`` kinds are remembered, those seen last; a kind takes about 4 KB at the most.
+    where processes cannot be seen): usually what the policy declares.  Without it, there is an estimate only
+    where all three are known.  At most ``kinds`` kinds are remembered, those seen last; a kind takes about
+    4 KB at the most.
     """
 
-    def __init__(self, *, assumed: Callable[[Work, str], Demand] = _prior, kinds: int = _KINDS) -> None:
+    def __init__(self, *, assumed: Callable[[Work, str], Demand] | None = None, kinds: int = _KINDS) -> None:
         if kinds < 1:
             raise ValueError(f"kinds is {kinds}; it must be at least 1")
         self._assumed = assumed
@@ -71,7 +68,7 @@ class Learner:
         """
         kind = self._kinds.get(_key(work, mode))
         family = self._families.get((work.policy if kind is None else kind.policy, mode))
-        assumed = self._assumed(work, mode)
+        assumed = self._assumed(work, mode) if self._assumed else None
         if kind is not None:
             return kind.estimate(_NO_KIN if family is None else family.kin, assumed, input_size)
         return None if family is None else family.newcomer(assumed)

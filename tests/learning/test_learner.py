@@ -242,6 +242,7 @@ def test_what_nobody_saw_is_assumed() -> None:
     found = estimate(learner)
     assert found.duration.p50 == pytest.approx(30)
     assert (found.cpu.p50, found.memory.p99) == (2.0, GIB)
+    assert taught([ended(30.0, cpu=None, memory=None)]).estimate(WORK, "full") is None
 
 
 def test_the_size_of_the_input_counts_where_runs_show_it() -> None:
