@@ -23,7 +23,7 @@ _SETTLED: Final = 8
 _TELLING: Final = 3.0
 """Runs from which on it is worth saying that the next one took longer than expected."""
 
-_SIZES: Final = 512
+_SIZES: Final = 32
 """Estimates that are kept for different sizes of input."""
 
 
