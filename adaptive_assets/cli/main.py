@@ -11,6 +11,7 @@ from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
 from adaptive_assets.cli.explain import explain
 from adaptive_assets.cli.policy import policy
 from adaptive_assets.cli.queue import queue
+from adaptive_assets.cli.simulate import simulate
 from adaptive_assets.cli.status import status
 
 __all__ = ["cli", "main"]
@@ -51,7 +52,7 @@ def cli(traceback: bool) -> None:
     """
 
 
-for command in (policy, status, queue, explain, demo):
+for command in (policy, status, queue, explain, simulate, demo):
     cli.add_command(command)
 
 

@@ -1,0 +1,167 @@
+"""``adaptive simulate``: what would have happened, under this planner and under what people use today."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adaptive_assets.cli.errors import CliError, note
+from adaptive_assets.cli.simulate_inputs import FORMATS, BadInputError, Given, Inputs, read_inputs
+from adaptive_assets.cli.text import emit_json
+
+if TYPE_CHECKING:
+    from adaptive_assets.simulation.report import Comparison
+
+__all__ = ["simulate"]
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def _number(text: str) -> float:
+    """A finite number greater than zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise click.BadParameter(f"`{text}` is not a number.") from None
+    if not 0 < number < math.inf:
+        raise click.BadParameter(f"`{text}` is not a finite number greater than zero.")
+    return number
+
+
+def _size(text: str) -> int:
+    """Bytes, written with their unit."""
+    from adaptive_assets.policy.units import UnitError, parse_size
+
+    try:
+        size = parse_size(text)
+    except UnitError as error:
+        raise click.BadParameter(f"{error}.") from None
+    if not size:
+        raise click.BadParameter(f"`{text}` is no memory at all.")
+    return size
+
+
+@click.command()
+@click.option("--trace", required=True, metavar="FILE|URL", help="The runs: a CSV or SWF file, or a ledger.")
+@click.option(
+    "--format", "trace_format", type=click.Choice(FORMATS), help="Its format; without it, by the name."
+)
+@click.option("--policies", type=FILE, help="The policy file; without it, plain tiers and nothing promised.")
+@click.option("--scenario", type=FILE, help="What befalls machine and data meanwhile, as YAML.")
+@click.option("--cores", type=_number, metavar="NUMBER", help="Cores of the machine, or of each.")
+@click.option("--memory", type=_size, metavar="SIZE", help="Memory of the machine, or of each: 64GiB.")
+@click.option(
+    "--nodes", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many machines."
+)
+@click.option("--cluster", type=FILE, help="Machines that differ, as YAML, in place of the three.")
+@click.option(
+    "--load",
+    type=_number,
+    metavar="NUMBER",
+    help="Stretch arrivals to ask for this share of the cores.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn by lot.")
+@click.option(
+    "--baselines/--no-baselines", default=True, help="Search for the best settings of what people use."
+)
+@click.option("--oracle/--no-oracle", default=True, help="Simulate a planner that knows what runs will take.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report with plots here."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def simulate(
+    trace: str,
+    trace_format: str | None,
+    policies: Path | None,
+    scenario: Path | None,
+    cores: float | None,
+    memory: int | None,
+    nodes: int,
+    cluster: Path | None,
+    load: float | None,
+    seed: int,
+    baselines: bool,
+    oracle: bool,
+    as_json: bool,
+    html: Path | None,
+    quiet: bool,
+) -> None:
+    """Simulate a workload: deadlines, waits and use of the machine under our planner and under others.
+
+    The same runs come to the same machines under each planner: ours, what people use today (each at the best
+    setting that a search finds), and an oracle that is told what every run will take.
+    """
+    inputs = read_inputs(Given(trace, trace_format, policies, scenario, cluster, cores, memory, nodes, load))
+    if html is not None and not html.parent.is_dir():
+        raise CliError(f"{html} cannot be written: there is no directory {html.parent}.")
+    found = _compared(inputs, load, seed, baselines=baselines, oracle=oracle, bar=_wants_bar(quiet, as_json))
+    if html is not None:
+        _write(html, found)
+    from adaptive_assets.simulation import report
+
+    if as_json:
+        emit_json(report.as_json(found))
+    else:
+        click.echo(report.as_text(found))
+    if html is not None:
+        note(f"The report is in {html}.")
+
+
+def _compared(
+    inputs: Inputs, load: float | None, seed: int, *, baselines: bool, oracle: bool, bar: bool
+) -> "Comparison":
+    from adaptive_assets.policy import PolicyError
+    from adaptive_assets.simulation.report import compare
+
+    try:
+        with _bar(shown=bar) as progress:
+            return compare(
+                inputs.workload,
+                inputs.book,
+                inputs.cluster,
+                scenario=inputs.scenario,
+                load=load,
+                seed=seed,
+                with_baselines=baselines,
+                with_oracle=oracle,
+                clock=time.perf_counter,
+                progress=progress,
+            )
+    except PolicyError as error:
+        raise BadInputError(error.problems) from None
+
+
+@contextmanager
+def _bar(*, shown: bool) -> Iterator[Callable[[float, str], None] | None]:
+    """A progress bar on stderr, with the planner at work behind it."""
+    if not shown:
+        yield None
+        return
+    with click.progressbar(
+        length=1000, file=sys.stderr, item_show_func=lambda doing: doing, label="simulating", width=30
+    ) as bar:
+
+        def tell(done: float, doing: str) -> None:
+            bar.update(max(0, min(1000, round(done * 1000)) - bar.pos), doing)
+
+        yield tell
+
+
+def _wants_bar(quiet: bool, as_json: bool) -> bool:
+    """Where somebody watches: not in a script, and not beside JSON that goes into a pipe."""
+    return not quiet and sys.stderr.isatty() and not (as_json and not sys.stdout.isatty())
+
+
+def _write(html: Path, found: "Comparison") -> None:
+    from adaptive_assets.simulation.report import page
+
+    try:
+        html.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise CliError(f"{html} cannot be written: {error.strerror}.") from error
