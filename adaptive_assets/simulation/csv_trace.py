@@ -32,7 +32,7 @@ def load_csv_trace(path: str | Path) -> Workload:
     """The workload in the file at ``path``, named like the file.
 
     Raises :class:`TraceError` with what is wrong, up to
-    :data:`~adaptive_assets.simulation.text_source.MOST_PROBLEMS`.
+    :data:`~adaptive_assets.simulation.trace.MOST_PROBLEMS`.
     """
     source = str(path)
     return parse_csv_trace(read_lines(Path(path), source), source)
@@ -56,17 +56,16 @@ def parse_csv_trace(lines: Iterable[str], source: str) -> Workload:
 def _rows(lines: Iterable[str], problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, with their lines."""
     reader = csv.reader(lines)
-    while True:
-        try:
-            for row in reader:
-                if row and any(row):
-                    yield reader.line_num, row
-        except csv.Error as error:
-            hint = "close every quote; a value has no room for more than 131,072 characters"
-            problems.add(max(reader.line_num, 1), 1, f"this is not CSV: {error}", hint)
-            problems.check()
-        else:
-            return
+    last = 0
+    try:
+        for row in reader:
+            last = reader.line_num
+            if row and any(row):
+                yield last, row
+    except csv.Error as error:
+        hint = "close every quote; a value has no room for more than 131,072 characters"
+        problems.add(last + 1, 1, f"from here on this is not CSV: {error}", hint)
+        problems.check()
 
 
 class _Reader:

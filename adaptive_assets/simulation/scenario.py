@@ -4,8 +4,8 @@ Read by the rules of policy files: every value carries its unit, and a file's pr
 each with its line, its column and what would be right.
 """
 
-import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -28,6 +28,7 @@ from adaptive_assets.simulation.events import (
     StrangerCpu,
     StrangerMemory,
 )
+from adaptive_assets.simulation.trace import MOST_PROBLEMS
 
 __all__ = [
     "ClockSkew",
@@ -47,6 +48,9 @@ __all__ = [
 
 LARGEST_FILE: Final = 4 * 2**20
 """Bytes; tens of thousands of events."""
+
+MOST_COMPARED: Final = 10_000
+"""Names among which the one that was meant is looked for."""
 
 _KEYS: Final = ("version", "name", "events")
 
@@ -81,9 +85,11 @@ def parse_scenario(text: str, source: str) -> Scenario:
         message = f"more than {format_size(LARGEST_FILE)}"
         raise ScenarioError([Problem(source, 0, 0, message, "write fewer events")])
     try:
-        root, problems = read_document(text, source)
+        root, problems = read_document(
+            text, source, kind="a scenario", start="a scenario starts with `version: 1`"
+        )
     except PolicyError as error:
-        raise ScenarioError(_of_a_scenario(problem) for problem in error.problems) from None
+        raise ScenarioError(error.problems) from None
     places, content = Places(source, root), root.plain()
     if not isinstance(content, dict):
         message, hint = "a scenario is a mapping of keys to values", "start with `version: 1`, then `events:`"
@@ -106,28 +112,22 @@ def check_scenario(scenario: Scenario, *, nodes: Iterable[str], names: Iterable[
 
     Data may belong to assets that the workload does not make, so its names are not checked.
     """
-    known_nodes, known_names = list(nodes), sorted(set(names))
-    findings: list[Finding] = []
-    for position, event in enumerate(scenario.events):
-        node = "" if isinstance(event, DataTrouble | DurationDrift) else event.node
-        if node and node not in known_nodes:
-            hint = did_you_mean(node, known_nodes, "the nodes are")
-            findings.append(
-                Finding(("events", position, "node"), f"there is no node `{shorten(node)}`", hint)
-            )
-        drifting = event.names if isinstance(event, DurationDrift) else ()
-        findings += (
-            finding.below("events", position, "names") for finding in _unknown_names(drifting, known_names)
-        )
+    findings = list(islice(_unknown(scenario.events, list(nodes), set(names)), MOST_PROBLEMS))
     if findings:
         raise ScenarioError(finding.located(scenario.places) for finding in findings)
 
 
-def _unknown_names(names: Iterable[str], known: Collection[str]) -> Iterator[Finding]:
-    for position, name in enumerate(names):
-        if name not in known:
-            hint = did_you_mean(name, known, "the names of the workload are")
-            yield Finding((position,), f"nothing in the workload is named `{shorten(name)}`", hint)
+def _unknown(events: Iterable[Event], nodes: Collection[str], names: Collection[str]) -> Iterator[Finding]:
+    for position, event in enumerate(events):
+        node = "" if isinstance(event, DataTrouble | DurationDrift) else event.node
+        if node and node not in nodes:
+            hint = did_you_mean(node, nodes, "the nodes are")
+            yield Finding(("events", position, "node"), f"there is no node `{shorten(node)}`", hint)
+        for place, name in enumerate(event.names if isinstance(event, DurationDrift) else ()):
+            if name not in names:
+                hint = did_you_mean(name, sorted(names)[:MOST_COMPARED], "the names of the workload are")
+                message = f"nothing in the workload is named `{shorten(name)}`"
+                yield Finding(("events", position, "names", place), message, hint)
 
 
 def _wrong_at_the_top(content: Mapping[str, object]) -> Iterator[Finding]:
@@ -149,9 +149,3 @@ def _wrong_at_the_top(content: Mapping[str, object]) -> Iterator[Finding]:
 def _located(finding: Finding, places: Places) -> Problem:
     """At the key, where it is the key that is wrong."""
     return finding.located(places, at_key=finding.message.startswith(UNKNOWN_KEY))
-
-
-def _of_a_scenario(problem: Problem) -> Problem:
-    """The reader of documents speaks of policy books."""
-    hint = problem.hint.replace("a policy book", "a scenario").replace("the policy file", "scenario files")
-    return dataclasses.replace(problem, hint=hint)

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from adaptive_assets.policy import Problem
-from adaptive_assets.simulation.trace import TraceError
+from adaptive_assets.simulation.trace import MOST_PROBLEMS, TraceError
 
-__all__ = ["MOST_PROBLEMS", "MOST_RUNS", "Problems", "read_lines"]
+__all__ = ["MOST_RUNS", "Problems", "read_lines"]
 
-MOST_PROBLEMS: Final = 20
-"""Enough to see what is wrong with a file; a reader of more would mend these first anyway."""
 MOST_RUNS: Final = 5_000_000
 """Runs of one trace; each takes some 500 bytes."""
 

@@ -5,7 +5,8 @@ Times are seconds from the start of the workload, sizes bytes, CPU cores.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import Final
 
 from adaptive_assets.policy import Estimate as DeclaredEstimate
 from adaptive_assets.policy import PolicyError, Problem
@@ -14,7 +15,10 @@ from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.units import shorten
 from adaptive_assets.simulation.dependencies import find_cycle
 
-__all__ = ["DeclaredEstimate", "TraceError", "TracedRun", "Workload", "check_tiers"]
+__all__ = ["MOST_PROBLEMS", "DeclaredEstimate", "TraceError", "TracedRun", "Workload", "check_tiers"]
+
+MOST_PROBLEMS: Final = 20
+"""Enough to see what is wrong with a trace; whoever reads them mends these first anyway."""
 
 
 class TraceError(PolicyError):
@@ -101,14 +105,13 @@ class Workload:
 def check_tiers(workload: Workload, tiers: Iterable[str]) -> None:
     """Raise :class:`TraceError` if ``workload`` names a tier that is not one of ``tiers``.
 
-    There is a problem for each such tier, at the line that names it first.
+    There is a problem for each such tier, up to :data:`MOST_PROBLEMS`, at the line that names it first.
     """
     known = list(tiers)
     problems = []
-    for tier in workload.tiers:
-        if tier not in known:
-            place = workload.tier_places.get(tier, Place(workload.name, 0, 0))
-            hint = did_you_mean(tier, known, "the tiers of the policies are")
-            problems.append(Problem(*place, f"there is no tier `{shorten(tier)}`", hint))
+    for tier in islice((tier for tier in workload.tiers if tier not in known), MOST_PROBLEMS):
+        place = workload.tier_places.get(tier, Place(workload.name, 0, 0))
+        hint = did_you_mean(tier, known, "the tiers of the policies are")
+        problems.append(Problem(*place, f"there is no tier `{shorten(tier)}`", hint))
     if problems:
         raise TraceError(problems)

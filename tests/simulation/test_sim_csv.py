@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from adaptive_assets.policy.places import Place
 from adaptive_assets.simulation.csv_trace import load_csv_trace, parse_csv_trace
-from adaptive_assets.simulation.text_source import MOST_PROBLEMS
-from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, TraceError
+from adaptive_assets.simulation.trace import MOST_PROBLEMS, DeclaredEstimate, TracedRun, TraceError
 
 HEADER = "id,name,submit_s,duration_s,cpu,memory_mb,tier,deadline_s,depends_on"
 
@@ -189,8 +188,8 @@ def test_a_header_that_is_wrong_is_explained(header: str, told: list[str]) -> No
         (f"{HEADER}\n".encode(), "there is no run below the header"),
         (b"id,name\na,\xff\n", ":2:3: byte 0xFF is not UTF-8"),
         (gzip.compress(HEADER.encode())[:20], "damaged or cut short"),
-        (f'{HEADER}\n"'.encode() + b"a" * 200_000, "this is not CSV: field larger"),
-        (b"x" * 3_000_000, "this is not CSV"),
+        (f'{HEADER}\n"'.encode() + b"a" * 200_000, ":2:1: from here on this is not CSV: field larger"),
+        (b"x" * 3_000_000, "from here on this is not CSV"),
     ],
 )
 def test_a_file_that_is_no_trace_is_refused_with_a_sentence(

@@ -115,7 +115,7 @@ events:
         ("version: 1", "s.yaml:1:1: `events` is missing"),
         ("events: 3", "s.yaml:1:9: `events` is not a list"),
         ("event: []\nevents: []", "s.yaml:1:1: unknown key `event` (did you mean `events`?)"),
-        ("events: [", "in the reference of scenario files"),
+        ("events: [", "this is not YAML"),
         ("events: []\n---\n", "a scenario is one document"),
     ],
 )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adaptive_assets.policy.places import Place
 from adaptive_assets.simulation.dependencies import find_cycle
-from adaptive_assets.simulation.trace import TracedRun, TraceError, Workload, check_tiers
+from adaptive_assets.simulation.trace import MOST_PROBLEMS, TracedRun, TraceError, Workload, check_tiers
 
 
 def run(run_id: str, submit_s: float = 0.0, *depends_on: str, tier: str | None = None) -> TracedRun:
@@ -51,6 +51,14 @@ def test_an_unknown_tier_is_told_once_at_the_line_that_names_it_first() -> None:
     with pytest.raises(TraceError) as refused:
         check_tiers(workload, ["critical", "batch"])
     assert str(refused.value) == "t.csv:7:20: there is no tier `critcal` (did you mean `critical`?)"
+
+
+def test_a_workload_of_a_thousand_unknown_tiers_is_told_of_a_few() -> None:
+    """A column that was taken for another is one mistake."""
+    workload = Workload.of("w", [run(str(number), tier=f"t{number}") for number in range(1000)])
+    with pytest.raises(TraceError) as refused:
+        check_tiers(workload, ["critical"])
+    assert len(refused.value.problems) == MOST_PROBLEMS
 
 
 def test_a_chain_of_a_hundred_thousand_runs_is_followed_to_its_end() -> None:
