@@ -1,11 +1,15 @@
 """Runs that gave way: when they go on."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from math import isfinite
 from typing import Final
 
 from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.host import Host
 from adaptive_assets.planning.preemption import HOLD_S, Move
+from adaptive_assets.planning.ranks import rank_of
+from adaptive_assets.planning.releases import ends_at
+from adaptive_assets.planning.reservations import Reservations
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
 from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
@@ -21,29 +25,35 @@ SUSPENDED_AT_MOST_S: Final = 900.0
 class Continuation:
     """The suspended and slowed runs of one snapshot, each of which goes on as soon as there is CPU for it."""
 
-    def __init__(self, snapshot: Snapshot, book: PolicyBook, demands: Demands, room: Room) -> None:
+    def __init__(
+        self, snapshot: Snapshot, book: PolicyBook, demands: Demands, room: Room, reservations: Reservations
+    ) -> None:
         self._at = snapshot.at
         self._book = book
         self._demands = demands
         self._room = room
+        self._reservations = reservations
         gave_way = [run for run in snapshot.active if _may_go_on(run)]
         self._waiting = sorted(gave_way, key=lambda run: (self.rank(run), run.acted_at or 0.0, run.run_id))
         self.moves: dict[str, Move] = {}
 
     def rank(self, run: ActiveRun) -> int:
         """The place of the run's tier."""
-        return self._book.rank(self._book.policy(run.work.policy).tier)
+        return rank_of(self._book.policy(run.work.policy), self._book)
 
     def go_on(self, before: float) -> None:
-        """Let runs of tiers up to ``before`` go on, the highest tier first, and who gave way first."""
+        """Let runs of tiers up to ``before`` go on that delay no reservation, the highest tier first."""
         for run in self._ready(before):
-            host = self._host(run)
+            host = self._room.host_of(run.node)
+            if host is None:
+                continue  # its machine is silent: it cannot be told
             overdue = self._at - (run.acted_at or self._at) >= SUSPENDED_AT_MOST_S
             demand = self._demands.of_run(run, run.mode)
             suspended = run.state is RunState.SUSPENDED
             needs = host.insists_on(demand) if suspended else 0.0
             free = host.free_cpu(len(self._book.tiers))
-            if not overdue and (needs > free or host.strained):
+            left = replace(demand, memory=0, duration=ends_at(run, demand, self._at) - self._at)
+            if not overdue and (needs > free or host.strained or self._reservations.delayed(left, host)):
                 continue
             if suspended:
                 host.shadow_cpu += min(demand.cpu, host.cpu_ceiling)
@@ -55,10 +65,6 @@ class Continuation:
             if run.acted_at is None or not 0 <= self._at - run.acted_at < HOLD_S:
                 yield run
 
-    def _host(self, run: ActiveRun) -> Host:
-        hosts = self._room.hosts
-        return next((host for host in hosts if host.name == run.node), hosts[0])
-
     def _reason(self, run: ActiveRun, needs: float, free: float, *, overdue: bool) -> Reason:
         waited = self._at - (run.acted_at or self._at)
         why = (
@@ -66,10 +72,11 @@ class Continuation:
             f" {seconds(SUSPENDED_AT_MOST_S)}"
             if overdue
             else f"it needs {cores(needs)}, and {number(max(0.0, free), at_most=True)} is free again"
+            if isfinite(free)
+            else "nothing is known of the machine that would be against it"
         )
-        return Reason(
-            ReasonCode.ROOM_AGAIN, f"goes on: {why}", {"needs": needs, "free": free, "waited_s": waited}
-        )
+        known = {"free": free} if isfinite(free) else {}
+        return Reason(ReasonCode.ROOM_AGAIN, f"goes on: {why}", {"needs": needs, **known, "waited_s": waited})
 
 
 def _may_go_on(run: ActiveRun) -> bool:

@@ -32,11 +32,12 @@ def forced(demand: Demand, mode: str, lack: Reason) -> Reason:
 
 
 def trickles(run: QueuedRun, limit_s: float, lack: Reason, at: float) -> Reason:
-    """It is let go although there is no room, alone, because strangers would keep it waiting for ever."""
+    """It is let go although there is no room, because strangers would keep it waiting for ever."""
     waited = at - run.submitted_at
     return Reason(
         ReasonCode.WAITED,
-        f"waited {seconds(waited)} while others kept the machine busy, so one run goes: {lack.sentence}",
+        f"waited {seconds(waited)} while others kept the machine busy, and goes all the same:"
+        f" {lack.sentence}",
         {"waited_s": waited, "limit_s": limit_s},
     )
 

@@ -11,7 +11,7 @@ from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, number, share, size
 from adaptive_assets.policy import Guards
 
-__all__ = ["SETTLING_S", "SIGMAS", "WIDEST", "Host", "shareable"]
+__all__ = ["SETTLING_S", "SIGMAS", "SLIVER", "WIDEST", "Host", "is_settling", "shareable"]
 
 SETTLING_S: Final = 15.0
 """How long a launched run may not show in the readings yet: start-up, plus the readings' smoothing."""
@@ -25,6 +25,11 @@ SIGMAS: Final = 3.0
 
 SLIVER: Final = 1e-9
 """Cores: sums of fractions differ in their last digits by the order of adding."""
+
+
+def is_settling(run: ActiveRun, at: float) -> bool:
+    """Whether the readings cannot be trusted to show a run yet."""
+    return run.started_at is None or at - run.started_at < SETTLING_S
 
 
 def shareable(lacks: Iterable[Reason]) -> bool:
@@ -51,6 +56,8 @@ class Host:
     price: float = 0.0
     node_class: str = ""
     runs: int = 0
+    our_cpu: float = 0.0
+    """Cores that our runs use, or are soon to use."""
     shadow_cpu: float = 0.0
     seen_memory: float = 0.0
     """Bytes of the reading that are ours."""
@@ -64,6 +71,11 @@ class Host:
     def cpu_ceiling(self) -> float:
         """The cores that the guard leaves of the whole machine."""
         return self.machine.cpu_capacity * self.guards.cpu if self.machine else inf
+
+    @property
+    def most_for_one(self) -> float:
+        """The cores that a single run may insist on."""
+        return self.cpu_ceiling * WIDEST
 
     @property
     def memory_ceiling(self) -> float:
@@ -80,10 +92,13 @@ class Host:
     def count(self, run: ActiveRun, rank: int, demand: Demand, at: float) -> None:
         """Count an active run, whose tier has the place ``rank``."""
         self.runs += 1
-        settling = run.started_at is None or at - run.started_at < SETTLING_S
+        settling = is_settling(run, at)
         used = run.cpu_used or 0.0
+        expected = max(0.0, min(demand.cpu, self.cpu_ceiling) - used)
         if run.state is RunState.RUNNING and settling:
-            self.shadow_cpu += max(0.0, min(demand.cpu, self.cpu_ceiling) - used)
+            self.shadow_cpu += expected
+        if run.state is not RunState.SUSPENDED:
+            self.our_cpu += used + (expected if settling or run.cpu_used is None else 0.0)
         if run.slowed and run.state is RunState.RUNNING:
             self.slowed.append((rank, used))
         if run.memory_used is not None:
@@ -95,6 +110,7 @@ class Host:
     def take(self, demand: Demand) -> None:
         """Promise ``demand`` to a run that this cycle admits."""
         self.runs += 1
+        self.our_cpu += min(demand.cpu, self.cpu_ceiling)
         self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
         self._add(demand, 0)
 
@@ -121,7 +137,7 @@ class Host:
 
     def insists_on(self, demand: Demand) -> float:
         """The cores without which a run does not start."""
-        return min(demand.cpu, self.cpu_ceiling * WIDEST)
+        return min(demand.cpu, self.most_for_one)
 
     @property
     def strained(self) -> bool:

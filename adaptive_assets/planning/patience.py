@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import Band
-from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy import Policy, PolicyBook
 
 __all__ = ["promote"]
 
@@ -12,33 +12,49 @@ __all__ = ["promote"]
 def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Band]:
     """Let one run of a tier below the first stand before the line, if it has waited long enough.
 
-    One at a time: while a run is active that had waited beyond the patience of its tier, work of such tiers
-    is moving, and another one waits. So whatever arrives, the oldest run of all that fits the machine is the
-    next to go, and every run is the oldest one day; and what it costs the tiers above is one run.
+    One at a time: an active run that had waited beyond its tier's patience, and that was submitted before all
+    that wait so, is the one that went before it. So whatever arrives, the oldest run of all that fits the
+    machine is the next to go, and every run is the oldest one day; and what it costs the tiers above is one
+    run at a time.
     """
-    patience = {tier.name: tier.patience for tier in book.tiers}
+    found = _oldest(ready, snapshot, book)
+    if found is None:
+        return ready
+    band, run = found
     for active in snapshot.active:
         policy = book.policy(active.work.policy)
-        submitted_at = active.launched_at if active.submitted_at is None else active.submitted_at
-        waited = active.launched_at - submitted_at
-        if book.rank(policy.tier) > 0 and not policy.opportunity and waited >= patience[policy.tier]:
+        if active.submitted_at is None or policy.opportunity or book.rank(policy.tier) == 0:
+            continue
+        waited = active.launched_at - active.submitted_at
+        older = (active.submitted_at, active.run_id) < (run.submitted_at, run.run_id)
+        if older and waited >= _patience(policy, book):
             return ready
-    oldest: tuple[float, str, Band, QueuedRun] | None = None
-    for band in ready:
-        if not 0 < band.rank < len(book.tiers) or band.only_rungs:
-            continue
-        limit = snapshot.at - patience[band.policy.tier] - _excused(band)
-        if min([run.submitted_at for run in band.runs]) > limit:
-            continue
-        run = min(band.runs, key=lambda run: (run.submitted_at, run.run_id))
-        if oldest is None or (run.submitted_at, run.run_id) < oldest[:2]:
-            oldest = (run.submitted_at, run.run_id, band, run)
-    if oldest is None:
-        return ready
-    _, _, band, run = oldest
     band.runs.remove(run)
     rest = ready if band.runs else [other for other in ready if other is not band]
     return [replace(band, runs=[run], promoted=True), *rest]
+
+
+def _oldest(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> tuple[Band, QueuedRun] | None:
+    """The oldest run of all that have waited for too long."""
+    found: tuple[Band, QueuedRun] | None = None
+    for band in ready:
+        if not 0 < band.rank < len(book.tiers) or band.only_rungs:
+            continue
+        limit = snapshot.at - _patience(band.policy, book) - _excused(band)
+        if min([run.submitted_at for run in band.runs]) > limit:
+            continue
+        run = min(band.runs, key=_age)
+        if found is None or _age(run) < _age(found[1]):
+            found = (band, run)
+    return found
+
+
+def _age(run: QueuedRun) -> tuple[float, str]:
+    return run.submitted_at, run.run_id
+
+
+def _patience(policy: Policy, book: PolicyBook) -> float:
+    return book.tiers[book.rank(policy.tier)].patience
 
 
 def _excused(band: Band) -> float:

@@ -34,9 +34,9 @@ HELD_BACK_PASSES = 2
 limit, a code location that is down): room is no longer kept for it, or a full pool would idle the machine."""
 
 TRICKLE_S = 120.0
-"""After so long, the head of the line no longer waits for strangers while none of our runs is active. If it
-lacks only CPU or calm, it goes; if it lacks memory, it lets others pass: a stranger who keeps the machine
-busy slows our work down, and never to none."""
+"""After so long, the head of the line no longer waits for strangers who keep the machine busy while our own
+work uses no more of it than a single run may insist on. It goes if it lacks only CPU or calm: strangers slow
+our work down, and never to none."""
 
 IDLE = 0.25
 """The share of the guarded machine that work ahead leaves free for real work."""
@@ -67,7 +67,7 @@ class _Planner:
         self._squeeze = Squeeze.of(snapshot, book, self._demands, self._room.cpu_ceiling)
         self._shares = Shares(snapshot, book, self._demands)
         self._reservations = Reservations(self._room, lambda: releases(snapshot, self._demands), self._at)
-        self._continuation = Continuation(snapshot, book, self._demands, self._room)
+        self._continuation = Continuation(snapshot, book, self._demands, self._room, self._reservations)
         self._preemption = Preemption(snapshot, book, self._demands, self._room)
         self._blocked: list[Blocked] = []
         self._triage = triage(snapshot, book, self._demands)
@@ -101,7 +101,8 @@ class _Planner:
             if stands != stood:
                 heapreplace(line, (stands, band))
                 continue
-            self._continuation.go_on(band.rank)
+            if not band.promoted:
+                self._continuation.go_on(band.rank)
             if self._admit_first(band) and band.next < len(band.runs):
                 heapreplace(line, (self._position(band), band))
             else:
@@ -133,7 +134,7 @@ class _Planner:
         run = band.runs[band.next]
         lacks = self._lacks(band)
         behind = () if lacks else self._behind(band)
-        alone = not (self._blocked or self._room.runs)
+        strangers = not self._blocked and self._room.trickles(band.full)
         return Turn(
             band,
             run,
@@ -141,12 +142,12 @@ class _Planner:
             self._at,
             lacks=lacks,
             behind=behind,
-            trickles=alone and self._at - run.submitted_at >= TRICKLE_S,
+            trickles=strangers and self._at - run.submitted_at >= TRICKLE_S,
         )
 
     def _behind(self, band: Band) -> tuple[Reason, ...]:
         """Why it may not go although there is room, if so."""
-        if band.policy.opportunity and (self._blocked or not self._is_idle(band)):
+        if band.policy.opportunity and (self._blocked or not self._idle(band)):
             return (explanation.not_idle(band.full, IDLE),)
         if not self._reservations.held:
             return ()
@@ -163,14 +164,16 @@ class _Planner:
                 return ()
         return (delayed.reason(self._at),) if delayed else ()
 
-    def _is_idle(self, band: Band) -> bool:
+    def _idle(self, band: Band) -> list[Host]:
+        """The machines that stay idle enough for others if work ahead takes what it needs."""
         demand = band.full
-        return any(
-            host.free_cpu(band.rank) - host.insists_on(demand) >= IDLE * host.cpu_ceiling
-            and host.free_memory() - host.more_memory(demand) >= IDLE * host.memory_ceiling
-            for host in self._room.hosts
+        return [
+            host
+            for host in self._room.affordable(band.most)
             if host.machine is not None
-        )
+            and host.free_cpu(band.rank) - host.insists_on(demand) >= IDLE * host.cpu_ceiling
+            and host.free_memory() - host.more_memory(demand) >= IDLE * host.memory_ceiling
+        ]
 
     def _ladder(self, turn: Turn) -> Ladder | None:
         """The rungs, if the run would now take one."""
@@ -223,10 +226,11 @@ class _Planner:
         band = turn.band
         if turn.run.passes >= HELD_BACK_PASSES:
             return None
+        idle = self._idle(band) if band.policy.opportunity else self._room.hosts
         avoid = {
             host.name
-            for host in (self._room.hosts if self._reservations.held else ())
-            if self._reservations.delayed(demand, host)
+            for host in self._room.hosts
+            if host not in idle or (self._reservations.held and self._reservations.delayed(demand, host))
         }
         host = self._room.take(demand, band.rank, band.most, avoid)
         self._reservations.admitted(demand, host)
@@ -257,7 +261,7 @@ class _Planner:
         self._defer(band, band.rest, tuple(in_the_way))
 
         could_fit = (ladder and ladder.could_fit) or not (turn.never_fits or band.only_rungs)
-        if could_fit and turn.lacks and not turn.trickles and not band.policy.opportunity:
+        if could_fit and turn.lacks and not band.policy.opportunity:
             self._reserve(turn, ladder)
 
     def _reserve(self, turn: Turn, ladder: Ladder | None) -> None:
@@ -268,8 +272,12 @@ class _Planner:
             return
         strict = shareable(turn.lacks) and self._at - turn.run.submitted_at >= TRICKLE_S
         rank = 0 if band.promoted else band.rank
-        reservation = self._reservations.reserve(band.work, band.policy.tier, rank, demand, strict=strict)
-        self._blocked.append(Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation))
+        reservation = self._reservations.reserve(
+            band.work, band.policy.tier, rank, demand, band.most, strict=strict
+        )
+        self._blocked.append(
+            Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)
+        )
 
     def _lacks(self, band: Band) -> tuple[Reason, ...]:
         """What is missing for full mode; where the whole machine is too small, that alone."""

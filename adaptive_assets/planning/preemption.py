@@ -7,8 +7,9 @@ from typing import Final
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.host import SETTLING_S, SLIVER, Host
 from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.releases import LEAVING_S, ends_at
 from adaptive_assets.planning.reservations import Reservation
 from adaptive_assets.planning.room import Room
@@ -50,6 +51,8 @@ class Blocked:
     demand: Demand
     promise: Promise
     reservation: Reservation
+    most: float
+    """The price that it pays for a core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,11 @@ class _Balance:
     memory: float
     slots: float
 
+    @property
+    def nothing(self) -> bool:
+        """As what is short: whether nothing is."""
+        return self.cpu <= SLIVER and self.memory <= 0 and self.slots <= 0
+
 
 class Preemption:
     """The moves of one plan. What is freed is counted by the next plan, when it is free."""
@@ -97,6 +105,12 @@ class Preemption:
         self._room = room
         self._able = [run for run in snapshot.active if run.actions and run.state is not RunState.LEAVING]
         self._leaving = [run for run in snapshot.active if run.state is RunState.LEAVING]
+        # suspended a moment ago: the readings still show what they used
+        self._stopped = [
+            run
+            for run in snapshot.active
+            if run.state is RunState.SUSPENDED and 0 <= self._at - (run.acted_at or 0.0) < SETTLING_S
+        ]
         self.moves: dict[str, Move] = {}
 
     def make_way(self, blocked: Sequence[Blocked]) -> None:
@@ -104,35 +118,47 @@ class Preemption:
         if not self._able:
             return
         balances = {host.name: self._balance(host) for host in self._room.hosts}
-        hosts = {host.name: host for host in self._room.hosts}
         for each in blocked[:HEADS]:
-            host = hosts.get(each.reservation.host)
-            if host is None:
-                continue
-            balance = balances[host.name]
-            needs_cpu, needs_memory = host.insists_on(each.demand), host.more_memory(each.demand)
-            yielding = host.free_cpu(each.rank) - host.free_cpu(len(self._book.tiers))
-            short = _Balance(
-                needs_cpu - balance.cpu - yielding, needs_memory - balance.memory, 1 - balance.slots
-            )
-            victims = self._victims(each, host, short)
-            for victim in victims:
-                self.moves[victim.run.run_id] = Move(
-                    VERDICTS[victim.action], self._reason(each, victim, short)
-                )
-                balance.cpu += victim.cpu
-                if victim.action is Action.REQUEUE:
-                    balance.memory += victim.memory
-                    balance.slots += 1
-            balance.cpu -= needs_cpu
-            balance.memory -= needs_memory
-            balance.slots -= 1
+            reserved = self._room.host_of(each.reservation.host)
+            for host in sorted(self._room.affordable(each.most), key=lambda host: host is not reserved):
+                short = self._short(each, host, balances[host.name])
+                if short.nothing:
+                    reserved = host  # what is on its way to be free will do
+                    break
+                if victims := self._victims(each, host, short):
+                    self._move(each, victims, short, balances[host.name])
+                    reserved = host
+                    break
+            if reserved is not None:
+                balance = balances[reserved.name]
+                balance.cpu -= reserved.insists_on(each.demand)
+                balance.memory -= reserved.more_memory(each.demand)
+                balance.slots -= 1
+
+    def _short(self, blocked: Blocked, host: Host, balance: _Balance) -> _Balance:
+        """What a blocked run lacks on ``host`` beside what is on its way to be free."""
+        yielding = host.free_cpu(blocked.rank) - host.free_cpu(len(self._book.tiers))
+        return _Balance(
+            host.insists_on(blocked.demand) - balance.cpu - yielding,
+            host.more_memory(blocked.demand) - balance.memory,
+            1 - balance.slots,
+        )
+
+    def _move(self, blocked: Blocked, victims: Sequence[_Victim], short: _Balance, balance: _Balance) -> None:
+        for victim in victims:
+            reason = self._reason(blocked, victim, short)
+            self.moves[victim.run.run_id] = Move(VERDICTS[victim.action], reason)
+            balance.cpu += victim.cpu
+            if victim.action is Action.REQUEUE:
+                balance.memory += victim.memory
+                balance.slots += 1
 
     def _balance(self, host: Host) -> _Balance:
         limits = [limit for limit in (self._room.run_limit, self._room.pace) if limit is not None]
-        leaving = [run for run in self._leaving if self._is_on(run, host)]
+        leaving = [run for run in self._leaving if self._room.host_of(run.node) is host]
+        stopped = [run for run in self._stopped if self._room.host_of(run.node) is host]
         return _Balance(
-            host.free_cpu(len(self._book.tiers)) + sum(run.cpu_used or 0.0 for run in leaving),
+            host.free_cpu(len(self._book.tiers)) + sum(self._cpu(run) for run in (*leaving, *stopped)),
             host.free_memory() + sum(self._memory(run) for run in leaving),
             floor(min(limits)) - self._room.runs + len(leaving) if limits else float("inf"),
         )
@@ -140,8 +166,6 @@ class Preemption:
     def _victims(self, blocked: Blocked, host: Host, short: _Balance) -> list[_Victim]:
         """The cheapest runs that make up for what is short; nobody where even all would not."""
         only_cpu = short.memory <= 0 and short.slots <= 0
-        if only_cpu and short.cpu <= 0:
-            return []
         actions = (Action.RENICE, Action.SUSPEND, Action.REQUEUE) if only_cpu else (Action.REQUEUE,)
         for hardest in actions:
             candidates = sorted(self._candidates(blocked, host, hardest), key=lambda victim: victim.cost)
@@ -151,10 +175,10 @@ class Preemption:
 
     def _candidates(self, blocked: Blocked, host: Host, hardest: Action) -> Iterator[_Victim]:
         for run in self._able:
-            if run.run_id in self.moves or not self._is_on(run, host):
+            if run.run_id in self.moves or self._room.host_of(run.node) is not host:
                 continue
             policy = self._book.policy(run.work.policy)
-            rank = self._book.rank(policy.tier)
+            rank = rank_of(policy, self._book)
             action = self._action(run, policy, blocked, hardest)
             if action is None:
                 continue
@@ -164,8 +188,7 @@ class Preemption:
                 continue  # sooner done than gone
             if not self._worth(blocked, policy, action):
                 continue
-            used = demand.cpu if run.cpu_used is None else run.cpu_used
-            frees = 0.0 if run.state is RunState.SUSPENDED else used
+            frees = 0.0 if run.state is RunState.SUSPENDED else self._cpu(run)
             lost = max(0.0, ran) * demand.cpu if action is Action.REQUEUE else 0.0
             promised = bool(run.deadline_at or (policy.objective and policy.objective.deadline))
             yield _Victim(run, rank, action, frees, self._memory(run), lost, promised)
@@ -204,8 +227,8 @@ class Preemption:
     def _memory(self, run: ActiveRun) -> float:
         return max(self._demands.of_run(run, run.mode).memory, run.memory_used or 0)
 
-    def _is_on(self, run: ActiveRun, host: Host) -> bool:
-        return len(self._room.hosts) == 1 or run.node == host.name
+    def _cpu(self, run: ActiveRun) -> float:
+        return self._demands.of_run(run, run.mode).cpu if run.cpu_used is None else run.cpu_used
 
     def _reason(self, blocked: Blocked, victim: _Victim, short: _Balance) -> Reason:
         missing = [

@@ -40,7 +40,8 @@ def too_dear(policy: Policy, prices: tuple[Price, ...], snapshot: Snapshot) -> t
 
 
 def _classes(snapshot: Snapshot) -> Iterable[str]:
-    return {node.node_class for node in snapshot.nodes} or {""}
+    alive = {node.node_class for node in snapshot.nodes if node.is_alive(snapshot.at)}
+    return alive or {""}
 
 
 def _in_hours(price: Price, at: float) -> bool:

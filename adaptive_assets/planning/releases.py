@@ -5,6 +5,7 @@ from typing import Final
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import is_settling
 from adaptive_assets.planning.promise import LAUNCH_S
 from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
 
@@ -35,7 +36,8 @@ def releases(snapshot: Snapshot, demands: Demands) -> list[Release]:
             continue
         demand = demands.of_run(run, run.mode)
         memory = max(demand.memory, run.memory_used or 0)
-        cpu = demand.cpu if run.cpu_used is None else run.cpu_used
+        used = demand.cpu if run.cpu_used is None else run.cpu_used
+        cpu = max(used, demand.cpu) if is_settling(run, snapshot.at) else used
         expected.append(Release(ends_at(run, demand, snapshot.at), run.node, cpu, memory))
     expected.sort(key=lambda release: release.at)
     return expected

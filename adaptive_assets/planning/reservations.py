@@ -110,13 +110,16 @@ class Reservations:
                 return reservation
         return None
 
-    def reserve(self, work: Work, tier: str, rank: int, demand: Demand, *, strict: bool) -> Reservation:
+    def reserve(
+        self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool
+    ) -> Reservation:
         """Find the soonest start of a blocked run, and keep it if there are not too many already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
+        ``most`` is the price that it pays; ``strict`` says what to do where nothing of ours is in its way:
+        then nobody may pass.
         """
         found = min(
-            (self._soonest(work, tier, rank, demand, host) for host in self._room.hosts),
+            (self._soonest(work, tier, rank, demand, host) for host in self._room.affordable(most)),
             key=lambda reservation: reservation.start,
             default=Reservation(work, tier, rank, "", inf, 0.0, 0.0, inf, inf, inf),
         )
@@ -134,7 +137,6 @@ class Reservations:
         memory = host.free_memory() - needs_memory - sum(each.takes_memory for each in here)
         slots = self._free_slots() - 1 - len(before)
         start = max((each.start for each in here), default=self._at)
-        alone = len(self._room.hosts) == 1
         if not host.strained:
             for release in (*self._all(), None):
                 if release is None or release.at > start:
@@ -146,7 +148,7 @@ class Reservations:
                         break
                     start = release.at
                 slots += 1
-                if alone or release.node == host.name:
+                if self._room.host_of(release.node) is host:
                     cpu += release.cpu
                     memory += release.memory
         return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs_memory, inf, inf, inf)

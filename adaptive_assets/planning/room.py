@@ -1,13 +1,14 @@
 """Room: what the machines can still take under the guards and under the limits on runs at once."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import floor, inf
 
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.host import SLIVER, Host
 from adaptive_assets.planning.prices import price_of
+from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.snapshot import Node, Snapshot
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import number, seconds, share, size
@@ -20,11 +21,13 @@ __all__ = ["Room"]
 class Room:
     """The machines on which runs can be placed, and the limits that hold for all of them together.
 
-    ``silent`` are machines that were not heard of within their lease, and have no place for new work.
+    ``places`` has the machine of each node by name, of silent ones too: those were not heard of within their
+    lease, and ``hosts`` are the others.
     ``launched`` counts the launches within the ramp's time.
     """
 
     hosts: list[Host]
+    places: Mapping[str, Host] = field(default_factory=dict)
     silent: int = 0
     run_limit: int | None = None
     pace: float | None = None
@@ -49,14 +52,15 @@ class Room:
             )
             for node in nodes
         }
+        first = hosts[nodes[0].name]
         for run in snapshot.active:
-            host = hosts.get(run.node) or hosts[nodes[0].name]
-            rank = book.rank(book.policy(run.work.policy).tier)
-            host.count(run, rank, demands.of_run(run, run.mode), snapshot.at)
-        usable = [hosts[node.name] for node in nodes if not snapshot.nodes or _alive(node, snapshot.at)]
+            rank = rank_of(book.policy(run.work.policy), book)
+            hosts.get(run.node, first).count(run, rank, demands.of_run(run, run.mode), snapshot.at)
+        usable = [hosts[node.name] for node in nodes if not snapshot.nodes or node.is_alive(snapshot.at)]
         ramp = book.guards.ramp
         return cls(
             usable,
+            places=hosts,
             silent=len(nodes) - len(usable),
             run_limit=min(limits, default=None),
             pace=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
@@ -65,6 +69,20 @@ class Room:
             launched=sum(snapshot.at - run.launched_at < ramp.every for run in snapshot.active)
             if ramp
             else 0,
+        )
+
+    def host_of(self, node: str) -> Host | None:
+        """The machine that a run on ``node`` counts on; ``None`` where that is silent."""
+        host = self.places.get(node) or next(iter(self.places.values()), None)
+        return host if host in self.hosts else None
+
+    def trickles(self, demand: Demand) -> bool:
+        """Whether it is strangers that keep some machine busy.
+
+        Our own work, with a run more, takes no more of it than a single run may insist on.
+        """
+        return any(
+            host.our_cpu + host.insists_on(demand) <= host.most_for_one + SLIVER for host in self.hosts
         )
 
     @property
@@ -78,7 +96,7 @@ class Room:
         It is one where it fits, if there is one, and none of ``avoid``, if it can: the cheapest, and of those
         the one that it fills most, so that room for large runs stays in one piece.
         """
-        hosts = self._allowed(most) or self.hosts
+        hosts = self.affordable(most) or self.hosts
         host: Host | None = hosts[0] if hosts else None
         if len(hosts) > 1:
             host = min(
@@ -125,14 +143,15 @@ class Room:
 
     def open_to(self, demand: Demand, rank: int, most: float = inf) -> list[Host]:
         """The machines on which ``demand`` fits."""
-        hosts = self._allowed(most)
+        hosts = self.affordable(most)
         return hosts if len(hosts) == 1 else [host for host in hosts if host.fits(demand, rank)]
 
-    def _allowed(self, most: float) -> list[Host]:
+    def affordable(self, most: float) -> list[Host]:
+        """The machines that cost no more than ``most``."""
         return self.hosts if most == inf else [host for host in self.hosts if host.price <= most]
 
     def _on_the_best_host(self, demand: Demand, rank: int, mode: str, most: float) -> tuple[Reason, ...]:
-        hosts = self._allowed(most)
+        hosts = self.affordable(most)
         if len(hosts) == 1:
             return hosts[0].lacks(demand, rank, mode)
         if any(host.fits(demand, rank) for host in hosts):
@@ -170,10 +189,6 @@ class Room:
                 f" the ramp allows {self.ramp.runs}",
                 {"launched": self.launched, "limit": self.ramp.runs, "every_s": self.ramp.every},
             )
-
-
-def _alive(node: Node, at: float) -> bool:
-    return node.reading is not None and at - node.heard_at <= node.lease_s
 
 
 def _machine(host: Host) -> str:

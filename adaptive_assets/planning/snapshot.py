@@ -192,6 +192,10 @@ class Node:
     """What prices are given by: ``spot``, ``large``; any word."""
     lease_s: float = 60.0
 
+    def is_alive(self, at: float) -> bool:
+        """Whether it was heard of within its lease, and can take new work."""
+        return self.reading is not None and at - self.heard_at <= self.lease_s
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

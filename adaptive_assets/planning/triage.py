@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from math import inf
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
@@ -12,6 +13,7 @@ from adaptive_assets.planning.explanation import no_rung
 from adaptive_assets.planning.gating import not_ready
 from adaptive_assets.planning.prices import too_dear
 from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.windows import opens_in
@@ -44,7 +46,7 @@ class Band:
     runs: list[QueuedRun]
     shut: tuple[Reason, ...] = ()
     only_rungs: bool = False
-    most: float = float("inf")
+    most: float = inf
     promoted: bool = False
     next: int = 0
 
@@ -52,18 +54,18 @@ class Band:
     def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands) -> "Band":
         """A band of ``runs``, all of the kind ``work``, with nothing against them; sorts ``runs``."""
         policy = book.policy(work.policy)
-        rank = len(book.tiers) if policy.opportunity else book.rank(policy.tier)
-        most = policy.cost.at_most if policy.cost and book.prices else float("inf")
+        rank = rank_of(policy, book)
+        most = policy.cost.at_most if policy.cost and book.prices else inf
         band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most)
         if len(runs) > 1:
             allowed = policy.objective.deadline if policy.objective else None
-            _sort(runs, float("inf") if allowed is None else allowed)
+            _sort(runs, inf if allowed is None else allowed)
         return band
 
     def position(self, run: QueuedRun, share: int = 0) -> Position:
         """The place of ``run`` in the line of all runs; ``share`` is the level of its owner's use."""
         due = Promise.of(self.policy, run).deadline_at
-        latest_start = float("inf") if due is None else due - self.full.duration
+        latest_start = inf if due is None else due - self.full.duration
         rank = FRONT if self.promoted else self.rank
         return (rank, latest_start, share, -run.priority, run.submitted_at, run.run_id)
 
@@ -102,7 +104,7 @@ def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
                 *too_dear(policy, book.prices, snapshot),
             )
         outside = hours[policy.name]
-        if closed or outside:
+        if closed or outside or band.most < inf:
             _split(band, closed, outside, snapshot.at, sorted_out)
         else:
             sorted_out.ready.append(band)
@@ -160,17 +162,12 @@ def _split(
     band: Band, closed: tuple[Reason, ...], outside: tuple[Reason, ...], at: float, into: Triage
 ) -> None:
     """Part the runs that still wait from those whose patience is over."""
-    parts: defaultdict[_Fate, list[QueuedRun]] = defaultdict(list)
+    parts: defaultdict[tuple[_Fate, float], list[QueuedRun]] = defaultdict(list)
     for run in band.runs:
-        parts[_fate(band, run, bool(closed), outside, at)].append(run)
-    for fate, runs in parts.items():
-        part = replace(
-            band,
-            runs=runs,
-            shut=(*closed, *outside),
-            only_rungs=fate is _Fate.DEGRADED,
-            most=float("inf") if outside else band.most,
-        )
+        parts[_fate(band, run, bool(closed), outside, at), _most(band, run, at)].append(run)
+    for (fate, most), runs in parts.items():
+        only_rungs = fate is _Fate.DEGRADED
+        part = replace(band, runs=runs, shut=(*closed, *outside), only_rungs=only_rungs, most=most)
         match fate:
             case _Fate.READY | _Fate.WAIVED | _Fate.DEGRADED:
                 into.ready.append(part)
@@ -197,6 +194,13 @@ def _fate(band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...],
     if gates.then == "degrade":
         return _Fate.DEGRADED if band.rungs else _Fate.STUCK
     return _Fate.EXPIRED if gates.then == "fail" else _Fate.WAIVED
+
+
+def _most(band: Band, run: QueuedRun, at: float) -> float:
+    """The price that it still insists on: not when its deadline leaves no time, or it has waited for long."""
+    if band.most == inf or Promise.of(band.policy, run).endangered(band.full, at):
+        return inf
+    return inf if band.policy.cost and _over(band.policy.cost.latest, at - run.submitted_at) else band.most
 
 
 def _latest(policy: Policy, shut: Reason) -> float | None:
