@@ -11,18 +11,26 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from adaptive_assets.planning.demand import estimate_key
+from adaptive_assets.planning.estimates import Estimate as Learned
+from adaptive_assets.planning.estimates import Spread
+from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import (
+    Action,
     ActiveRun,
     CheckState,
     DataState,
     Freshness,
     MachineReading,
+    Node,
     Pressure,
     QueuedRun,
+    RunState,
     Snapshot,
     Work,
 )
 from adaptive_assets.policy import (
+    Cost,
     Estimate,
     Gates,
     Guards,
@@ -30,6 +38,8 @@ from adaptive_assets.policy import (
     Policy,
     PolicyBook,
     PressureGuards,
+    Price,
+    Ramp,
     Rung,
     Tier,
     Window,
@@ -91,6 +101,40 @@ PRESSURE_GUARDS: Final = (
     PressureGuards(memory=0.2),
     PressureGuards(cpu=0.2, memory=0.85, io=0.2),
 )
+LEARNED: Final = tuple(
+    Learned(duration, cpu, memory, runs=20.0)
+    for duration, cpu, memory in product(
+        (Spread.exactly(30.0), Spread(20.0, 60.0, 290.0), Spread.exactly(0.0)),
+        (Spread.exactly(0.5), Spread(0.2, 1.7, 2.0), Spread.exactly(0.0), Spread(4.0, 8.0, 64.0)),
+        (
+            Spread.exactly(STEP),
+            Spread(STEP, 2 * STEP, 2 * STEP),
+            Spread(STEP, STEP, 8 * STEP),
+            Spread.exactly(40 * STEP),
+            Spread(0.0, 0.0, STEP),
+        ),
+    )
+)
+"""What was learned: quantities that are known, and such as spread, up to ones with a tail alone."""
+NODE_NAMES: Final = ("n0", "n1", "n2")
+CLASSES: Final = ("", "spot")
+PRICES: Final = (
+    Price(per_core_hour=1.0),
+    Price(per_core_hour=0.1, node_class="spot"),
+    Price.model_validate({"per_core_hour": 0.5, "hours": "09:00-17:00"}),
+    Price.model_validate({"per_core_hour": 3.0, "node_class": "spot", "hours": "22:00-06:00"}),
+)
+COSTS: Final = (Cost(at_most=0.1), Cost(at_most=0.5, latest=60.0), Cost(at_most=1.0, latest=600.0))
+OWNERS: Final = ("alice", "bob")
+PATIENCES: Final = (7200.0, 7200.0, 7200.0, 300.0, 60.0)
+ACTIONS: Final = (
+    (),
+    (Action.RENICE,),
+    (Action.SUSPEND,),
+    (Action.REQUEUE,),
+    (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
+    (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
+)
 WORKS: Final = tuple(
     Work(name, policy, reads=reads, degradable=degradable)
     for name, policy, reads, degradable in product(
@@ -123,6 +167,24 @@ def policies(draw: st.DrawFn, name: str, tiers: tuple[str, ...]) -> Policy:
         degrade=tuple(Rung(mode=mode, estimate=draw(estimates)) for mode in draw(st.sampled_from(MODES))),
         window=draw(st.none() | st.none() | st.sampled_from(WINDOWS)),
         estimate=draw(estimates),
+        cost=draw(st.none() | st.none() | st.sampled_from(COSTS)),
+        owner=draw(st.none() | st.sampled_from(OWNERS)),
+        weight=draw(st.sampled_from((1.0, 1.0, 3.0))),
+        opportunity=draw(st.sampled_from((False, False, False, False, True))),
+    )
+
+
+@st.composite
+def tiers_of(draw: st.DrawFn, names: tuple[str, ...]) -> tuple[Tier, ...]:
+    """Tiers of these names, each of which preempts some of those below it."""
+    return tuple(
+        Tier(
+            name=name,
+            preempts=tuple(lower for lower in names[place + 1 :] if draw(st.booleans())),
+            preemption=draw(st.sampled_from((None, "renice", "suspend", "requeue", "requeue"))),
+            patience=draw(st.sampled_from(PATIENCES)),
+        )
+        for place, name in enumerate(names)
     )
 
 
@@ -133,14 +195,17 @@ def books(draw: st.DrawFn) -> PolicyBook:
     names = NAMES[: draw(st.integers(0, len(NAMES) - 1))]
     return PolicyBook(
         version=1,
-        tiers=tuple(Tier(name=name) for name in tiers),
+        tiers=draw(tiers_of(tiers)),
         guards=Guards(
             cpu=draw(st.sampled_from(SHARES)),
             memory=draw(st.sampled_from(SHARES)),
             pressure=draw(st.sampled_from(PRESSURE_GUARDS)),
             concurrency=draw(st.none() | st.none() | st.integers(1, 5)),
+            adaptive=draw(st.booleans()),
+            ramp=draw(st.none() | st.none() | st.builds(Ramp, runs=st.integers(1, 3), every=st.just(60.0))),
         ),
         policies=tuple(draw(policies(name, tiers)) for name in names),
+        prices=draw(st.just(()) | st.lists(st.sampled_from(PRICES), max_size=3).map(tuple)),
         default=draw(policies("default", tiers)),
     )
 
@@ -159,11 +224,23 @@ def readings(draw: st.DrawFn) -> MachineReading:
 
 
 @st.composite
+def machines(draw: st.DrawFn, name: str) -> Node:
+    """A node of that name, heard of just now, just within its lease, or too long ago."""
+    return Node(
+        name,
+        draw(readings() | readings() | readings() | st.none()),
+        AT - draw(st.sampled_from((0.0, 0.0, 5.0, 60.0, 61.0))),
+        draw(st.sampled_from(CLASSES)),
+    )
+
+
+@st.composite
 def queued(draw: st.DrawFn, number: int, kinds: list[Work]) -> QueuedRun:
     """A queued run; it may have been admitted by an earlier cycle."""
     admitted, passes = draw(
         st.sampled_from(((None, 0), (None, 0), ("full", 1), ("full", 2), ("reduced", 5), ("gone", 0)))
     )
+    due = draw(st.sampled_from((None, None, None, None, -10.0, 20.0, 75.0, 400.0)))
     return QueuedRun(
         run_id=f"q{number}",
         work=draw(st.sampled_from(kinds)),
@@ -171,13 +248,19 @@ def queued(draw: st.DrawFn, number: int, kinds: list[Work]) -> QueuedRun:
         priority=draw(st.sampled_from((0, 0, 1, -1))),
         admitted_mode=admitted,
         passes=passes,
+        deadline_at=None if due is None else AT + due,
+        estimate=draw(st.none() | st.none() | st.none() | st.sampled_from(LEARNED)),
+        preempted=draw(st.integers(0, 3)),
     )
 
 
 @st.composite
-def active(draw: st.DrawFn, number: int, kinds: list[Work]) -> ActiveRun:
-    """An active run, seen by its processes or not."""
+def active(draw: st.DrawFn, number: int, kinds: list[Work], nodes: tuple[str, ...]) -> ActiveRun:
+    """An active run, seen by its processes or not, which may have given way."""
     launched, started = draw(st.sampled_from(((1.0, None), (9.0, 1.0), (15.0, 15.0), (600.0, 590.0))))
+    state = draw(st.sampled_from((*RunState, RunState.RUNNING, RunState.RUNNING)))
+    slowed = draw(st.sampled_from((False, False, True)))
+    changed = slowed or state is not RunState.RUNNING
     return ActiveRun(
         run_id=f"a{number}",
         work=draw(st.sampled_from(kinds)),
@@ -186,20 +269,46 @@ def active(draw: st.DrawFn, number: int, kinds: list[Work]) -> ActiveRun:
         started_at=None if started is None else AT - started,
         cpu_used=draw(st.sampled_from((None, 0.0, 0.4, 2.0))),
         memory_used=draw(st.sampled_from((None, STEP, 3 * STEP, 40 * STEP))),
+        node=draw(st.sampled_from(nodes)) if nodes else "",
+        state=state,
+        slowed=slowed,
+        submitted_at=AT - launched - draw(st.sampled_from((0.0, 30.0, 600.0))),
+        estimate=draw(st.none() | st.none() | st.sampled_from(LEARNED)),
+        actions=draw(st.sampled_from(ACTIONS)),
+        ran_s=draw(st.none() | st.just(25.0)),
+        preempted=draw(st.integers(0, 3)),
+        acted_at=AT - draw(st.sampled_from((5.0, 59.0, 60.0, 300.0, 900.0))) if changed else None,
     )
 
 
 @st.composite
-def snapshots(draw: st.DrawFn, *, busy: int = 0) -> Snapshot:
-    """Snapshots of up to ten queued runs of a few kinds, and at least ``busy`` active ones."""
+def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapshot:
+    """Snapshots of up to ten queued runs of a few kinds, and at least ``busy`` active ones.
+
+    They are of one machine or of several nodes; ``alone``: of one machine.
+    """
     kinds = draw(st.lists(st.sampled_from(WORKS), min_size=1, max_size=4))
     waiting = draw(st.integers(0, 10))
     states = draw(st.lists(st.sampled_from(STATES), max_size=len(ASSETS)))
+    names = () if alone else NODE_NAMES[: draw(st.sampled_from((0, 0, 1, 2, 3)))]
+    keys = st.sampled_from([estimate_key(work, mode) for work in kinds for mode in ("full", "reduced")])
+    moved = draw(st.sampled_from((0.0, 14.9, 15.0, 100.0)))
+    paces = st.sampled_from((0.5, 1.0, 3.7, 4.0, 16.0))
     return Snapshot(
         at=AT,
         queued=tuple(draw(queued(number, kinds)) for number in range(waiting)),
-        active=tuple(draw(active(number, kinds)) for number in range(draw(st.integers(busy, busy + 2)))),
-        machine=draw(readings() | readings() | st.none()),
+        active=tuple(
+            draw(active(number, kinds, names)) for number in range(draw(st.integers(busy, busy + 3)))
+        ),
+        machine=None if names else draw(readings() | readings() | st.none()),
         data={asset: replace(state, asset=asset) for asset, state in zip(ASSETS, states, strict=False)},
         run_limit=draw(st.none() | st.integers(0, 8)),
+        nodes=tuple(draw(machines(name)) for name in names),
+        estimates=draw(st.just({}) | st.dictionaries(keys, st.sampled_from(LEARNED), max_size=3)),
+        usage=draw(
+            st.just({})
+            | st.dictionaries(st.sampled_from((*NAMES, *OWNERS)), st.sampled_from((500.0, 5000.0, 9e6)))
+        ),
+        slowdown=draw(st.none() | st.sampled_from((0.8, 1.5, 1.6, 4.0))),
+        pace=draw(st.none() | st.builds(Pace, paces, st.just(AT - moved))),
     )

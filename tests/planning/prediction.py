@@ -1,0 +1,238 @@
+"""What the machines will have in use, written down a second time from what the documentation promises.
+
+Nothing here is shared with the planner but the values that go in and come out of it.
+"""
+
+from dataclasses import dataclass, field
+from math import floor, inf, sqrt
+from statistics import NormalDist
+from typing import Final
+
+from adaptive_assets.planning.demand import demand_of, estimate_key
+from adaptive_assets.planning.estimates import Estimate, Spread
+from adaptive_assets.planning.host import SETTLING_S, WIDEST
+from adaptive_assets.planning.plan import HELD_BACK_PASSES
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
+from adaptive_assets.policy import Guards, Policy, PolicyBook
+
+__all__ = ["SLIVER", "Expected", "Forecast", "MachineForecast", "expected", "rank_of"]
+
+SLIVER: Final = 1e-6
+"""Cores: sums of fractions differ in their last digits by the order of adding."""
+
+BYTE: Final = 1.0
+"""So do sums of bytes, where deviations are among them."""
+
+Z90: Final = NormalDist().inv_cdf(0.90)
+Z99: Final = NormalDist().inv_cdf(0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a run is expected to take: cores, bytes at its peak (nine times of ten; mean; spread), seconds."""
+
+    cpu: float
+    memory: float
+    mean_memory: float
+    memory_sigma: float
+    duration: float
+    median: float
+
+
+def rank_of(policy: Policy, book: PolicyBook) -> int:
+    """The place of the policy's work in line: its tier's; work ahead stands behind all tiers."""
+    return len(book.tiers) if policy.opportunity else book.rank(policy.tier)
+
+
+def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> Expected:
+    """What was learned of it, of its kind in that mode, or of its kind in full; else what was declared."""
+    policy = book.policy(run.work.policy)
+    rungs = {rung.mode for rung in policy.degrade}
+    known = mode if mode in rungs else "full"
+    if run.estimate is None and (learned := snapshot.estimates.get(estimate_key(run.work, known))):
+        return _learned(learned, policy)
+    full = run.estimate or snapshot.estimates.get(estimate_key(run.work, "full"))
+    declared, whole = demand_of(policy, known), demand_of(policy, "full")
+    if full is None:
+        return Expected(
+            declared.cpu, declared.memory, declared.memory, 0.0, declared.duration, declared.duration
+        )
+    taken = _learned(full, policy)
+    if known == "full":
+        return taken
+    cpu, memory, duration = (
+        min(1.0, less / more) if more else 1.0
+        for less, more in (
+            (declared.cpu, whole.cpu),
+            (declared.memory, whole.memory),
+            (declared.duration, whole.duration),
+        )
+    )
+    return Expected(
+        taken.cpu * cpu,
+        round(taken.memory * memory),
+        taken.mean_memory * memory,
+        taken.memory_sigma * memory,
+        taken.duration * duration,
+        taken.median * duration,
+    )
+
+
+def _learned(estimate: Estimate, policy: Policy) -> Expected:
+    confidence = policy.objective.confidence if policy.objective else 0.9
+    return Expected(
+        estimate.cpu.p50 + _sigma(estimate.cpu) / 3,
+        round(estimate.memory.p90),
+        estimate.memory.p50 + _sigma(estimate.memory) / 3,
+        _sigma(estimate.memory),
+        _quantile(estimate.duration, confidence),
+        estimate.duration.p50,
+    )
+
+
+def _sigma(spread: Spread) -> float:
+    return max((spread.p90 - spread.p50) / Z90, (spread.p99 - spread.p50) / Z99)
+
+
+def _quantile(spread: Spread, confidence: float) -> float:
+    if confidence <= 0.5:
+        return spread.p50
+    z = NormalDist().inv_cdf(min(confidence, 0.9999))
+    if z <= Z90:
+        return spread.p50 + z / Z90 * (spread.p90 - spread.p50)
+    return spread.p90 + (z - Z90) / (Z99 - Z90) * (spread.p99 - spread.p90)
+
+
+@dataclass(slots=True)
+class MachineForecast:
+    """One machine: what its reading shows, and what runs on it are still to take."""
+
+    guards: Guards
+    reading: MachineReading | None
+    cpu: float = 0.0
+    yielding: list[tuple[int, float]] = field(default_factory=list)
+    runs: list[tuple[Expected, float | None]] = field(default_factory=list)
+    """What each run is expected to take at its peak, and the bytes of it that can be seen."""
+
+    @property
+    def most_cpu(self) -> float:
+        """The cores that the guard leaves of the whole machine."""
+        return self.reading.cpu_capacity * self.guards.cpu if self.reading else inf
+
+    @property
+    def most_memory(self) -> float:
+        """The bytes that the guard leaves of the whole machine."""
+        return self.reading.memory_capacity * self.guards.memory if self.reading else inf
+
+    def count(self, run: ActiveRun, taken: Expected, rank: int, at: float) -> None:
+        """Count an active run."""
+        settling = run.started_at is None or at - run.started_at < SETTLING_S
+        if run.state is RunState.RUNNING and settling:
+            self.cpu += max(0.0, min(taken.cpu, self.most_cpu) - (run.cpu_used or 0.0))
+        if run.state is RunState.RUNNING and run.slowed:
+            self.yielding.append((rank, run.cpu_used or 0.0))
+        if run.memory_used is not None or settling:
+            self.runs.append((taken, run.memory_used))
+
+    def take(self, taken: Expected) -> None:
+        """Count a run that goes now."""
+        self.cpu += min(taken.cpu, self.most_cpu)
+        self.runs.append((taken, None))
+
+    def peak(self, more: Expected | None = None) -> float:
+        """Bytes in use when all are at their peak: by percentiles added up, or by mean and deviation."""
+        runs = [*self.runs, *([(more, None)] if more else [])]
+        seen = sum(used or 0.0 for _, used in runs)
+        percentiles = sum(max(taken.memory, used or 0.0) for taken, used in runs)
+        mean = sum(max(taken.mean_memory, used or 0.0) for taken, used in runs)
+        variance = sum(taken.memory_sigma**2 for taken, used in runs if (used or 0.0) < taken.memory)
+        live = float(self.reading.memory_used) if self.reading else 0.0
+        return max(live, seen) - seen + max(percentiles, mean + 3 * sqrt(variance))
+
+    def has_memory(self, taken: Expected) -> bool:
+        """Whether the memory guard holds with one more run."""
+        return self.peak(taken) <= self.most_memory + BYTE
+
+    def calm(self) -> bool:
+        """Whether every pressure guard holds."""
+        if self.reading is None:
+            return True
+        pressure, guards = self.reading.pressure, self.guards.pressure
+        return all(
+            now is None or guard is None or now <= guard
+            for now, guard in (
+                (pressure.cpu, guards.cpu),
+                (pressure.memory, guards.memory),
+                (pressure.io, guards.io),
+            )
+        )
+
+    def has_cpu(self, taken: Expected, rank: int) -> bool:
+        """Whether the CPU guard and all pressure guards hold with one more run, as far as it insists."""
+        if self.reading is None:
+            return True
+        insists = min(taken.cpu, self.most_cpu * WIDEST)
+        used = max(0.0, self.reading.cpu_used - sum(cpu for other, cpu in self.yielding if other > rank))
+        return self.calm() and (not insists or used + self.cpu + insists <= self.most_cpu + SLIVER)
+
+
+class Forecast:
+    """All machines, and the limits on runs at once, as a plan fills them."""
+
+    def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
+        self.snapshot, self.book = snapshot, book
+        self.everywhere = {
+            node.name: MachineForecast(book.guards, node.reading) for node in snapshot.nodes
+        } or {"": MachineForecast(book.guards, snapshot.machine)}
+        alive = {
+            node.name
+            for node in snapshot.nodes
+            if node.reading is not None and snapshot.at - node.heard_at <= node.lease_s
+        }
+        self.machines = {
+            name: machine for name, machine in self.everywhere.items() if name in alive or not snapshot.nodes
+        }
+        first = next(iter(self.everywhere))
+        for run in snapshot.active:
+            rank = rank_of(book.policy(run.work.policy), book)
+            where = run.node if run.node in self.everywhere else first
+            self.everywhere[where].count(run, expected(run, run.mode, snapshot, book), rank, snapshot.at)
+        self.runs = len(snapshot.active)
+        ramp = book.guards.ramp
+        self.launched = (
+            sum(snapshot.at - run.launched_at < ramp.every for run in snapshot.active) if ramp else 0
+        )
+
+    def has_slot(self) -> bool:
+        """Whether one more run may be active; without reading and limit, it goes alone."""
+        guards = self.book.guards
+        given = [limit for limit in (self.snapshot.run_limit, guards.concurrency) if limit is not None]
+        blind = any(machine.reading is None for machine in self.machines.values())
+        if blind and not given and self.runs:
+            return False
+        if guards.adaptive and self.snapshot.pace:
+            given.append(max(1, floor(self.snapshot.pace.limit)))
+        if guards.ramp and self.launched >= guards.ramp.runs:
+            return False
+        return self.runs < min(given, default=inf)
+
+    def fits(self, run: QueuedRun, mode: str, rank: int) -> bool:
+        """Whether one more run could go in ``mode`` on some machine without breaking a guard."""
+        taken = expected(run, mode, self.snapshot, self.book)
+        return self.has_slot() and any(
+            machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in self.machines.values()
+        )
+
+    def take(self, run: QueuedRun, mode: str, node: str) -> None:
+        """Count a run that goes, unless a pool holds it back."""
+        if run.passes < HELD_BACK_PASSES:
+            self.runs += 1
+            self.launched += 1
+            self.machines[node].take(expected(run, mode, self.snapshot, self.book))
+
+    def resume(self, run: ActiveRun) -> None:
+        """Count the CPU of a suspended run that goes on."""
+        if run.state is RunState.SUSPENDED and run.node in self.machines:
+            machine = self.machines[run.node]
+            taken = expected(run, run.mode, self.snapshot, self.book)
+            machine.cpu += min(taken.cpu, machine.most_cpu)
