@@ -106,10 +106,12 @@ class Edf:
 
 def priority(book: PolicyBook, by_tier: bool) -> Order:
     """Priority, then first in first out; with ``by_tier``, the tier counts before all that."""
+    ranks = {
+        policy.name: book.rank(policy.tier) if by_tier else 0 for policy in (*book.policies, book.default)
+    }
 
     def place(run: QueuedRun) -> tuple[float, ...]:
-        rank = book.rank(_tier(run.work, book)) if by_tier else 0
-        return (rank, -run.priority, run.submitted_at)
+        return (ranks[run.work.policy], -run.priority, run.submitted_at)
 
     return place
 

@@ -89,6 +89,7 @@ class Machine(Generic[R]):
 
     def __init__(self, spec: NodeSpec, *, lag_s: float, reading_every_s: float) -> None:
         self.spec = spec
+        self.lag_s = lag_s
         self.up = True
         self.stranger_cpu = 0.0
         self.stranger_memory = 0
@@ -107,7 +108,6 @@ class Machine(Generic[R]):
         self._clocks: dict[tuple[bool, float], Clock[R]] = {}
         self._io = 0.0
         self._tickets = 0
-        self._lag_s = lag_s
         self._every_s = reading_every_s
         self._loads = (0.0, 0.0, 0.0, 0.0)
         self._smooth = (0.0, 0.0, 0.0, 0.0)
@@ -216,6 +216,10 @@ class Machine(Generic[R]):
         self.up = False
         return lost
 
+    def keeps(self, elapsed: float) -> float:
+        """How much of what it was a reading still shows after so many seconds of something else."""
+        return exp(-elapsed / self.lag_s) if self.lag_s else 0.0
+
     def largest(self) -> R | None:
         """Who holds the most memory; of equals, the last launched."""
         return max(reversed(self.riders), key=_memory, default=None)
@@ -238,7 +242,7 @@ class Machine(Generic[R]):
 
     def _smoothed(self, elapsed: float) -> tuple[float, float, float, float]:
         """The moving averages after so many seconds of the present loads: exact, because loads are steps."""
-        keeps = exp(-elapsed / self._lag_s) if self._lag_s else 0.0
+        keeps = self.keeps(elapsed)
         was, now = self._smooth, self._loads
         return (
             now[0] + (was[0] - now[0]) * keeps,

@@ -1,7 +1,6 @@
 """From the state of the world to the snapshot that the planner sees of it."""
 
 from collections.abc import Iterable, Sequence
-from math import exp
 from typing import Final
 
 from adaptive_assets.planning.pace import Pace
@@ -97,9 +96,9 @@ class Observer:
             return seen
         clock = attempt.clock
         cpu = 0.0 if clock is None else attempt.cpu * clock.rate
-        since, lag = now - attempt.stage_since, self._settings.reading_lag_s
-        if since < SETTLED * lag:
-            cpu += (attempt.cpu_before - cpu) * exp(-since / lag)
+        since = now - attempt.stage_since
+        if since < SETTLED * self._settings.reading_lag_s:
+            cpu += (attempt.cpu_before - cpu) * attempt.node.keeps(since)
         if attempt.stage and cpu > attempt.peak_cpu:
             attempt.peak_cpu = cpu
         if (

@@ -54,9 +54,9 @@ def plain_book(workload: Workload) -> PolicyBook:
 class Kinds:
     """Finds the kind of every run of a workload.
 
-    A run is governed by the policy that names it among its ``jobs``; else by the one named like its tier;
-    else by the first of that tier; else by the default. What it reads is what runs of the names that it
-    depends on make; that matters only where a policy has gates. Raises
+    A run is governed by the policy that governed it where it was recorded, if the book has it; else by the one
+    that names it among its ``jobs``; else by the one named like its tier; else by the first of that tier; else
+    by the default. What it reads is what runs of the names that it depends on make; that matters only where a policy has gates. Raises
     :class:`~adaptive_assets.simulation.trace.TraceError` for a tier that the book does not have.
     """
 
@@ -65,24 +65,26 @@ class Kinds:
         self._book = book
         self._by_job = {job: policy for policy in reversed(book.policies) for job in policy.jobs}
         self._by_tier = {policy.tier: policy for policy in reversed(book.policies)}
-        self._by_tier |= {policy.name: policy for policy in book.policies if book_has(book, policy.name)}
+        self._by_name = {policy.name: policy for policy in book.policies}
+        named_like_tiers = {tier.name for tier in book.tiers} & self._by_name.keys()
+        self._by_tier |= {name: self._by_name[name] for name in named_like_tiers}
         self._reads = _reads(workload) if any(map(_gated, (*book.policies, book.default))) else {}
         self._kinds: dict[tuple[str, str], Kind] = {}
 
     def of(self, run: TracedRun) -> Kind:
         """The kind of ``run``: one object for all runs of its name under its policy."""
-        policy = self._by_job.get(run.name) or self._by_tier.get(run.tier or "") or self._book.default
+        policy = (
+            self._by_name.get(run.policy or "")
+            or self._by_job.get(run.name)
+            or self._by_tier.get(run.tier or "")
+            or self._book.default
+        )
         kind = self._kinds.get((run.name, policy.name))
         if kind is None:
             reads = self._reads.get(run.name, ()) if _gated(policy) else ()
             work = Work(run.name, policy.name, assets=(run.name,) if reads else (), reads=reads)
             kind = self._kinds[run.name, policy.name] = Kind(work, policy)
         return kind
-
-
-def book_has(book: PolicyBook, tier: str) -> bool:
-    """Whether ``tier`` is one of the book's."""
-    return any(tier == each.name for each in book.tiers)
 
 
 def _gated(policy: Policy) -> bool:

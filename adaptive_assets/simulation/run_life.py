@@ -177,8 +177,9 @@ class Attempt:
         if self.stage > GROWTH_STEPS + 1:
             return False
         if self.stage == 1:
-            self.started, self.stage_since = now, now
-            self.cpu_before, self.cpu = self.cpu, self.needs.cpu
+            self.cpu_before = self.cpu * (1.0 - self.node.keeps(now - self.stage_since))
+            self.started = self.stage_since = now
+            self.cpu = self.needs.cpu
             self.io = self.run.traced.io if self.mode != LAST_GOOD else 0.0
             if self.first_memory >= self.needs.memory:
                 self.stage = GROWTH_STEPS + 1

@@ -149,7 +149,7 @@ class _Daemon:
         if after > unsettled_until and self._last_at > deployment.changed_at:
             silent = now - deployment.changed_at > SILENT_S
             after = self._last_at + settings.quiet_s * (QUIETER if silent else 1.0)
-        return ceil(max(after, now) / every - 1e-9) * every
+        return max(now, ceil(max(after, now) / every - 1e-9) * every)
 
     def cycle(self) -> None:
         """Look, plan, and do what the plan says."""
