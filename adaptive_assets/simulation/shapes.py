@@ -20,7 +20,7 @@ def full_pool_hides_an_empty_one(
     """A queue whose head is full of work that waits for memory, before work that needs next to none.
 
     The shape of apache/airflow#45636: a scheduler that looks at the first runs of its queue only, all of one
-    full pool, leaves another pool empty.  ``heavy`` runs, each with two fifths of the memory and next to no
+    full pool, leaves another pool empty.  ``heavy`` runs, each with three tenths of the memory and next to no
     CPU, come first and with priority; ``light`` runs of the same tier, each with little of both, come right
     behind them, and would end in minutes.
     """
@@ -32,10 +32,10 @@ def full_pool_hides_an_empty_one(
             0.1 * number,
             "standard",
             priority=10,
-            declared=DeclaredEstimate(cpu=0.25, memory=memory * 2 // 5, duration=120),
+            declared=DeclaredEstimate(cpu=0.25, memory=memory // 3, duration=150),
             duration_s=rng.uniform(100, 140),
             cpu=0.25,
-            memory=round(memory * rng.uniform(0.36, 0.4)),
+            memory=round(memory * rng.uniform(0.28, 0.32)),
         )
         for number in range(heavy)
     ]

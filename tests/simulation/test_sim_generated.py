@@ -58,13 +58,15 @@ def test_days_have_afternoons() -> None:
 
 
 def test_the_full_pool_stands_before_the_empty_one() -> None:
-    """All heavy runs come first and with priority; two of them fit a machine at once, and all light ones."""
-    runs = full_pool_hides_an_empty_one(1, cores=8, memory=1000 * 2**20).runs
+    """All heavy runs come first and with priority; two of them leave room for a crowd of light ones."""
+    memory = 1000 * 2**20
+    runs = full_pool_hides_an_empty_one(1, cores=8, memory=memory).runs
     heavy, light = runs[:120], runs[120:]
     assert {run.name.partition("-")[0] for run in heavy} == {"heavy"}
-    assert min(run.memory for run in heavy) * 3 > 1000 * 2**20
-    assert max(run.memory for run in heavy) * 2 + sum(run.memory for run in light) <= 1.3 * 1000 * 2**20
     assert min(run.priority for run in heavy) > max(run.priority for run in light)
+    most, least = max(run.memory for run in heavy), min(run.memory for run in heavy)
+    assert 4 * least > memory
+    assert 2 * most + 20 * max(run.memory for run in light) < 0.8 * memory
 
 
 def test_the_huge_run_never_finds_room_by_chance() -> None:
