@@ -14,7 +14,7 @@ from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow
 from adaptive_assets.ledger.snapshots import SnapshotChain
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
-from adaptive_assets.planning.verdicts import Decision
+from adaptive_assets.planning.verdicts import AnyDecision
 
 __all__ = ["Ledger"]
 
@@ -68,7 +68,7 @@ class Ledger:
             self._database.write(operation, write)
 
     def record_cycle(
-        self, *, at: float, node: str, revision: str, snapshot: Snapshot, decisions: Sequence[Decision]
+        self, *, at: float, node: str, revision: str, snapshot: Snapshot, decisions: Sequence[AnyDecision]
     ) -> dict[str, int]:
         """One cycle, in one transaction: the snapshot, and the decisions that differ from those before.
 

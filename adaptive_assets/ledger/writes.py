@@ -13,7 +13,7 @@ from adaptive_assets.ledger.codec import dumps
 from adaptive_assets.ledger.rows import RunUsageRow
 from adaptive_assets.ledger.snapshots import Draft
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun, Work
-from adaptive_assets.planning.verdicts import Decision, Verdict
+from adaptive_assets.planning.verdicts import AnyDecision, Verdict
 from adaptive_assets.planning.work_key import work_key
 
 __all__ = [
@@ -63,7 +63,7 @@ def add_catalogue(connection: Connection, *, at: float, location: str, digest: s
 
 
 def add_cycle(
-    connection: Connection, stamp: Stamp, draft: Draft, decisions: Sequence[Decision]
+    connection: Connection, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]
 ) -> tuple[int, dict[str, int]]:
     """The snapshot, the arrivals and the decisions; the cycle's id, and those of the decisions by run."""
     queued, active = draft.collections["queued"].values(), draft.collections["active"].values()
@@ -92,12 +92,13 @@ def add_fault(connection: Connection, at: float, node: str, part: str, message: 
     connection.execute(insert(tables.faults), row)
 
 
-def _on_runs(decision: Decision) -> bool:
-    """Whether the decision is on single runs, which leave the queue by it, and not on a kind that waits."""
-    return decision.verdict.admits or decision.verdict is Verdict.FAIL
+def _on_runs(decision: AnyDecision) -> bool:
+    """Whether the decision is on single runs, and not on all runs of a kind that wait."""
+    verdict = decision.verdict
+    return verdict.admits or verdict.changes or verdict is Verdict.FAIL
 
 
-def _waiting(queued: Iterable[QueuedRun], decisions: Sequence[Decision]) -> int:
+def _waiting(queued: Iterable[QueuedRun], decisions: Sequence[AnyDecision]) -> int:
     leaving = {run.run_id for decision in decisions if _on_runs(decision) for run in decision.runs}
     return sum(run.admitted_mode is None and run.run_id not in leaving for run in queued)
 
@@ -108,7 +109,7 @@ def _arrival(cycle_id: int, run: QueuedRun) -> dict[str, Any]:
 
 
 def _add_decisions(
-    connection: Connection, stamp: Mapping[str, Any], decisions: Sequence[Decision]
+    connection: Connection, stamp: Mapping[str, Any], decisions: Sequence[AnyDecision]
 ) -> dict[str, int]:
     rows = [{**stamp, **row} for decision in decisions for row in _rows(decision)]
     if not rows:
@@ -118,7 +119,7 @@ def _add_decisions(
     return {row["run_id"]: id_ for row, id_ in zip(rows, ids, strict=True) if row["run_id"] is not None}
 
 
-def _rows(decision: Decision) -> list[dict[str, Any]]:
+def _rows(decision: AnyDecision) -> list[dict[str, Any]]:
     fields = {
         "verdict": decision.verdict.value,
         "work_key": work_key(decision.work),

@@ -30,7 +30,8 @@ class Demand:
 
     Of what was learned, ``memory`` is the 90th percentile and ``duration`` the quantile of the policy's
     confidence. ``typical`` is the median duration (``None``: the same as ``duration``). Where the memory of
-    many runs adds up, ``mean_memory`` (``None``: ``memory``) and ``memory_sigma`` say how it spreads.
+    many runs adds up, ``mean_memory`` and ``highest_memory`` (``None``: ``memory``) and ``memory_sigma`` say
+    how it spreads.
     """
 
     cpu: float
@@ -39,6 +40,8 @@ class Demand:
     typical: float | None = None
     mean_memory: float | None = None
     memory_sigma: float = 0.0
+    highest_memory: float | None = None
+    """The 99th percentile."""
 
     @property
     def median(self) -> float:
@@ -61,6 +64,7 @@ class Demand:
             typical=self.median * duration,
             mean_memory=None if self.mean_memory is None else self.mean_memory * memory,
             memory_sigma=self.memory_sigma * memory,
+            highest_memory=None if self.highest_memory is None else self.highest_memory * memory,
         )
 
 
@@ -100,6 +104,7 @@ def learned_demand(estimate: Estimate, confidence: float) -> Demand:
         typical=estimate.duration.p50,
         mean_memory=estimate.memory.mean,
         memory_sigma=estimate.memory.sigma,
+        highest_memory=estimate.memory.p99,
     )
 
 

@@ -47,7 +47,8 @@ class Host:
     The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 90th
     percentiles, which is cautious where there are many, and the mean of the sum plus three of its standard
     deviations, which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it to the
-    limit: peak prediction-driven resource overcommitment in datacenters", 2021).
+    limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more than
+    the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself.
     """
 
     name: str
@@ -64,6 +65,9 @@ class Host:
     peak_memory: float = 0.0
     mean_memory: float = 0.0
     memory_variance: float = 0.0
+    highest_memory: float = 0.0
+    counted: int = 0
+    """Runs whose memory is in these sums."""
     slowed: list[tuple[int, float]] = field(default_factory=list)
     """Rank of the tier and cores in use, of each run that was slowed down to give way."""
 
@@ -85,9 +89,7 @@ class Host:
     @property
     def promised_memory(self) -> float:
         """Bytes that our runs are predicted to take beyond what they use."""
-        return (
-            max(self.peak_memory, self.mean_memory + SIGMAS * sqrt(self.memory_variance)) - self.seen_memory
-        )
+        return self._predicted_memory() - self.seen_memory
 
     def count(self, run: ActiveRun, rank: int, demand: Demand, at: float) -> None:
         """Count an active run, whose tier has the place ``rank``."""
@@ -130,10 +132,19 @@ class Host:
 
     def more_memory(self, demand: Demand) -> float:
         """By how many bytes the predicted peak grows with one more run."""
-        mean = demand.memory if demand.mean_memory is None else demand.mean_memory
-        variance = self.memory_variance + demand.memory_sigma**2
-        after = max(self.peak_memory + demand.memory, self.mean_memory + mean + SIGMAS * sqrt(variance))
-        return after - self.seen_memory - self.promised_memory
+        return self._predicted_memory(demand) - self._predicted_memory()
+
+    def _predicted_memory(self, one_more: Demand | None = None) -> float:
+        """The peak of our runs together, in bytes."""
+        runs, peak, mean = self.counted, self.peak_memory, self.mean_memory
+        variance, highest = self.memory_variance, self.highest_memory
+        if one_more is not None:
+            runs += 1
+            peak += one_more.memory
+            mean += one_more.memory if one_more.mean_memory is None else one_more.mean_memory
+            variance += one_more.memory_sigma**2
+            highest += one_more.memory if one_more.highest_memory is None else one_more.highest_memory
+        return max(peak, min(mean + SIGMAS * sqrt(variance), highest)) if runs > 1 else peak
 
     def insists_on(self, demand: Demand) -> float:
         """The cores without which a run does not start."""
@@ -167,8 +178,11 @@ class Host:
 
     def _add(self, demand: Demand, used: int) -> None:
         mean = demand.memory if demand.mean_memory is None else demand.mean_memory
+        highest = demand.memory if demand.highest_memory is None else demand.highest_memory
+        self.counted += 1
         self.peak_memory += max(demand.memory, used)
         self.mean_memory += max(mean, used)
+        self.highest_memory += max(highest, used)
         if used < demand.memory:
             self.memory_variance += demand.memory_sigma**2
 

@@ -80,6 +80,7 @@ class _Planner:
         self._admit(promote(self._triage.ready, self._snapshot, self._book))
         self._continuation.go_on(inf)
         for band in self._triage.waiting:
+            band.most = inf  # what it waits for first, a price among it, is said already
             self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
         self._preemption.make_way(self._blocked)
         moves = {**self._continuation.moves, **self._preemption.moves}

@@ -157,9 +157,12 @@ class Room:
         if any(host.fits(demand, rank) for host in hosts):
             return ()
         if not hosts:
-            why = "costs more than the policy pays" if self.hosts else "was heard of within its lease"
-            lead = "every machine" if self.hosts else "no machine"
-            return (Reason(ReasonCode.NO_READING, f"{lead} {why}", {"silent": self.silent}),)
+            if self.hosts:
+                return (
+                    Reason(ReasonCode.PRICE, f"no machine costs {number(most)} or less", {"at_most": most}),
+                )
+            why = "no machine was heard of within its lease"
+            return (Reason(ReasonCode.NO_READING, why, {"silent": self.silent}),)
         return min(hosts, key=lambda host: -_left(host, demand, rank)).lacks(demand, rank, mode)
 
     def _limits(self) -> Iterator[Reason]:

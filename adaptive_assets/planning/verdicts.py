@@ -156,6 +156,9 @@ class ActiveDecision:
         return self.reasons[0]
 
 
+AnyDecision = Decision | ActiveDecision
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Decisions on every queued run: admissions one by one in launch order, deferrals by kind of work.

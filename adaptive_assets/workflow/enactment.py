@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from adaptive_assets.planning.snapshot import QueuedRun
-from adaptive_assets.planning.verdicts import Decision, Plan, Verdict
+from adaptive_assets.planning.verdicts import AnyDecision, Decision, Plan, Verdict
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.dagster_private import (
     MAX_RETRIES_TAG,
@@ -35,7 +35,7 @@ def reason_text(decision: Decision) -> str:
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
 
 
-def line(decision: Decision) -> str:
+def line(decision: AnyDecision) -> str:
     """The decision in one line of the daemon's log."""
     runs = decision.runs[0].run_id[:8] if len(decision.runs) == 1 else f"{len(decision.runs)} runs"
     mode = "" if decision.mode == tags.FULL else f" to {decision.mode}"

@@ -5,7 +5,7 @@ import json
 from adaptive_assets.ledger import Ledger, RunUsageRow
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.transitions import Stance, transitions
-from adaptive_assets.planning.verdicts import Decision, Plan
+from adaptive_assets.planning.verdicts import AnyDecision, Plan
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["Recorder"]
@@ -32,12 +32,12 @@ class Recorder:
         self._beat_at: float | None = None
         self._pruned_at: float | None = None
 
-    def changes(self, plan: Plan) -> list[Decision]:
+    def changes(self, plan: Plan) -> list[AnyDecision]:
         """The decisions of ``plan`` that were not so in the last cycle that was recorded."""
         return transitions(self._stances, plan)[0]
 
     def cycle(
-        self, now: float, book: PolicyBook, snapshot: Snapshot, plan: Plan, changed: list[Decision]
+        self, now: float, book: PolicyBook, snapshot: Snapshot, plan: Plan, changed: list[AnyDecision]
     ) -> dict[str, int]:
         """Record a cycle; returns the decision id of each run that it lets go or fails."""
         if book.revision != self._revision:
