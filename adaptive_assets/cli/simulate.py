@@ -72,7 +72,9 @@ def _size(text: str) -> int:
 @click.option("--oracle/--no-oracle", default=True, help="Simulate a planner that knows what runs will take.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report with plots here."
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write a report with plots here.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def simulate(

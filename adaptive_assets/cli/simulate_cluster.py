@@ -1,5 +1,6 @@
 """The machines to simulate: a number of equal ones, or a cluster file."""
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -61,7 +62,7 @@ def load_cluster(path: Path) -> Cluster:
     try:
         root, problems = read_document(_text(path), source)
     except PolicyError as error:
-        raise ClusterError(error.problems) from None
+        raise ClusterError(_of_a_cluster(problem) for problem in error.problems) from None
     places, content = Places(source, root), root.plain()
     if not isinstance(content, dict):
         message, hint = "a cluster file is a mapping of keys to values", "start with `nodes:`"
@@ -92,6 +93,13 @@ def _text(path: Path) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         raise ClusterError([Problem(source, line, column, "not UTF-8", "save the file as UTF-8")]) from None
+
+
+def _of_a_cluster(problem: Problem) -> Problem:
+    """The reader of documents speaks of policy books."""
+    return replace(
+        problem, hint=problem.hint.replace("a policy book starts with `version: 1`", "start with `nodes:`")
+    )
 
 
 def _nodes(read: ClusterFile, places: Places) -> list[NodeSpec]:

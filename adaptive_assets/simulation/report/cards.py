@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adaptive_assets.simulation.report.comparison import Comparison, Contender
+from adaptive_assets.simulation.report.comparison import Comparison
 from adaptive_assets.simulation.report.figures import OVERALL, TIERED, Figure, best_of
 from adaptive_assets.simulation.report.markup import Child, Markup, lines, tag
 
@@ -41,13 +41,10 @@ def _beside(comparison: Comparison, figure: Figure, tier: str | None, ours: floa
     if best is None:
         return None
     contender, value = best
-    told = f"{_label(contender)}: {figure.shown(value)}"
-    if ours is None or figure.shown(ours) == figure.shown(value):
-        return tag("div", told, class_="beside")
+    shown = figure.shown(value)
+    if ours is None or figure.shown(ours) == shown:
+        return tag("div", f"{contender.name}: {shown}", class_="beside")
     better = figure.better(ours, value)
-    word = tag("span", "better than " if better else "worse than ", class_="better" if better else "worse")
-    return tag("div", word, told, class_="beside")
-
-
-def _label(contender: Contender) -> str:
-    return f"{contender.name} ({contender.setting})" if contender.setting else contender.name
+    word = f"better than {shown}" if better else f"worse than {shown}"
+    told = tag("span", word, class_="better" if better else "worse")
+    return tag("div", told, f" ({contender.name})", class_="beside")

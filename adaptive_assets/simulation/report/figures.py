@@ -12,6 +12,10 @@ from adaptive_assets.simulation.report.comparison import Comparison, Contender, 
 __all__ = ["OVERALL", "TIERED", "Figure", "best_of", "marked", "told_figures"]
 
 
+ENOUGH: Final = 0.98
+"""The share of runs that must have ended before anything is said of those that have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One figure: ``overall`` and ``tiered`` find it, ``show`` writes it; ``more``: more is better."""
@@ -114,9 +118,9 @@ TIERED: Final[Mapping[str, Figure]] = {
             "slowdown",
             "slowdown",
             "From submission to end, over what the run takes alone on an idle machine: the mean, where runs"
-            " below 10 s count as 10 s long.",
+            " below 10 s count as 10 s long. Only where nearly all have ended.",
             _times,
-            tiered=lambda found: found.slowdown_mean,
+            tiered=lambda found: found.slowdown_mean if found.finished >= ENOUGH * found.runs else None,
         ),
     )
 }
@@ -154,9 +158,9 @@ OVERALL: Final[Mapping[str, Figure]] = {
             "end_s",
             "all done after",
             "end",
-            "From the start of the workload to the end of the last run.",
+            "From the start of the workload to the end of the last run, where all of them ended.",
             seconds,
-            lambda one: one.measures.end_s,
+            lambda one: None if one.measures.unfinished else one.measures.end_s,
         ),
         Figure(
             "utilisation",
@@ -227,8 +231,9 @@ def marked(figure: Figure, contenders: Iterable[Contender], tier: str | None = N
     if best is None:
         return frozenset()
     shown = figure.shown(best[1])
-    found = frozenset(one.name for one in among if figure.shown(figure.of(one, tier)) == shown)
-    return frozenset() if len(found) == len(among) else found
+    measured = [one for one in among if figure.of(one, tier) is not None]
+    found = frozenset(one.name for one in measured if figure.shown(figure.of(one, tier)) == shown)
+    return frozenset() if len(found) == len(measured) else found
 
 
 def best_of(

@@ -18,6 +18,8 @@ RIGHT: Final = 362.0
 BAR: Final = 9.0
 GAP: Final = 16.0
 THINNEST: Final = 1.2
+SEEN: Final = 0.002
+"""What is less than this share of all waiting is left out: its band could not be seen."""
 
 
 def flow_plot(waiting: Waiting) -> Markup:
@@ -28,8 +30,8 @@ def flow_plot(waiting: Waiting) -> Markup:
     total = sum(waited.values())
     if total <= 0:
         return tag("p", "No run waited.", class_="soft")
-    left = [tier for tier in waiting.tiers if waited[tier] > 0]
-    right = [holder for holder in holders if held[holder] > 0]
+    left = [tier for tier in waiting.tiers if waited[tier] > SEEN * total]
+    right = [holder for holder in holders if held[holder] > SEEN * total]
     unit = (HEIGHT - 24 - GAP * (max(len(left), len(right)) - 1)) / total
     left_at = _places(left, waited, unit)
     right_at = _places(right, held, unit)

@@ -56,7 +56,7 @@ def _row(run: RunOutcome, released_s: float, tier: int, x: Scale, y: float, end_
         )
     if run.deadline_s is not None and run.deadline_s <= end_s:
         at = fixed(x(run.deadline_s))
-        late = "due" if run.missed else "axis"
+        late = "due" if run.missed else "kept"
         yield tag("path", class_=late, d=f"M{at} {fixed(y + 1)}v{fixed(ROW - 2)}")
     yield tag(
         "rect",

@@ -22,11 +22,12 @@ Child = str | Markup | None
 
 
 def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
-    """Make one element; a rectangle with a tooltip is ``tag("rect", tag("title", told), x=1, width=2)``.
+    """Make an element with its attributes and what is in it.
 
-    In the names of attributes, ``_`` stands for ``-``, and one at the end is dropped.  An attribute or child
-    that is ``None``, and an attribute that is ``False``, is left out; ``True`` is one without a value.  Floats
-    are cut to what a screen can show.
+    A rectangle with a tooltip is ``tag("rect", tag("title", told), x=1, class_="t0")``.  In the name of one
+    ``_`` stands for ``-``, and one at the end is dropped.  A child or attribute that is ``None``, and an
+    attribute that is ``False``, is left out; one that is ``True`` has no value.  Floats are cut to what a
+    screen can show.
     """
     told = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in _VOID and not children:

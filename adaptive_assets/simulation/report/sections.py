@@ -74,8 +74,8 @@ def whom_section(comparison: Comparison) -> Iterator[Child]:
     yield tag("h2", "Who waited for whom")
     yield tag(
         "p",
-        f"Under {comparison.ours.name}, the time that all runs of a tier spent waiting, in sum:"
-        " whose work had the machine meanwhile, shared out by cores in use; and the first reason given for it.",
+        f"Under {comparison.ours.name}, the time that all runs of a tier spent waiting: whose work had the"
+        " machine meanwhile, shared out by cores in use; and the first reason given for it.",
         class_="lead",
     )
     panels = [
@@ -126,14 +126,14 @@ def _history(comparison: Comparison, contender: Contender, longest: float) -> Ma
 
 
 def _queues(comparison: Comparison, longest: float) -> Iterator[Markup]:
-    for contender in comparison.contenders:
+    for contender in (comparison.ours, *comparison.baselines):
         outcome = contender.outcome
         frames = timeline(outcome, outcome.tiers, comparison.end_s, SMALL_FRAMES)
         most = max((sum(frame.queued) for frame in frames), default=0)
         name = tag("h3", swatch(colour_of(comparison, contender)), f" {contender.name} ")
-        told = tag(
-            "span", f"at most {most:,} waiting, all done after {seconds(outcome.end_s)}", class_="soft"
-        )
+        left = sum(not run.finished for run in outcome.runs)
+        ended = f"{left:,} never ended well" if left else f"all done after {seconds(outcome.end_s)}"
+        told = tag("p", f"at most {most:,} waiting, {ended}", class_="soft")
         plot = queue_plot(frames, outcome.tiers, longest, comparison.end_s)
         yield tag("div", name, told, plot, class_="panel")
 

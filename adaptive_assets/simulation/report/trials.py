@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from adaptive_assets.planning.wording import number, seconds, share
+from adaptive_assets.planning.wording import number, seconds
 from adaptive_assets.simulation.measures import Measures
 from adaptive_assets.simulation.report.axes import share_label
 from adaptive_assets.simulation.sweep import Trial
@@ -17,7 +17,7 @@ def setting_text(setting: Mapping[str, float]) -> str:
         if name == "runs":
             told.append("1 run" if value == 1 else f"{number(value)} runs")
         elif name.endswith("_share"):
-            told.append(f"{name.removesuffix('_share').replace('cpu', 'CPU')} up to {share(value)}")
+            told.append(f"{name.removesuffix('_share').replace('cpu', 'CPU')} up to {share_label(value)}")
         else:
             told.append(f"{name} {number(value)}")
     return ", ".join(told)
