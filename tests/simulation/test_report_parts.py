@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adaptive_assets.planning.snapshot import ActiveRun, Snapshot, Work
+from adaptive_assets.planning.verdicts import ActiveDecision, Plan, Reason, ReasonCode, Verdict
+from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.events import (
     ClockSkew,
@@ -20,12 +23,14 @@ from adaptive_assets.simulation.events import (
 from adaptive_assets.simulation.outcome import NodeUse, Outcome, RunOutcome, Sample
 from adaptive_assets.simulation.report.axes import Scale, amount_ticks, short_seconds, time_ticks, wait_scale
 from adaptive_assets.simulation.report.frame import steps
+from adaptive_assets.simulation.report.history import Machine, Mark, history
 from adaptive_assets.simulation.report.incidents import spells
 from adaptive_assets.simulation.report.markup import Markup, tag
 from adaptive_assets.simulation.report.spread import Curve, waits_plot
 from adaptive_assets.simulation.report.timeline import timeline
 from adaptive_assets.simulation.report.trials import setting_text
 from adaptive_assets.simulation.report.waiting import IDLE, waiting
+from adaptive_assets.simulation.report.watching import Watched
 from adaptive_assets.simulation.trace import TracedRun
 
 TIERS = ("critical", "batch")
@@ -192,6 +197,37 @@ def test_what_befalls_is_told_in_words() -> None:
         "report takes 1.5 times as long",
     ]
     assert found[0].end_s == 100.0
+
+
+def test_marks_at_one_spot_are_one() -> None:
+    """Ten preemptions within a pixel are one triangle that tells eight; a kill is a cross of its own."""
+    marks = [
+        *[Mark(50.0, "preempted", f"run {number} suspended") for number in range(10)],
+        Mark(50.0, "killed", "x"),
+    ]
+    machine = Machine(4.0, 100, 0.85, 0.8)
+    drawn = history((), TIERS, 1.0, machine, marks, (), 100.0)
+    assert (drawn.count('class="preempted"'), drawn.count('class="killed"')) == (1, 1)
+    assert "and 2 more" in drawn
+    assert ET.fromstring(drawn).tag == "svg"
+
+
+def test_a_watched_planner_plans_the_same() -> None:
+    """Its plan is passed on; what has to give way is marked with the time since the start, and why."""
+    work = Work("nightly", "batch")
+    active = ActiveRun("a", work, "full", 1000.0)
+    reason = Reason(ReasonCode.MEMORY, "room for `forecast`")
+    decided = Plan(
+        1010.0,
+        "r",
+        running=tuple(
+            ActiveDecision(verdict, work, "batch", "full", (reason,), (active,))
+            for verdict in (Verdict.KEEP, Verdict.SUSPEND)
+        ),
+    )
+    watched = Watched(lambda snapshot, book: decided, 1000.0)
+    assert watched(Snapshot(1010.0), PolicyBook(version=1)) is decided
+    assert watched.marks == [Mark(10.0, "preempted", "nightly suspended: room for `forecast`")]
 
 
 def test_settings_are_said_in_words() -> None:

@@ -6,14 +6,15 @@ from typing import Final
 
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.bounds import oracle
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.events import Scenario
 from adaptive_assets.simulation.measures import measure
 from adaptive_assets.simulation.outcome import Outcome
 from adaptive_assets.simulation.report.comparison import Comparison, Contender, Role
+from adaptive_assets.simulation.report.history import Mark
 from adaptive_assets.simulation.report.trials import setting_text
-from adaptive_assets.simulation.settings import Settings
+from adaptive_assets.simulation.report.watching import Watched
+from adaptive_assets.simulation.settings import Knowledge, Settings
 from adaptive_assets.simulation.sweep import FAMILIES, Trial, sweep
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.world import simulate
@@ -54,18 +55,25 @@ def compare(
     scenario, settings = scenario or Scenario(), settings or fine_settings(workload)
     parts = {OURS: 1.0, "baselines": 3.0 * with_baselines, ORACLE: 1.0 * with_oracle}
     step = _Steps(parts, progress)
-    ours = simulate(
-        workload,
-        book,
-        cluster,
-        planner=plan,
-        name=OURS,
-        scenario=scenario,
-        settings=settings,
-        seed=seed,
-        clock=clock,
-        progress=step.of(OURS),
-    )
+
+    def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[Mark, ...]]:
+        watched = Watched(plan, settings.starts_at)
+        outcome = simulate(
+            workload,
+            book,
+            cluster,
+            planner=watched,
+            name=name,
+            scenario=scenario,
+            knowledge=knowledge,
+            settings=settings,
+            seed=seed,
+            clock=clock,
+            progress=step.of(name),
+        )
+        return outcome, tuple(watched.marks)
+
+    ours = planned(OURS, Knowledge.LEARNED)
     step.finish(OURS)
     trials: list[Trial] = []
     if with_baselines:
@@ -79,19 +87,9 @@ def compare(
             progress=_Trials(step),
         )
         step.finish("baselines")
-    contenders = [_contender(OURS, Role.OURS, ours), *_best(trials)]
+    contenders = [_contender(OURS, Role.OURS, *ours), *_best(trials)]
     if with_oracle:
-        bound = oracle(
-            workload,
-            book,
-            cluster,
-            scenario=scenario,
-            settings=settings,
-            seed=seed,
-            clock=clock,
-            progress=step.of(ORACLE),
-        )
-        contenders.append(_contender(ORACLE, Role.ORACLE, bound))
+        contenders.append(_contender(ORACLE, Role.ORACLE, *planned(ORACLE, Knowledge.PERFECT)))
     step.finish(ORACLE)
     return Comparison(
         workload, book, cluster, tuple(contenders), tuple(trials), scenario, settings, load=load, seed=seed
@@ -105,8 +103,8 @@ def fine_settings(workload: Workload) -> Settings:
     return Settings(sample_s=every)
 
 
-def _contender(name: str, role: Role, outcome: Outcome, setting: str = "") -> Contender:
-    return Contender(name, role, setting, outcome, measure(outcome))
+def _contender(name: str, role: Role, outcome: Outcome, marks: tuple[Mark, ...]) -> Contender:
+    return Contender(name, role, "", outcome, measure(outcome), marks)
 
 
 def _best(trials: list[Trial]) -> list[Contender]:

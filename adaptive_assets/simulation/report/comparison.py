@@ -9,6 +9,7 @@ from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.events import Scenario
 from adaptive_assets.simulation.measures import Measures
 from adaptive_assets.simulation.outcome import Outcome
+from adaptive_assets.simulation.report.history import Mark
 from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.sweep import Trial
 from adaptive_assets.simulation.trace import Workload
@@ -35,6 +36,8 @@ class Contender:
     """The best that the sweep found, as people say it; empty where there is nothing to set."""
     outcome: Outcome
     measures: Measures
+    marks: tuple[Mark, ...] = ()
+    """When runs had to give way, and why."""
 
 
 @dataclass(frozen=True, slots=True)

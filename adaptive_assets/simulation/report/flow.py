@@ -51,7 +51,7 @@ def flow_plot(waiting: Waiting) -> Markup:
                 end[holder] += thick
     parts += _bars(waiting, left_at, waited, unit, on_the_left=True)
     parts += _bars(waiting, right_at, held, unit, on_the_left=False)
-    return plot(WIDTH, HEIGHT, "Who waited, and whose work had the machine meanwhile", parts)
+    return plot(WIDTH, HEIGHT, "Who waited, and whose work had the machine meanwhile", parts, small=True)
 
 
 def _places(names: list[str], lengths: dict[str, float], unit: float) -> dict[str, float]:

@@ -8,12 +8,16 @@ from adaptive_assets.simulation.report.markup import Child, Markup, fixed, lines
 __all__ = ["bottom_axis", "left_axis", "plot", "steps", "swatch", "time_axis", "tooltip"]
 
 
-def plot(width: float, height: float, label: str, parts: Iterable[Child]) -> Markup:
-    """An SVG as wide as the page lets it be; ``label`` is what a screen reader says."""
+def plot(width: float, height: float, label: str, parts: Iterable[Child], *, small: bool = False) -> Markup:
+    """An SVG as wide as the page lets it be; ``label`` is what a screen reader says.
+
+    In a place that can be scrolled it stays readable: wide enough for a wide one, or for a ``small`` one.
+    """
     return tag(
         "svg",
         lines(parts),
         viewBox=f"0 0 {fixed(width)} {fixed(height)}",
+        class_="small" if small else None,
         role="img",
         aria_label=label,
         preserveAspectRatio="xMidYMid meet",

@@ -79,7 +79,7 @@ def whom_section(comparison: Comparison) -> Iterator[Child]:
         class_="lead",
     )
     panels = [
-        tag("div", tag("h3", "Behind whose work"), flow_plot(found), class_="panel"),
+        tag("div", tag("h3", "Behind whose work"), flow_plot(found), class_="panel wide"),
         tag("div", tag("h3", "For what"), heat_table(found), class_="panel wide"),
     ]
     yield tag("div", lines(panels), class_="two")
@@ -119,7 +119,7 @@ def _history(comparison: Comparison, contender: Contender, longest: float) -> Ma
         outcome.tiers,
         longest,
         machine,
-        (),
+        contender.marks,
         spells(comparison.scenario, comparison.end_s),
         comparison.end_s,
     )
