@@ -3,7 +3,7 @@
 It has none of the physics of the simulator, so what goes wrong in it is the planner's doing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -52,12 +52,14 @@ class Toy:
     launched: dict[str, float] = field(default_factory=dict)
     history: dict[str, list[tuple[float, Verdict]]] = field(default_factory=dict)
     usage: dict[str, float] = field(default_factory=dict)
+    submitted: dict[str, float] = field(default_factory=dict)
     works: dict[str, Work] = field(default_factory=dict)
     pace: Pace | None = None
 
     def submit(self, policy: str, run_id: str, *, ago: float = 0.0, priority: int = 0) -> None:
         """Queue a run of a kind that is named after its policy."""
         work = self.works.setdefault(policy, Work(policy, policy))
+        self.submitted[run_id] = self.at - ago
         self.queued.append(QueuedRun(run_id, work, self.at - ago, priority))
 
     def waiting(self, policy: str) -> int:
@@ -178,8 +180,3 @@ class Toy:
 
     def _note(self, run_id: str, verdict: Verdict) -> None:
         self.history.setdefault(run_id, []).append((self.at, verdict))
-
-
-def verdicts(history: Iterable[tuple[float, Verdict]]) -> list[Verdict]:
-    """Without the times."""
-    return [verdict for _, verdict in history]

@@ -1,0 +1,112 @@
+"""The adaptive limit on runs at once: it finds what the machine serves, and stays there."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.pacing import EVERY_S, TOLERANCE, next_pace
+from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.verdicts import ReasonCode, Verdict
+from adaptive_assets.policy import PolicyBook
+from tests.planning.compact import book_of, snapshot_of
+from tests.planning.strategies import UNHURRIED, books, snapshots
+
+
+@UNHURRIED
+@given(books(), snapshots(busy=2))
+def test_the_pace_moves_slowly_and_never_grows_unused(book: PolicyBook, snapshot: Snapshot) -> None:
+    """Not within its interval; not up while a fifth of it is free or runs are slow; down by half at most."""
+    decided = plan(snapshot, book)
+    if not book.guards.adaptive:
+        assert decided.pace is None
+        return
+    after, before = decided.pace, snapshot.pace
+    assert after is not None
+    assert after.limit >= 1.0 or (before is not None and after == before)
+    if before is None:
+        assert after.at == snapshot.at
+        return
+    if snapshot.at - before.at < EVERY_S:
+        assert after == before
+        return
+    running = len(snapshot.active) + sum(1 for _ in decided.admitted())
+    slow = snapshot.slowdown is not None and snapshot.slowdown > TOLERANCE
+    if slow:
+        assert max(1.0, 0.5 * min(before.limit, running)) <= max(after.limit, 1.0)
+        assert after.limit <= max(1.0, before.limit)
+    elif running < 0.8 * before.limit:
+        assert after.limit <= before.limit
+
+
+LATE = pytest.mark.xfail(strict=True, reason="steps are taken before the one before them can show")
+
+
+@pytest.mark.parametrize("first", [1.0, 16.0, 200.0])
+@pytest.mark.parametrize(
+    "late_s", [pytest.param(1, id="at once"), *(pytest.param(late, marks=LATE) for late in (60, 240))]
+)
+@pytest.mark.parametrize("knee", [4, 40])
+def test_it_finds_the_knee_and_stays_near_it(knee: int, late_s: int, first: float) -> None:
+    """In a plant that slows its runs down beyond ``knee`` at once, which shows when runs end."""
+    book = book_of({"default": {"estimate": {"duration": f"{late_s}s", "cpu": 0, "memory": "1B"}}})
+    runs = snapshot_of(active=[{"run": f"a{n}", "started": "1m"} for n in range(300)]).active
+    now = snapshot_of()
+    pace, past, seen = Pace(first, now.at), [], []
+    for cycle in range(1, 301):
+        running = max(1, min(300, int(pace.limit)))
+        past.append(max(1.0, running / knee))
+        slowdown = past[max(0, len(past) - 1 - late_s // 15)]
+        snapshot = replace(now, at=now.at + 15.0 * cycle, active=runs[:running], slowdown=slowdown, pace=pace)
+        decided = plan(snapshot, book)
+        assert decided.pace is not None
+        pace = decided.pace
+        seen.append(pace.limit)
+    settled = seen[len(seen) // 2 :]
+    served = TOLERANCE * knee
+    assert max(settled) <= 1.4 * served + 3
+    assert min(settled) >= 0.6 * served - 2
+
+
+def test_it_says_nothing_where_the_queue_is_short() -> None:
+    """A limit that is never reached is neither good nor bad, so it stays as it is."""
+    pace = Pace(16.0, 0.0)
+    for cycle in range(1, 100):
+        pace = next_pace(Snapshot(cycle * 20.0, slowdown=1.0, pace=pace), running=5)
+    assert pace.limit == 16.0
+
+
+def test_failures_and_missing_evidence_do_not_lower_it() -> None:
+    """Without a slowdown to go by, a used limit grows."""
+    assert next_pace(Snapshot(100.0, slowdown=None, pace=Pace(16.0, 0.0)), running=16).limit > 16.0
+
+
+@given(st.floats(1.0, 500.0), st.floats(1.51, 50.0), st.integers(0, 600))
+def test_one_step_down_is_a_small_one(limit: float, slowdown: float, running: int) -> None:
+    """What was slow for a moment is no trend: from where the load is, no more than a sixth."""
+    after = next_pace(Snapshot(100.0, slowdown=slowdown, pace=Pace(limit, 0.0)), running).limit
+    assert after >= max(1.0, 0.84 * min(limit, max(1.0, running)))
+
+
+def test_runs_beyond_the_pace_wait_and_say_so() -> None:
+    """Those that are active count, and those that go now."""
+    queued = [{"run": f"r{n}"} for n in range(3)]
+    snapshot = replace(snapshot_of(queued=queued, active=[{"run": "a"}]), pace=Pace(2.9, 0.0))
+    decided = plan(snapshot, book_of()).by_run()
+    assert [decided[f"r{n}"].verdict for n in range(3)] == [Verdict.LAUNCH, Verdict.DEFER, Verdict.DEFER]
+    assert decided["r1"].reason.code is ReasonCode.PACE
+    off = plan(snapshot, book_of({"guards": {"adaptive": False}}))
+    assert all(decision.verdict is Verdict.LAUNCH for decision in off.decisions)
+
+
+def test_a_ramp_lets_so_many_start_in_so_much_time() -> None:
+    """After a surge as well as in it: those that were launched a moment ago count."""
+    book = book_of({"guards": {"ramp": {"runs": 3, "every": "1m"}}})
+    queued = [{"run": f"r{n}"} for n in range(5)]
+    just, before = {"run": "a", "launched": "59s"}, {"run": "b", "launched": "60s"}
+    decided = plan(snapshot_of(queued=queued, active=[just, before]), book)
+    assert sum(1 for _ in decided.admitted()) == 2
+    assert decided.by_run()["r4"].reason.code is ReasonCode.RAMP
