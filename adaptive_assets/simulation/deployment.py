@@ -177,7 +177,7 @@ class Deployment:
 
     def _release(self, run: Run) -> None:
         traced, objective = run.traced, run.kind.policy.objective
-        run.released = self.now
+        run.released = run.submitted = self.now
         promised = objective.deadline if objective and traced.deadline_s is None else traced.deadline_s
         run.deadline = None if promised is None else self.now + promised
         self._enqueue(run)
@@ -187,6 +187,11 @@ class Deployment:
         self.line.add(run, self.now)
         self.told.joined(run)
         self.changed_at = self.now
+
+    def _retry(self, run: Run) -> None:
+        """Dagster submits it anew, so it stands behind all others; what was requeued keeps its place."""
+        run.submitted = self.now
+        self._enqueue(run)
 
     def _stages_end(self, machine: Machine[Attempt], event: int) -> None:
         if machine.event == event:
@@ -227,9 +232,10 @@ class Deployment:
         run.oom_kills += 1
         self.told.killed(attempt, held, self.now)
         if run.oom_kills > self.settings.oom_retries:
-            self._close(run, f"killed {run.oom_kills} times for want of memory")
+            times = "once" if run.oom_kills == 1 else f"{run.oom_kills} times"
+            self._close(run, f"killed {times} for want of memory")
         else:
-            self.agenda.put(self.now + self.settings.retry_s, self._enqueue, run)
+            self.agenda.put(self.now + self.settings.retry_s, self._retry, run)
 
     def _lost(self, attempt: Attempt) -> None:
         attempt.lost = True
@@ -241,7 +247,10 @@ class Deployment:
         """A run that was cancelled has ended, or one is found to be lost; whichever comes first counts."""
         if attempt.run.attempt is attempt and (attempt.lost or attempt.state is RunState.LEAVING):
             self._comes_to_nothing(attempt)
-            self._enqueue(attempt.run)
+            if attempt.lost:
+                self._retry(attempt.run)
+            else:
+                self._enqueue(attempt.run)
 
     def _comes_to_nothing(self, attempt: Attempt) -> None:
         self._leaves(attempt)

@@ -126,7 +126,7 @@ class Observer:
             attempt.node.spec.name if len(self._machines) > 1 else "",
             attempt.state,
             attempt.slowed,
-            None if run.released is None else starts_at + run.released,
+            starts_at + run.submitted,
             None if run.deadline is None else starts_at + run.deadline,
             run.estimate,
             settings.actions if attempt.state is not RunState.LEAVING else (),

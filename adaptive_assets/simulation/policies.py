@@ -54,9 +54,10 @@ def plain_book(workload: Workload) -> PolicyBook:
 class Kinds:
     """Finds the kind of every run of a workload.
 
-    A run is governed by the policy that governed it where it was recorded, if the book has it; else by the one
-    that names it among its ``jobs``; else by the one named like its tier; else by the first of that tier; else
-    by the default. What it reads is what runs of the names that it depends on make; that matters only where a policy has gates. Raises
+    A run is governed by the policy that governed it where it was recorded, if the book has it; else by the
+    one that names it among its ``jobs``; else by the one named like its tier; else by the first of that tier;
+    else by the default. What it reads is what runs of the names that it depends on make; that matters only
+    where a policy has gates. Raises
     :class:`~adaptive_assets.simulation.trace.TraceError` for a tier that the book does not have.
     """
 

@@ -64,6 +64,8 @@ class Run:
     """Its place in the workload."""
     parents_left: int
     released: float | None = None
+    submitted: float = 0.0
+    """When it was submitted, as planners see it: Dagster retries what was killed or lost as a new run."""
     deadline: float | None = None
     queued_since: float = 0.0
     """When it joined the queue, the last time that it did."""

@@ -135,9 +135,13 @@ def _search(start: float, at: Search) -> list[Trial]:
         enough = [trial for trial in tried[step] if trial.measures.all.work_core_s >= NEARLY_ALL * most]
         return min(((0.0, *_badness(trial)) for trial in enough), default=(1.0, inf, inf))
 
+    score(0)
     for direction in (1, -1):
         step = 0
-        while abs(step) < FARTHEST and score(step + direction) <= score(step):
+        while abs(step) < FARTHEST:
+            found = score(step + direction)
+            if found[0] or found > score(step):
+                break
             step += direction
     middle = min(tried, key=lambda step: (score(step), abs(step)))
     for between in (middle - 0.5, middle + 0.5):

@@ -39,13 +39,12 @@ class WaitingLine:
         """``run`` joins the queue, where its submission places it."""
         run.queued_since = now
         run.blocked_by = ""
-        released = now if run.released is None else run.released
         traced, run_id, starts_at = run.traced, run.traced.run_id, self._starts_at
         self._runs[run_id] = run
         self._queued[run_id] = QueuedRun(
             run_id,
             run.kind.work,
-            starts_at + released,
+            starts_at + run.submitted,
             priority=traced.priority,
             deadline_at=None if run.deadline is None else starts_at + run.deadline,
             estimate=run.estimate,
@@ -53,7 +52,7 @@ class WaitingLine:
         )
         tier = run.kind.policy.tier
         self.by_tier[tier] = self.by_tier.get(tier, 0) + 1
-        self._sorted = self._sorted and released == now
+        self._sorted = self._sorted and run.submitted == now
         self._seen = None
 
     def remove(self, run_id: str, now: float) -> Run:
@@ -111,4 +110,4 @@ class WaitingLine:
 
 
 def _submission(run: Run) -> tuple[float, int]:
-    return (0.0 if run.released is None else run.released, run.number)
+    return (run.submitted, run.number)

@@ -15,7 +15,7 @@ from adaptive_assets.simulation.policies import USUAL
 from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.sweep import best_of, sweep, typical_runs
 from adaptive_assets.simulation.trace import TracedRun, Workload
-from tests.simulation.worlds import BARE, GIB, ends, play, traced
+from tests.simulation.worlds import BARE, GIB, by_id, ends, play, traced
 
 
 def started(outcome: Outcome) -> list[str]:
@@ -47,6 +47,20 @@ def test_stock_knows_tiers_as_far_as_people_give_them_priorities() -> None:
     )
     assert started(play(*runs, cores=4, planner=Stock(1))) == ["busy", "critical", "batch"]
     assert started(play(*runs, cores=4, planner=Stock(1, by_tier=False))) == ["busy", "batch", "critical"]
+
+
+def test_what_was_killed_goes_to_the_end_of_the_line() -> None:
+    """Dagster retries it as a new run, so first in first out has the others go first."""
+    runs = (
+        traced("a", 100, memory=6 * GIB),
+        traced("b", 100, memory=5 * GIB),
+        traced("waits", 100, at=1),
+    )
+    outcome = play(*runs, cores=4, memory=8 * GIB, planner=Stock(2), settings=BARE)
+    killed = by_id(outcome)["a"]
+    assert (killed.oom_kills, killed.released_s) == (1, 0)
+    assert ends(outcome) == {"a": 200, "b": 100, "waits": 115}
+    assert killed.wait_s == 80
 
 
 def test_tag_limits_keep_slots_free_for_others() -> None:

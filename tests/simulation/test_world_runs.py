@@ -53,7 +53,7 @@ def test_what_depends_on_a_failed_run_is_told_apart() -> None:
         settings=settings,
     )
     big, child, grandchild = outcome.runs
-    assert big.unfinished == "killed 1 times for want of memory"
+    assert big.unfinished == "killed once for want of memory"
     assert child.unfinished == grandchild.unfinished == "depends on `big`, which failed"
     assert child.released_s is None
     assert (child.missed, grandchild.missed) == (False, True)
