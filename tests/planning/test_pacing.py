@@ -3,17 +3,29 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive_assets.planning.pace import Pace
-from adaptive_assets.planning.pacing import EVERY_S, TOLERANCE, next_pace
+from adaptive_assets.planning.pacing import EVERY_S, TOLERANCE
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.strategies import UNHURRIED, books, snapshots
+
+NOW = snapshot_of()
+RUNS = snapshot_of(active=[{"run": f"a{n}"} for n in range(300)]).active
+
+
+def moved(limit: float, slowdown: float | None, running: int) -> float:
+    """The limit after one plan with nobody waiting and so many active."""
+    before = Pace(limit, NOW.at - 3600.0)
+    snapshot = replace(NOW, active=RUNS[:running], slowdown=slowdown, pace=before)
+    after = plan(snapshot, book_of()).pace
+    assert after is not None
+    return after.limit
 
 
 @UNHURRIED
@@ -22,16 +34,15 @@ def test_the_pace_moves_slowly_and_never_grows_unused(book: PolicyBook, snapshot
     """Not within its interval; not up while a fifth of it is free or runs are slow; down by half at most."""
     decided = plan(snapshot, book)
     if not book.guards.adaptive:
-        assert decided.pace is None
         return
     after, before = decided.pace, snapshot.pace
     assert after is not None
-    assert after.limit >= 1.0 or (before is not None and after == before)
+    assert after.limit >= 1.0 or (before is not None and after.limit == before.limit)
     if before is None:
         assert after.at == snapshot.at
         return
     if snapshot.at - before.at < EVERY_S:
-        assert after == before
+        assert (after.limit, after.at) == (before.limit, before.at)
         return
     running = len(snapshot.active) + sum(1 for _ in decided.admitted())
     slow = snapshot.slowdown is not None and snapshot.slowdown > TOLERANCE
@@ -42,25 +53,33 @@ def test_the_pace_moves_slowly_and_never_grows_unused(book: PolicyBook, snapshot
         assert after.limit <= before.limit
 
 
-LATE = pytest.mark.xfail(strict=True, reason="steps are taken before the one before them can show")
+LATE = pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="steps are taken before the one before them can show"
+)
 
 
 @pytest.mark.parametrize("first", [1.0, 16.0, 200.0])
 @pytest.mark.parametrize(
-    "late_s", [pytest.param(1, id="at once"), *(pytest.param(late, marks=LATE) for late in (60, 240))]
+    ("knee", "late_s"),
+    [
+        (4, 1),
+        (40, 1),
+        (4, 60),
+        pytest.param(40, 60, marks=LATE),
+        pytest.param(4, 240, marks=LATE),
+        pytest.param(40, 240, marks=LATE),
+    ],
 )
-@pytest.mark.parametrize("knee", [4, 40])
 def test_it_finds_the_knee_and_stays_near_it(knee: int, late_s: int, first: float) -> None:
     """In a plant that slows its runs down beyond ``knee`` at once, which shows when runs end."""
     book = book_of({"default": {"estimate": {"duration": f"{late_s}s", "cpu": 0, "memory": "1B"}}})
     runs = snapshot_of(active=[{"run": f"a{n}", "started": "1m"} for n in range(300)]).active
-    now = snapshot_of()
-    pace, past, seen = Pace(first, now.at), [], []
+    pace, past, seen = Pace(first, NOW.at), [], []
     for cycle in range(1, 301):
         running = max(1, min(300, int(pace.limit)))
         past.append(max(1.0, running / knee))
         slowdown = past[max(0, len(past) - 1 - late_s // 15)]
-        snapshot = replace(now, at=now.at + 15.0 * cycle, active=runs[:running], slowdown=slowdown, pace=pace)
+        snapshot = replace(NOW, at=NOW.at + 15.0 * cycle, active=runs[:running], slowdown=slowdown, pace=pace)
         decided = plan(snapshot, book)
         assert decided.pace is not None
         pace = decided.pace
@@ -73,22 +92,17 @@ def test_it_finds_the_knee_and_stays_near_it(knee: int, late_s: int, first: floa
 
 def test_it_says_nothing_where_the_queue_is_short() -> None:
     """A limit that is never reached is neither good nor bad, so it stays as it is."""
-    pace = Pace(16.0, 0.0)
-    for cycle in range(1, 100):
-        pace = next_pace(Snapshot(cycle * 20.0, slowdown=1.0, pace=pace), running=5)
-    assert pace.limit == 16.0
+    assert moved(16.0, 1.0, running=5) == 16.0
+    assert moved(16.0, None, running=12) == 16.0
+    assert moved(16.0, 1.0, running=16) > 16.0
 
 
-def test_failures_and_missing_evidence_do_not_lower_it() -> None:
-    """Without a slowdown to go by, a used limit grows."""
-    assert next_pace(Snapshot(100.0, slowdown=None, pace=Pace(16.0, 0.0)), running=16).limit > 16.0
-
-
-@given(st.floats(1.0, 500.0), st.floats(1.51, 50.0), st.integers(0, 600))
+@given(st.floats(1.0, 500.0), st.floats(1.51, 50.0), st.integers(0, 300))
+@settings(max_examples=50, deadline=None)
 def test_one_step_down_is_a_small_one(limit: float, slowdown: float, running: int) -> None:
     """What was slow for a moment is no trend: from where the load is, no more than a sixth."""
-    after = next_pace(Snapshot(100.0, slowdown=slowdown, pace=Pace(limit, 0.0)), running).limit
-    assert after >= max(1.0, 0.84 * min(limit, max(1.0, running)))
+    after = moved(limit, slowdown, running)
+    assert 0.84 * min(limit, max(1.0, running)) <= after <= limit
 
 
 def test_runs_beyond_the_pace_wait_and_say_so() -> None:

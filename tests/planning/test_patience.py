@@ -74,7 +74,11 @@ def test_a_lower_tier_moves_under_a_standing_overload_from_above(lower: str) -> 
     assert went >= (5400.0 - PATIENCE_S) // (2 * (LONGEST_S + SLACK_S))
 
 
-@pytest.mark.xfail(strict=True, reason="overdue runs go back to back, however much of the machine they take")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="overdue runs go back to back, however much of the machine they take",
+)
 def test_overdue_work_leaves_the_tiers_above_most_of_the_machine() -> None:
     """A backlog of huge runs that all waited too long must not take the place of the highest tier."""
     toy = Toy(BOOK, {"": (4.0, 8 * GIB)})
