@@ -98,43 +98,23 @@ class Deployment:
         self.told.launched(run)
         self._close(run, why)
 
-    def slow(self, attempt: Attempt) -> None:
-        """From now on it gets what CPU others leave."""
-        if not attempt.slowed and attempt.state is RunState.RUNNING:
-            self._gives_way(attempt)
-            self._stop(attempt)
-            attempt.slowed = True
-            self._start(attempt)
+    def stop(self, attempt: Attempt) -> None:
+        """The attempt stands still from now on, and keeps its memory."""
+        attempt.seen = None
+        self.touch(attempt.node)
+        attempt.node.leave(attempt)
 
-    def suspend(self, attempt: Attempt) -> None:
-        """It stops, and keeps its memory."""
-        if attempt.state is RunState.RUNNING:
-            self._gives_way(attempt)
-            self._stop(attempt)
-            attempt.state, attempt.stopped_at = RunState.SUSPENDED, self.now
+    def start(self, attempt: Attempt) -> None:
+        """It goes on from where it stands."""
+        attempt.seen = None
+        self.touch(attempt.node)
+        attempt.node.enter(attempt)
 
-    def resume(self, attempt: Attempt) -> None:
-        """It goes on at full speed."""
-        if attempt.state is RunState.LEAVING or attempt not in self.giving_way:
-            return
-        del self.giving_way[attempt]
-        attempt.acted_at = self.now
-        self._stop(attempt)
-        if attempt.stopped_at is not None:
-            if attempt.started is not None:
-                attempt.stopped_for += self.now - attempt.stopped_at
-            attempt.stopped_at, attempt.stage_since, attempt.cpu_before = None, self.now, 0.0
-        attempt.state, attempt.slowed = RunState.RUNNING, False
-        self._start(attempt)
-
-    def requeue(self, attempt: Attempt) -> None:
-        """It is told to end, which takes a while, and then goes back to the queue."""
-        if attempt.state is not RunState.LEAVING:
-            self._gives_way(attempt)
-            self._stop(attempt)
-            del self.giving_way[attempt]
-            attempt.state = RunState.LEAVING
-            self.agenda.put(self.now + self.settings.cancel_s, self._is_gone, attempt)
+    def cancel(self, attempt: Attempt) -> None:
+        """It is told to end, which takes a while; then it goes back to the queue."""
+        self.stop(attempt)
+        attempt.state = RunState.LEAVING
+        self.agenda.put(self.now + self.settings.cancel_s, self._is_gone, attempt)
 
     # What happens by itself.
 
@@ -272,22 +252,6 @@ class Deployment:
         run.failed = why
         self.closed += 1
         self.changed_at = self.now
-
-    def _gives_way(self, attempt: Attempt) -> None:
-        """Slowed down and then suspended is to have given way once."""
-        if attempt not in self.giving_way:
-            self.giving_way[attempt] = None
-            attempt.run.preempted += 1
-        attempt.acted_at = self.now
-
-    def _stop(self, attempt: Attempt) -> None:
-        attempt.seen = None
-        self.touch(attempt.node)
-        attempt.node.leave(attempt)
-
-    def _start(self, attempt: Attempt) -> None:
-        if not attempt.lost:
-            attempt.node.enter(attempt)
 
     def _emptiest(self) -> Machine[Attempt]:
         if len(self.machines) == 1:

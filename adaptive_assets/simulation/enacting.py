@@ -1,12 +1,15 @@
 """From a plan to what happens."""
 
-from adaptive_assets.planning.snapshot import Action, ActiveRun
+from typing import Final
+
+from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState
 from adaptive_assets.planning.verdicts import Plan, Verdict
 from adaptive_assets.simulation.deployment import Deployment
+from adaptive_assets.simulation.run_life import Attempt
 
 __all__ = ["enact"]
 
-_NEEDS = {
+_NEEDS: Final = {
     Verdict.SLOW: Action.RENICE,
     Verdict.SUSPEND: Action.SUSPEND,
     Verdict.REQUEUE: Action.REQUEUE,
@@ -41,19 +44,61 @@ def _change(run: ActiveRun, verdict: Verdict, deployment: Deployment) -> None:
     attempt = deployment.active.get(run.run_id)
     if attempt is None:
         raise ValueError(f"the planner decided {verdict} about `{run.run_id}`, which is not active")
-    if attempt.lost:
-        return  # nobody is there to hear it
     needed = _NEEDS.get(verdict)
     if needed is not None and needed not in deployment.settings.actions:
         raise ValueError(f"the planner decided {verdict} about `{run.run_id}`, which its launcher cannot do")
+    if attempt.lost or attempt.state is RunState.LEAVING:
+        return  # nobody is there to hear it
     match verdict:
         case Verdict.SLOW:
-            deployment.slow(attempt)
+            _slow(attempt, deployment)
         case Verdict.SUSPEND:
-            deployment.suspend(attempt)
+            _suspend(attempt, deployment)
         case Verdict.RESUME:
-            deployment.resume(attempt)
+            _resume(attempt, deployment)
         case Verdict.REQUEUE:
-            deployment.requeue(attempt)
+            _gives_way(attempt, deployment)
+            del deployment.giving_way[attempt]
+            deployment.cancel(attempt)
         case _:
             raise ValueError(f"the planner decided {verdict} about `{run.run_id}`, which is active")
+
+
+def _slow(attempt: Attempt, deployment: Deployment) -> None:
+    """From now on it gets what CPU others leave."""
+    if attempt.state is RunState.RUNNING and not attempt.slowed:
+        _gives_way(attempt, deployment)
+        deployment.stop(attempt)
+        attempt.slowed = True
+        deployment.start(attempt)
+
+
+def _suspend(attempt: Attempt, deployment: Deployment) -> None:
+    """It stops, and keeps its memory."""
+    if attempt.state is RunState.RUNNING:
+        _gives_way(attempt, deployment)
+        deployment.stop(attempt)
+        attempt.state, attempt.stopped_at = RunState.SUSPENDED, deployment.now
+
+
+def _resume(attempt: Attempt, deployment: Deployment) -> None:
+    """It goes on at full speed."""
+    if attempt not in deployment.giving_way:
+        return
+    del deployment.giving_way[attempt]
+    now = attempt.acted_at = deployment.now
+    deployment.stop(attempt)
+    if attempt.stopped_at is not None:
+        if attempt.started is not None:
+            attempt.stopped_for += now - attempt.stopped_at
+        attempt.stopped_at, attempt.stage_since, attempt.cpu_before = None, now, 0.0
+    attempt.state, attempt.slowed = RunState.RUNNING, False
+    deployment.start(attempt)
+
+
+def _gives_way(attempt: Attempt, deployment: Deployment) -> None:
+    """Slowed down and then suspended is to have given way once."""
+    if attempt not in deployment.giving_way:
+        deployment.giving_way[attempt] = None
+        attempt.run.preempted += 1
+    attempt.acted_at = deployment.now

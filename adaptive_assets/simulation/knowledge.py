@@ -7,7 +7,7 @@ from typing import Final
 
 from adaptive_assets.learning import DecayedUsage, Learner, Observation
 from adaptive_assets.planning.demand import FULL, demand_of, estimate_key
-from adaptive_assets.planning.estimates import Estimate, Spread
+from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Policy
 from adaptive_assets.simulation.policies import Kind
@@ -133,7 +133,8 @@ class Told:
             self._changed[kind] = None
 
     def _knows(self, work: Work) -> bool:
-        return estimate_key(work, FULL) in self._estimates
+        known = self._estimates.get(estimate_key(work, FULL))
+        return known is not None and known.source is Source.OWN
 
     def _own(self, run: Run, drift: float) -> Estimate | None:
         """What is told of this very run; ``None`` where its kind says all."""
@@ -146,7 +147,9 @@ class Told:
         if run.asked:
             known = learned or _declared(run, run.kind.policy)
             return replace(known, memory=_at_least(known.memory, float(run.asked)))
-        return _declared(run, run.kind.policy) if run.traced.declared and learned is None else None
+        if run.traced.declared and (learned is None or learned.source is Source.KIN):
+            return _declared(run, run.kind.policy)
+        return None
 
 
 def _declared(run: Run, policy: Policy) -> Estimate:

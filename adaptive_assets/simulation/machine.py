@@ -1,20 +1,18 @@
 """The physics of one machine: how fast its runs go, and how much of it they hold.
 
 Runs share the processors (processor sharing): while they ask for more cores than there are, all go slower by
-the same factor.  A run has a *progress*, in the seconds that it would have taken alone.  All runs that go at
-one speed are on one virtual clock, which shows how far a run would have come that had been there from the
-start; a run's stage ends when the clock shows its *due* time.  When the speed changes, the clock changes and
-no run has to be touched, so an event costs O(log runs) (Zhang's virtual clock, 1990; Parekh and Gallager's
-fluid model, 1993).  There is a clock for each class of runs: reniced or not, by share of I/O.
+the same factor.  There is a virtual clock (:mod:`.clock`) for each class of runs that go at one speed:
+reniced or not, by share of I/O.
 """
 
 from heapq import heappop, heappush
 from math import exp
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic
 
+from adaptive_assets.simulation.clock import Clock, R, Rider
 from adaptive_assets.simulation.cluster import NodeSpec
 
-__all__ = ["Clock", "Machine", "Reading", "Rider"]
+__all__ = ["Machine", "Reading"]
 
 IO_STEPS: Final = 20
 """Shares of I/O are told apart in so many steps, which bounds the number of clocks."""
@@ -33,52 +31,6 @@ _INSTANT: Final = 1e-7
 
 Reading = tuple[float, float, int, float, float, float]
 """When; cores and bytes in use; stalled for CPU, memory and I/O, as shares. All but bytes are smoothed."""
-
-
-class Rider(Protocol):
-    """What a machine knows of a run: how it goes, and the entry of the clock that it is on."""
-
-    cpu: float
-    io: float
-    slowed: bool
-    memory: int
-    clock: "Clock[Any] | None"
-    due: float
-    left: float
-    ticket: int
-
-
-R = TypeVar("R", bound=Rider)
-
-
-class Clock(Generic[R]):
-    """Virtual time of the runs that go at one speed."""
-
-    __slots__ = ("alone", "cpu", "io", "nice", "rate", "riders", "shows", "waiting")
-
-    def __init__(self, nice: bool, io: float) -> None:
-        self.nice = nice
-        self.io = io
-        self.shows = 0.0
-        self.rate = 0.0
-        """How fast it goes: 1 is as fast as a run goes alone."""
-        self.alone = 1.0
-        """How fast it would go if no CPU was short."""
-        self.cpu = 0.0
-        """The cores that its runs use together at full speed."""
-        self.riders = 0
-        self.waiting: list[tuple[float, int, R]] = []
-        """A heap by due time; entries whose ticket is no longer the run's are void."""
-
-    def next_due(self) -> float | None:
-        """When, on this clock, the next stage ends; drops void entries."""
-        waiting = self.waiting
-        while waiting:
-            due, ticket, rider = waiting[0]
-            if rider.ticket == ticket:
-                return due
-            heappop(waiting)
-        return None
 
 
 class Machine(Generic[R]):

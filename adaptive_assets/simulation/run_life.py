@@ -7,7 +7,8 @@ from adaptive_assets.planning.demand import FULL, LAST_GOOD, LAST_GOOD_PRIOR, de
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import ActiveRun, RunState
 from adaptive_assets.policy import Policy
-from adaptive_assets.simulation.machine import Clock, Machine
+from adaptive_assets.simulation.clock import Clock
+from adaptive_assets.simulation.machine import Machine
 from adaptive_assets.simulation.policies import Kind
 from adaptive_assets.simulation.trace import TracedRun
 

@@ -1,0 +1,59 @@
+"""Virtual time: how far runs have come that go at one speed.
+
+A run has a *progress*, in the seconds that it would have taken alone on an idle machine.  All runs of a
+machine that go at one speed are on one clock, which shows how far a run would have come that had been there
+from the start; a run's stage ends when the clock shows its *due* time.  When the speed changes, the clock
+changes and no run has to be touched, so an event costs O(log runs) (Zhang's virtual clock, 1990; Parekh and
+Gallager's fluid model, 1993).
+"""
+
+from heapq import heappop
+from typing import Any, Generic, Protocol, TypeVar
+
+__all__ = ["Clock", "R", "Rider"]
+
+
+class Rider(Protocol):
+    """What a machine knows of a run: how it goes, and the entry of the clock that it is on."""
+
+    cpu: float
+    io: float
+    slowed: bool
+    memory: int
+    clock: "Clock[Any] | None"
+    due: float
+    left: float
+    ticket: int
+
+
+R = TypeVar("R", bound=Rider)
+
+
+class Clock(Generic[R]):
+    """Virtual time of the runs that go at one speed."""
+
+    __slots__ = ("alone", "cpu", "io", "nice", "rate", "riders", "shows", "waiting")
+
+    def __init__(self, nice: bool, io: float) -> None:
+        self.nice = nice
+        self.io = io
+        self.shows = 0.0
+        self.rate = 0.0
+        """How fast it goes: 1 is as fast as a run goes alone."""
+        self.alone = 1.0
+        """How fast it would go if no CPU was short."""
+        self.cpu = 0.0
+        """The cores that its runs use together at full speed."""
+        self.riders = 0
+        self.waiting: list[tuple[float, int, R]] = []
+        """A heap by due time; entries whose ticket is no longer the run's are void."""
+
+    def next_due(self) -> float | None:
+        """When, on this clock, the next stage ends; drops void entries."""
+        waiting = self.waiting
+        while waiting:
+            due, ticket, rider = waiting[0]
+            if rider.ticket == ticket:
+                return due
+            heappop(waiting)
+        return None
