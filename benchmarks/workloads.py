@@ -3,7 +3,8 @@
 What the traces lack is derived, the same for every planner, and said here.
 
 * No public trace has **deadlines**: those of critical and standard work are twice the 90th percentile of the
-  durations of its name, and a minute.  Nor do users declare **durations**: twice that percentile.
+  durations of its name, and a minute; where the run itself takes longer, its duration and a minute, because
+  a deadline that an idle machine could not keep says nothing of planners.  Nor do users declare **durations**: twice that percentile.
 * **Tiers**: Google's scheduling class 3 is critical, 2 standard, 1 and 0 batch.  Of Alibaba's recurring jobs
   the seed makes a fifth critical and three tenths standard.
 * Google's trace has no **CPU and memory**: the seed draws a level of both, and what was planned, for each
@@ -232,7 +233,7 @@ def _promised(runs: Iterable[TracedRun]) -> list[TracedRun]:
             declared = (run.declared or DeclaredEstimate()).model_copy(
                 update={"duration": max(round(2 * p90, 1), 1.0)}
             )
-            deadline = None if run.tier == "batch" else round(2 * p90 + 60, 1)
+            deadline = None if run.tier == "batch" else round(max(2 * p90, run.duration_s) + 60, 1)
             promised.append(replace(run, deadline_s=deadline, declared=declared))
     return promised
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Estimate as DeclaredEstimate
@@ -20,6 +20,12 @@ __all__ = [
     "learned_demand",
 ]
 
+KIN_CONFIDENCE: Final = 0.75
+"""The quantile of the memory of its kin that the first run of a kind counts for."""
+
+SUMMED: Final = 0.75
+"""The quantile of memory that is added up over runs together: not all of them reach their 90th at once."""
+
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
 
@@ -30,8 +36,8 @@ class Demand:
 
     Of what was learned, ``memory`` is the 90th percentile and ``duration`` the quantile of the policy's
     confidence. ``typical`` is the median duration (``None``: the same as ``duration``). Where the memory of
-    many runs adds up, ``mean_memory`` and ``highest_memory`` (``None``: ``memory``) and ``memory_sigma`` say
-    how it spreads.
+    many runs adds up, ``memory_share``, ``mean_memory`` and ``highest_memory`` (``None``: ``memory``) and
+    ``memory_sigma`` say how it spreads.
     """
 
     cpu: float
@@ -42,6 +48,8 @@ class Demand:
     memory_sigma: float = 0.0
     highest_memory: float | None = None
     """The 99th percentile."""
+    memory_share: float | None = None
+    """The 75th percentile: what it counts for in a sum."""
 
     @property
     def median(self) -> float:
@@ -65,6 +73,7 @@ class Demand:
             mean_memory=None if self.mean_memory is None else self.mean_memory * memory,
             memory_sigma=self.memory_sigma * memory,
             highest_memory=None if self.highest_memory is None else self.highest_memory * memory,
+            memory_share=None if self.memory_share is None else self.memory_share * memory,
         )
 
 
@@ -95,16 +104,22 @@ def demand_of(policy: Policy, mode: str) -> Demand:
 def learned_demand(estimate: Estimate, confidence: float) -> Demand:
     """The demand of a run of which ``estimate`` was learned.
 
-    CPU is shared when it is short, so its mean will do; memory is not, and gets its 90th percentile.
+    CPU is shared when it is short, so its mean will do; memory is not, and gets its 90th percentile. What is
+    only known from kin is as wide as they differ; the first run of a kind is not kept waiting for the largest
+    of them, and shows what it takes.
     """
+    memory = estimate.memory
+    if estimate.source is Source.KIN:
+        memory = Spread(memory.p50, memory.at(KIN_CONFIDENCE), memory.p90)
     return Demand(
         cpu=estimate.cpu.mean,
-        memory=round(estimate.memory.p90),
+        memory=round(memory.p90),
         duration=estimate.duration.at(confidence),
         typical=estimate.duration.p50,
-        mean_memory=estimate.memory.mean,
-        memory_sigma=estimate.memory.sigma,
-        highest_memory=estimate.memory.p99,
+        mean_memory=memory.mean,
+        memory_sigma=memory.sigma,
+        highest_memory=memory.p99,
+        memory_share=memory.at(SUMMED),
     )
 
 

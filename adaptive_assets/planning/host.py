@@ -32,6 +32,14 @@ def is_settling(run: ActiveRun, at: float) -> bool:
     return run.started_at is None or at - run.started_at < SETTLING_S
 
 
+def _to_come(run: ActiveRun, demand: Demand, at: float) -> float:
+    """The share of its way that a run still has before it, by its median where that was learned."""
+    if demand.mean_memory is None:
+        return 1.0
+    ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
+    return max(0.0, 1.0 - ran / demand.median) if demand.median > 0 else 0.0
+
+
 def shareable(lacks: Iterable[Reason]) -> bool:
     """Whether only CPU or calm is lacking: to break those guards slows every run down, memory's kills one."""
     return all(reason.code in (ReasonCode.CPU, ReasonCode.PRESSURE) for reason in lacks)
@@ -44,11 +52,12 @@ class Host:
     In use is the live reading of the whole machine, strangers included. Promised (*shadow load*) is what
     runs are predicted to take beyond what the reading can already show of them.
 
-    The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 90th
+    The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 75th
     percentiles, which is cautious where there are many, and the mean of the sum plus three of its standard
     deviations, which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it to the
     limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more than
-    the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself.
+    the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself. What a
+    run may still grow by shrinks as it comes nearer to its end, where that was learned.
     """
 
     name: str
@@ -62,6 +71,7 @@ class Host:
     shadow_cpu: float = 0.0
     seen_memory: float = 0.0
     """Bytes of the reading that are ours."""
+    alone_memory: float = 0.0
     peak_memory: float = 0.0
     mean_memory: float = 0.0
     memory_variance: float = 0.0
@@ -105,16 +115,16 @@ class Host:
             self.slowed.append((rank, used))
         if run.memory_used is not None:
             self.seen_memory += run.memory_used
-            self._add(demand, run.memory_used)
+            self._add(demand, run.memory_used, 1.0 if settling else _to_come(run, demand, at))
         elif settling:
-            self._add(demand, 0)
+            self._add(demand, 0, 1.0)
 
     def take(self, demand: Demand) -> None:
         """Promise ``demand`` to a run that this cycle admits."""
         self.runs += 1
         self.our_cpu += min(demand.cpu, self.cpu_ceiling)
         self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
-        self._add(demand, 0)
+        self._add(demand, 0, 1.0)
 
     def free_cpu(self, rank: int) -> float:
         """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""
@@ -139,12 +149,17 @@ class Host:
         runs, peak, mean = self.counted, self.peak_memory, self.mean_memory
         variance, highest = self.memory_variance, self.highest_memory
         if one_more is not None:
+            memory = one_more.memory
+            if not runs:
+                return memory
             runs += 1
-            peak += one_more.memory
-            mean += one_more.memory if one_more.mean_memory is None else one_more.mean_memory
+            peak += memory if one_more.memory_share is None else one_more.memory_share
+            mean += memory if one_more.mean_memory is None else one_more.mean_memory
             variance += one_more.memory_sigma**2
-            highest += one_more.memory if one_more.highest_memory is None else one_more.highest_memory
-        return max(peak, min(mean + SIGMAS * sqrt(variance), highest)) if runs > 1 else peak
+            highest += memory if one_more.highest_memory is None else one_more.highest_memory
+        if runs < 2:
+            return self.alone_memory
+        return max(peak, min(mean + SIGMAS * sqrt(variance), highest))
 
     def insists_on(self, demand: Demand) -> float:
         """The cores without which a run does not start."""
@@ -176,15 +191,23 @@ class Host:
             *self._strained(),
         )
 
-    def _add(self, demand: Demand, used: int) -> None:
-        mean = demand.memory if demand.mean_memory is None else demand.mean_memory
-        highest = demand.memory if demand.highest_memory is None else demand.highest_memory
+    def _add(self, demand: Demand, used: int, to_come: float) -> None:
+        """Count a run that uses ``used`` bytes; ``to_come`` is the share of its growth that may come."""
+        memory = demand.memory
+        expected = (
+            memory,
+            memory if demand.memory_share is None else demand.memory_share,
+            memory if demand.mean_memory is None else demand.mean_memory,
+            memory if demand.highest_memory is None else demand.highest_memory,
+        )
+        alone, share, mean, highest = (used + to_come * max(0.0, amount - used) for amount in expected)
         self.counted += 1
-        self.peak_memory += max(demand.memory, used)
-        self.mean_memory += max(mean, used)
-        self.highest_memory += max(highest, used)
-        if used < demand.memory:
-            self.memory_variance += demand.memory_sigma**2
+        self.alone_memory += alone
+        self.peak_memory += share
+        self.mean_memory += mean
+        self.highest_memory += highest
+        if used < memory:
+            self.memory_variance += (to_come * demand.memory_sigma) ** 2
 
     def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
         needs, free = self.more_memory(demand), self.free_memory()

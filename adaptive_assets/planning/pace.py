@@ -1,4 +1,4 @@
-"""The state of the adaptive concurrency limit, from one plan to the next."""
+"""What a plan leaves behind for the next one."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ __all__ = ["Pace"]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many runs at once the last plans found good for the machine.
+    """How many runs at once the last plans found good for the machine, and whom they last let go ahead.
 
     A plan is a pure function, so what it must remember travels in the snapshot: a world puts the pace that a
     plan gave back into its next snapshot, unchanged.
@@ -17,3 +17,5 @@ class Pace:
     """Runs at once; a fraction, because it moves in small steps."""
     at: float
     """When it was last moved."""
+    promoted_at: float | None = None
+    """When a run last went ahead of all others, because its tier had no more patience."""

@@ -8,6 +8,7 @@ share. The one signal is how long successful runs took against what was learned 
 that failed says nothing about load.
 """
 
+from dataclasses import replace
 from math import sqrt
 from typing import Final
 
@@ -38,8 +39,16 @@ LEAST: Final = 16
 MOST: Final = 10_000
 
 
-def next_pace(snapshot: Snapshot, running: int) -> Pace:
-    """The pace after a plan under which ``running`` runs are active; moves at most every ``EVERY_S``."""
+def next_pace(snapshot: Snapshot, running: int, *, promoted: bool) -> Pace:
+    """The pace after a plan under which ``running`` runs are active.
+
+    Its limit moves at most every ``EVERY_S``. ``promoted`` says that the plan let a run go ahead of all others.
+    """
+    pace = _moved(snapshot, running)
+    return replace(pace, promoted_at=snapshot.at) if promoted else pace
+
+
+def _moved(snapshot: Snapshot, running: int) -> Pace:
     last = snapshot.pace
     if last is None:
         machines = [node.reading for node in snapshot.nodes] or [snapshot.machine]
@@ -56,4 +65,4 @@ def next_pace(snapshot: Snapshot, running: int) -> Pace:
         limit = max(1.0, (1 - SMOOTHING) * start + SMOOTHING * lower)
     elif running >= USED * limit:
         limit = min(MOST, limit + sqrt(limit))
-    return Pace(limit, snapshot.at)
+    return replace(last, limit=limit, at=snapshot.at)

@@ -1,26 +1,33 @@
 """The bound on waiting: the oldest run that waits beyond its tier's patience goes ahead of all others."""
 
 from dataclasses import replace
+from typing import Final
 
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import Band
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["promote"]
+__all__ = ["DOORS", "promote"]
+
+DOORS: Final = 8
+"""How many runs a tier's patience lets go ahead while it lasts."""
 
 
 def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Band]:
     """Let one run of a tier below the first stand before the line, if it has waited long enough.
 
     One at a time: an active run that had waited beyond its tier's patience, and that was submitted before all
-    that wait so, is the one that went before it. So whatever arrives, the oldest run of all that fits the
-    machine is the next to go, and every run is the oldest one day; and what it costs the tiers above is one
-    run at a time.
+    that wait so, is the one that went before it. And no more than `DOORS` in the time of a tier's patience,
+    or a backlog of overdue work would leave the tiers above nothing. So whatever arrives, the oldest run of
+    all that fits the machine is the next to go, and every run is the oldest one day.
     """
     found = _oldest(ready, snapshot, book)
     if found is None:
         return ready
     band, run = found
+    last = snapshot.pace.promoted_at if snapshot.pace else None
+    if last is not None and 0 <= snapshot.at - last < _patience(band.policy, book) / DOORS:
+        return ready
     for active in snapshot.active:
         policy = book.policy(active.work.policy)
         if active.submitted_at is None or policy.opportunity or book.rank(policy.tier) == 0:

@@ -72,6 +72,7 @@ class _Planner:
         self._blocked: list[Blocked] = []
         self._triage = triage(snapshot, book, self._demands)
         self._decisions: list[Decision] = []
+        self._promoted = False
 
     def plan(self) -> Plan:
         for band in self._triage.expired:
@@ -89,7 +90,7 @@ class _Planner:
             self._book.revision,
             tuple(self._decisions),
             on_active(self._snapshot, self._book, moves),
-            next_pace(self._snapshot, self._room.runs) if self._book.guards.adaptive else None,
+            next_pace(self._snapshot, self._room.runs, promoted=self._promoted),
         )
 
     def _admit(self, ready: list[Band]) -> None:
@@ -204,6 +205,7 @@ class _Planner:
         late = () if turn.in_time else turn.late
         how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
         host = self._take(turn, band.full)
+        self._promoted |= band.promoted
         reasons = (*self._patience_over(band, run), *self._overdue(band, run), how, *late)
         self._decide(Verdict.LAUNCH, band, (run,), reasons, host=host)
 
@@ -231,7 +233,8 @@ class _Planner:
         avoid = {
             host.name
             for host in self._room.hosts
-            if host not in idle or (self._reservations.held and self._reservations.delayed(demand, host))
+            if all(host is not other for other in idle)
+            or (self._reservations.held and self._reservations.delayed(demand, host))
         }
         host = self._room.take(demand, band.rank, band.most, avoid)
         self._reservations.admitted(demand, host)

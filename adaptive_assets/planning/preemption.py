@@ -1,7 +1,7 @@
 """Preemption: which active runs give way to a blocked one, and how."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
 
@@ -29,6 +29,9 @@ HOLD_S: Final = 60.0
 WORTH_S: Final = 60.0
 """Without a deadline it must expect to wait longer than this before another run loses its progress for it."""
 
+LOSS_AT_LEAST: Final = 120.0
+"""Core-seconds of progress that a requeue may waste, beside as much as the run takes that it is for."""
+
 HEADS: Final = 4
 """For so many blocked runs at once."""
 
@@ -53,6 +56,11 @@ class Blocked:
     reservation: Reservation
     most: float
     """The price that it pays for a core."""
+
+    @property
+    def typical(self) -> Demand:
+        """Its demand, if it takes its median."""
+        return replace(self.demand, duration=self.demand.median)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +194,10 @@ class Preemption:
             ran = run.ran_s if run.ran_s is not None else self._at - (run.started_at or self._at)
             if ends_at(run, demand, self._at) - self._at <= LEAVING_S and run.state is RunState.RUNNING:
                 continue  # sooner done than gone
-            if not self._worth(blocked, policy, action):
-                continue
             frees = 0.0 if run.state is RunState.SUSPENDED else self._cpu(run)
             lost = max(0.0, ran) * demand.cpu if action is Action.REQUEUE else 0.0
+            if not self._worth(blocked, policy, action, lost):
+                continue
             promised = bool(run.deadline_at or (policy.objective and policy.objective.deadline))
             yield _Victim(run, rank, action, frees, self._memory(run), lost, promised)
 
@@ -212,14 +220,17 @@ class Preemption:
                 return action
         return None
 
-    def _worth(self, blocked: Blocked, policy: Policy, action: Action) -> bool:
+    def _worth(self, blocked: Blocked, policy: Policy, action: Action, lost: float) -> bool:
         """Whether to wait instead would cost more."""
         waits = blocked.reservation.start - self._at
         if policy.opportunity or action is not Action.REQUEUE:
             return waits > LEAVING_S
-        if blocked.promise.deadline_at is not None:
-            return not blocked.promise.met_by(blocked.demand, blocked.reservation.start)
-        return waits > WORTH_S
+        if lost > LOSS_AT_LEAST + blocked.demand.cpu * blocked.demand.median:
+            return False
+        if blocked.promise.deadline_at is None:
+            return waits > WORTH_S
+        kept_now = blocked.promise.met_by(blocked.typical, self._at + LEAVING_S)
+        return kept_now and not blocked.promise.met_by(blocked.demand, blocked.reservation.start)
 
     def _tier(self, policy: Policy) -> Tier:
         return self._book.tiers[self._book.rank(policy.tier)]
