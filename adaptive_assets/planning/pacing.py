@@ -42,7 +42,8 @@ MOST: Final = 10_000
 def next_pace(snapshot: Snapshot, running: int, *, promoted: bool) -> Pace:
     """The pace after a plan under which ``running`` runs are active.
 
-    Its limit moves at most every ``EVERY_S``. ``promoted`` says that the plan let a run go ahead of all others.
+    Its limit moves at most every ``EVERY_S``. ``promoted`` says that the plan let a run go ahead of all
+    others.
     """
     pace = _moved(snapshot, running)
     return replace(pace, promoted_at=snapshot.at) if promoted else pace
