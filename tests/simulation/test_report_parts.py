@@ -21,7 +21,14 @@ from adaptive_assets.simulation.events import (
     StrangerMemory,
 )
 from adaptive_assets.simulation.outcome import NodeUse, Outcome, RunOutcome, Sample
-from adaptive_assets.simulation.report.axes import Scale, amount_ticks, short_seconds, time_ticks, wait_scale
+from adaptive_assets.simulation.report.axes import (
+    Scale,
+    amount_ticks,
+    share_label,
+    short_seconds,
+    time_ticks,
+    wait_scale,
+)
 from adaptive_assets.simulation.report.frame import steps
 from adaptive_assets.simulation.report.history import Machine, Mark, history
 from adaptive_assets.simulation.report.incidents import spells
@@ -85,6 +92,15 @@ def test_a_scale_without_a_range() -> None:
 def test_times_beside_an_axis(value: float, shown: str) -> None:
     """Short, without what is zero."""
     assert short_seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (0.004, "0.4%"), (0.85, "85%"), (0.9999, "99.9%"), (1, "100%"), (1.3, "130%")],
+)
+def test_shares(value: float, shown: str) -> None:
+    """Few digits, and never all where it is not quite all."""
+    assert share_label(value) == shown
 
 
 def test_a_path_has_only_what_changes() -> None:

@@ -103,7 +103,9 @@ def short_number(value: float) -> str:
 
 
 def share_label(value: float) -> str:
-    """A share of one: ``0``, ``0.4%``, ``85%``."""
+    """A share of one: ``0``, ``0.4%``, ``85%``, ``99.9%``."""
     if value == 0:
         return "0"
+    if 0.995 <= value < 1:
+        return f"{math.floor(value * 1000) / 10:.1f}%"  # not quite all is not all
     return f"{value * 100:.1f}%" if abs(value) < 0.0995 else f"{value * 100:.0f}%"

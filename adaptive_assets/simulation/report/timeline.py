@@ -50,6 +50,8 @@ def timeline(outcome: Outcome, tiers: Sequence[str], end_s: float, frames: int) 
     first = 0
     for number in range(count):
         start, end = end_s * number / count, end_s * (number + 1) / count
+        if start >= outcome.end_s:
+            break  # this planner was done; another one was not
         last = bisect_left(times, end) if number + 1 < count else len(times)
         inside = series[first:last] or series[max(0, first - 1) : first]
         first = last
