@@ -20,6 +20,9 @@ WIDEST: Final = 0.5
 """The share of the guarded CPU that a single run may insist on: one that would like every core takes longer
 on fewer, whereas a machine without a moment's stranger never comes."""
 
+CROWD: Final = 2.0
+"""How many times the guarded CPU the runs of a tier and above may be to share, where promises call for it."""
+
 SIGMAS: Final = 3.0
 """Standard deviations by which the memory of runs together may exceed its mean."""
 
@@ -78,6 +81,8 @@ class Host:
     highest_memory: float = 0.0
     counted: int = 0
     """Runs whose memory is in these sums."""
+    cpu_by_rank: dict[int, float] = field(default_factory=dict)
+    """Cores that our runs would use if they could, by the place of their tier; without those that gave way."""
     slowed: list[tuple[int, float]] = field(default_factory=list)
     """Rank of the tier and cores in use, of each run that was slowed down to give way."""
 
@@ -111,20 +116,30 @@ class Host:
             self.shadow_cpu += expected
         if run.state is not RunState.SUSPENDED:
             self.our_cpu += used + (expected if settling or run.cpu_used is None else 0.0)
-        if run.slowed and run.state is RunState.RUNNING:
-            self.slowed.append((rank, used))
+        if run.state is RunState.RUNNING:
+            if run.slowed:
+                self.slowed.append((rank, used))
+            else:
+                self._crowd(rank, demand)
         if run.memory_used is not None:
             self.seen_memory += run.memory_used
             self._add(demand, run.memory_used, 1.0 if settling else _to_come(run, demand, at))
         elif settling:
             self._add(demand, 0, 1.0)
 
-    def take(self, demand: Demand) -> None:
+    def take(self, demand: Demand, rank: int) -> None:
         """Promise ``demand`` to a run that this cycle admits."""
         self.runs += 1
+        self._crowd(rank, demand)
         self.our_cpu += min(demand.cpu, self.cpu_ceiling)
         self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
         self._add(demand, 0, 1.0)
+
+    def is_shared_by(self, demand: Demand, rank: int) -> bool:
+        """Whether a run could share the CPU with those of its tier and above without making it too slow."""
+        peers = sum(cpu for other, cpu in self.cpu_by_rank.items() if other <= rank)
+        crowd = peers + min(demand.cpu, self.cpu_ceiling)
+        return crowd <= CROWD * self.cpu_ceiling and self.more_memory(demand) <= self.free_memory()
 
     def free_cpu(self, rank: int) -> float:
         """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""
@@ -190,6 +205,9 @@ class Host:
             *self._cpu(demand, rank, mode, self.machine),
             *self._strained(),
         )
+
+    def _crowd(self, rank: int, demand: Demand) -> None:
+        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + min(demand.cpu, self.cpu_ceiling)
 
     def _add(self, demand: Demand, used: int, to_come: float) -> None:
         """Count a run that uses ``used`` bytes; ``to_come`` is the share of its growth that may come."""

@@ -13,7 +13,7 @@ from math import sqrt
 from typing import Final
 
 from adaptive_assets.planning.pace import Pace
-from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.snapshot import Pressure, Snapshot
 
 __all__ = ["EVERY_S", "FIRST", "TOLERANCE", "next_pace"]
 
@@ -22,6 +22,9 @@ EVERY_S: Final = 15.0
 
 TOLERANCE: Final = 1.5
 """Runs may take so many times as long as expected before the limit is lowered."""
+
+CALM: Final = 0.1
+"""Where no more than this share of time is lost to waiting, work that takes longer has grown, or was misjudged."""
 
 DEEPEST: Final = 0.5
 """The most that one step lowers it."""
@@ -49,6 +52,16 @@ def next_pace(snapshot: Snapshot, running: int, *, promoted: bool) -> Pace:
     return replace(pace, promoted_at=snapshot.at) if promoted else pace
 
 
+def _strained(snapshot: Snapshot) -> bool:
+    """Whether tasks wait for some machine; pressure of which nothing is known is no proof that none do."""
+    for machine in [node.reading for node in snapshot.nodes] or [snapshot.machine]:
+        pressure = machine.pressure if machine else Pressure()
+        known = [share for share in (pressure.cpu, pressure.memory, pressure.io) if share is not None]
+        if not known or max(known) > CALM:
+            return True
+    return False
+
+
 def _moved(snapshot: Snapshot, running: int) -> Pace:
     last = snapshot.pace
     if last is None:
@@ -59,7 +72,7 @@ def _moved(snapshot: Snapshot, running: int) -> Pace:
         return last
     slowdown = snapshot.slowdown
     limit = last.limit
-    if slowdown is not None and slowdown > TOLERANCE:
+    if slowdown is not None and slowdown > TOLERANCE and _strained(snapshot):
         # from where the load is: a limit far above it would take long to come down to where it matters
         start = min(limit, max(1.0, float(running)))
         lower = start * max(DEEPEST, TOLERANCE / slowdown)

@@ -126,6 +126,8 @@ class _Planner:
             self._degrade(turn, step)
         elif turn.full_is_open:
             self._launch(turn)  # late whatever it does, so at least complete
+        elif self._must_share(turn):
+            self._launch(turn, forced=True)
         else:
             self._hold(turn, ladder)
             return False
@@ -177,6 +179,23 @@ class _Planner:
             and host.free_memory() - host.more_memory(demand) >= IDLE * host.memory_ceiling
         ]
 
+    def _must_share(self, turn: Turn) -> bool:
+        """Whether it goes although the CPU is taken, because it would be late if it waited for its own.
+
+        To share the CPU slows everyone down a little, and a tier's promises come before that. A policy that
+        has rungs has said what it would rather do.
+        """
+        band, promise = turn.band, turn.promise
+        cpu_alone = {reason.code for reason in turn.lacks} == {ReasonCode.CPU}
+        if promise.deadline_at is None or band.rungs or band.only_rungs or not cpu_alone:
+            return False
+        if len(self._blocked) >= MOST or not promise.met_by(band.typical, self._at):
+            return False
+        if not self._room.shared_by(band.full, band.rank, band.most):
+            return False
+        waits = self._reservations.soonest(band.work, band.policy.tier, band.rank, band.full, band.most)
+        return not promise.met_by(band.full, waits.start)
+
     def _ladder(self, turn: Turn) -> Ladder | None:
         """The rungs, if the run would now take one."""
         band = turn.band
@@ -200,10 +219,13 @@ class _Planner:
             return None
         return step
 
-    def _launch(self, turn: Turn) -> None:
+    def _launch(self, turn: Turn, *, forced: bool = False) -> None:
         band, run = turn.band, turn.run
         late = () if turn.in_time else turn.late
-        how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
+        if forced:
+            how = explanation.forced(band.full, FULL, turn.lacks[0])
+        else:
+            how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
         host = self._take(turn, band.full)
         self._promoted |= band.promoted
         reasons = (*self._patience_over(band, run), *self._overdue(band, run), how, *late)
@@ -230,6 +252,8 @@ class _Planner:
         if turn.run.passes >= HELD_BACK_PASSES:
             return None
         idle = self._idle(band) if band.policy.opportunity else self._room.hosts
+        if turn.lacks and demand is band.full:
+            idle = self._room.shared_by(demand, band.rank, band.most) or idle
         avoid = {
             host.name
             for host in self._room.hosts

@@ -113,20 +113,23 @@ class Reservations:
     def reserve(
         self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool
     ) -> Reservation:
-        """Find the soonest start of a blocked run, and keep it if there are not too many already.
+        """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``most`` is the price that it pays; ``strict`` says what to do where nothing of ours is in its way:
-        then nobody may pass.
+        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
         """
-        found = min(
-            (self._soonest(work, tier, rank, demand, host) for host in self._room.affordable(most)),
-            key=lambda reservation: reservation.start,
-            default=Reservation(work, tier, rank, "", inf, 0.0, 0.0, inf, inf, inf),
-        )
+        found = self.soonest(work, tier, rank, demand, most)
         found.strict = strict and isinf(found.start)
         if len(self.held) < MOST:
             self.held.append(found)
         return found
+
+    def soonest(self, work: Work, tier: str, rank: int, demand: Demand, most: float) -> Reservation:
+        """The soonest start of a blocked run, on a machine for which it pays no more than ``most``."""
+        return min(
+            (self._soonest(work, tier, rank, demand, host) for host in self._room.affordable(most)),
+            key=lambda reservation: reservation.start,
+            default=Reservation(work, tier, rank, "", inf, 0.0, 0.0, inf, inf, inf),
+        )
 
     def _soonest(self, work: Work, tier: str, rank: int, demand: Demand, host: Host) -> Reservation:
         """On ``host``, and not before the reservations made already: those are of runs before it."""

@@ -112,8 +112,16 @@ class Room:
         self.launched += 1
         self._known.clear()
         if host is not None:
-            host.take(demand)
+            host.take(demand, rank)
         return host
+
+    def shared_by(self, demand: Demand, rank: int, most: float = inf) -> list[Host]:
+        """The machines on which ``demand`` lacks nothing but CPU, which it could share with its peers."""
+        if any(True for _ in self._limits()):
+            return []
+        return [
+            host for host in self.affordable(most) if host.is_shared_by(demand, rank) and not host.strained
+        ]
 
     def never_fits(self, demand: Demand, mode: str = FULL) -> Reason | None:
         """Why ``demand`` exceeds every whole machine, however long one waits; ``None`` if it does not."""

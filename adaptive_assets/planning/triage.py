@@ -70,6 +70,11 @@ class Band:
         return (rank, latest_start, share, -run.priority, run.submitted_at, run.run_id)
 
     @property
+    def typical(self) -> Demand:
+        """The demand in full, of a run that takes its median."""
+        return replace(self.full, duration=self.full.median)
+
+    @property
     def rungs(self) -> tuple[Rung, ...]:
         """The ladder, where these runs may take it."""
         return self.policy.degrade if self.work.degradable else ()
