@@ -3,13 +3,14 @@
 Nothing here is shared with the planner but the values that go in and come out of it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import floor, inf, sqrt
 from statistics import NormalDist
 from typing import Final
 
-from adaptive_assets.planning.demand import demand_of, estimate_key
-from adaptive_assets.planning.estimates import Estimate, Spread
+from adaptive_assets.planning.demand import KIN_CONFIDENCE, demand_of, estimate_key
+from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.host import SETTLING_S, WIDEST
 from adaptive_assets.planning.plan import HELD_BACK_PASSES
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
@@ -29,14 +30,20 @@ Z99: Final = NormalDist().inv_cdf(0.99)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a run is expected to take: cores, bytes at its peak (nine times of ten; mean; spread), seconds."""
+    """What a run is expected to take: cores, bytes at its peak, seconds."""
 
     cpu: float
     memory: float
+    """Nine times of ten it stays below that."""
+    memory_share: float
+    """Three times of four."""
     mean_memory: float
+    highest_memory: float
+    """Ninety-nine times of a hundred."""
     memory_sigma: float
     duration: float
     median: float
+    learned: bool
 
 
 def rank_of(policy: Policy, book: PolicyBook) -> int:
@@ -54,13 +61,12 @@ def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: Po
     full = run.estimate or snapshot.estimates.get(estimate_key(run.work, "full"))
     declared, whole = demand_of(policy, known), demand_of(policy, "full")
     if full is None:
-        return Expected(
-            declared.cpu, declared.memory, declared.memory, 0.0, declared.duration, declared.duration
-        )
+        memory, duration = declared.memory, declared.duration
+        return Expected(declared.cpu, memory, memory, memory, memory, 0.0, duration, duration, learned=False)
     taken = _learned(full, policy)
     if known == "full":
         return taken
-    cpu, memory, duration = (
+    cpu, size, duration = (
         min(1.0, less / more) if more else 1.0
         for less, more in (
             (declared.cpu, whole.cpu),
@@ -70,23 +76,32 @@ def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: Po
     )
     return Expected(
         taken.cpu * cpu,
-        round(taken.memory * memory),
-        taken.mean_memory * memory,
-        taken.memory_sigma * memory,
+        round(taken.memory * size),
+        taken.memory_share * size,
+        taken.mean_memory * size,
+        taken.highest_memory * size,
+        taken.memory_sigma * size,
         taken.duration * duration,
         taken.median * duration,
+        learned=True,
     )
 
 
 def _learned(estimate: Estimate, policy: Policy) -> Expected:
     confidence = policy.objective.confidence if policy.objective else 0.9
+    memory = estimate.memory
+    if estimate.source is Source.KIN:
+        memory = Spread(memory.p50, _quantile(memory, KIN_CONFIDENCE), memory.p90)
     return Expected(
         estimate.cpu.p50 + _sigma(estimate.cpu) / 3,
-        round(estimate.memory.p90),
-        estimate.memory.p50 + _sigma(estimate.memory) / 3,
-        _sigma(estimate.memory),
+        round(memory.p90),
+        _quantile(memory, 0.75),
+        memory.p50 + _sigma(memory) / 3,
+        memory.p99,
+        _sigma(memory),
         _quantile(estimate.duration, confidence),
         estimate.duration.p50,
+        learned=True,
     )
 
 
@@ -111,8 +126,8 @@ class MachineForecast:
     reading: MachineReading | None
     cpu: float = 0.0
     yielding: list[tuple[int, float]] = field(default_factory=list)
-    runs: list[tuple[Expected, float | None]] = field(default_factory=list)
-    """What each run is expected to take at its peak, and the bytes of it that can be seen."""
+    runs: list[tuple[Expected, float | None, float]] = field(default_factory=list)
+    """What each run is expected to take, the bytes that can be seen, and how much of its growth may come."""
 
     @property
     def most_cpu(self) -> float:
@@ -132,22 +147,43 @@ class MachineForecast:
         if run.state is RunState.RUNNING and run.slowed:
             self.yielding.append((rank, run.cpu_used or 0.0))
         if run.memory_used is not None or settling:
-            self.runs.append((taken, run.memory_used))
+            ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
+            left = max(0.0, 1.0 - ran / taken.median) if taken.median else 0.0
+            to_come = left if taken.learned and not settling else 1.0
+            self.runs.append((taken, run.memory_used, to_come))
 
     def take(self, taken: Expected) -> None:
         """Count a run that goes now."""
         self.cpu += min(taken.cpu, self.most_cpu)
-        self.runs.append((taken, None))
+        self.runs.append((taken, None, 1.0))
 
     def peak(self, more: Expected | None = None) -> float:
-        """Bytes in use when all are at their peak: by percentiles added up, or by mean and deviation."""
-        runs = [*self.runs, *([(more, None)] if more else [])]
-        seen = sum(used or 0.0 for _, used in runs)
-        percentiles = sum(max(taken.memory, used or 0.0) for taken, used in runs)
-        mean = sum(max(taken.mean_memory, used or 0.0) for taken, used in runs)
-        variance = sum(taken.memory_sigma**2 for taken, used in runs if (used or 0.0) < taken.memory)
+        """Bytes in use when all are at their peak, strangers included.
+
+        Of a run alone it is its 90th percentile. Of several it is the larger of two predictions: their 75th
+        percentiles added up; and three deviations above the mean, but no more than their 99th added up.
+        """
+        runs = [*self.runs, *([(more, None, 1.0)] if more else [])]
+        seen = sum(used or 0.0 for _, used, _ in runs)
         live = float(self.reading.memory_used) if self.reading else 0.0
-        return max(live, seen) - seen + max(percentiles, mean + 3 * sqrt(variance))
+
+        def grown(amounts: Iterable[float]) -> float:
+            return sum(
+                (used or 0.0) + to_come * max(0.0, amount - (used or 0.0))
+                for amount, (_, used, to_come) in zip(amounts, runs, strict=True)
+            )
+
+        strangers = max(live, seen) - seen
+        if len(runs) < 2:
+            return strangers + grown(taken.memory for taken, _, _ in runs)
+        variance = sum(
+            (to_come * taken.memory_sigma) ** 2
+            for taken, used, to_come in runs
+            if taken is more or (used or 0.0) < taken.memory
+        )
+        tail = grown(taken.mean_memory for taken, _, _ in runs) + 3 * sqrt(variance)
+        highest = grown(taken.highest_memory for taken, _, _ in runs)
+        return strangers + max(grown(taken.memory_share for taken, _, _ in runs), min(tail, highest))
 
     def has_memory(self, taken: Expected) -> bool:
         """Whether the memory guard holds with one more run."""

@@ -45,7 +45,7 @@ from adaptive_assets.policy import (
     Window,
 )
 
-UNHURRIED: Final = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED: Final = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Books and snapshots take a while to make up, on a busy machine more so."""
 
 AT: Final = 1_781_524_800.0

@@ -86,3 +86,70 @@ def test_runs_of_one_kind_that_wait_cost_little_more_than_one() -> None:
         calls(snapshot_of(machine=FULL, queued=queue(runs, 1, "default")), book) for runs in (100, 1100)
     )
     assert (many - few) / 1000 <= 10
+
+
+def crowd(runs: int, kinds: int, active: int) -> Snapshot:
+    """So many runs of so many kinds, four policies and estimates of their own, on a machine that is full."""
+    actions = ["renice", "suspend", "requeue"]
+    policies = ("forecast", "report", "night", "default")
+    return snapshot_of(
+        machine={"cpu": 256, "cpu_used": 210, "memory": "1TiB", "memory_used": "819GiB"},
+        queued=[
+            {"run": f"r{n:05}", "policy": policies[n % kinds % 4], "name": f"k{n % kinds}", "waited": "1m"}
+            for n in range(runs)
+        ],
+        active=[
+            {"run": f"a{n}", "policy": policies[n % 4], "name": f"k{n % kinds}", "started": f"{n + 20}s",
+             "cpu_used": 1, "memory_used": "4GiB", "actions": actions}
+            for n in range(active)
+        ],
+        estimates=[
+            {"of": f"k{n}", "memory": {"p50": f"{n + 1}GiB", "p90": f"{n + 2}GiB"}} for n in range(kinds)
+        ],
+    )  # fmt: skip
+
+
+PREEMPTING: Mapping[str, Any] = {
+    **BOOK,
+    "tiers": [
+        {"name": "critical", "preempts": ["standard", "batch"]},
+        {"name": "standard", "preempts": ["batch"], "preemption": "suspend"},
+        {"name": "batch", "preemption": "requeue"},
+    ],
+}
+
+
+def test_ten_thousand_runs_of_a_hundred_kinds_cost_a_few_calls_each() -> None:
+    """With two hundred active, all of which may be told to give way."""
+    book = book_of(PREEMPTING)
+    whole = calls(crowd(10_000, 100, 200), book)
+    half = calls(crowd(5_000, 100, 200), book)
+    fewer_kinds = calls(crowd(10_000, 50, 200), book)
+    fewer_active = calls(crowd(10_000, 100, 100), book)
+    assert (whole - half) / 5_000 <= 15, "calls for each run"
+    assert (whole - fewer_kinds) / 50 <= 400, "calls for each kind"
+    assert (whole - fewer_active) / 100 <= 600, "calls for each active run"
+    assert whole <= 250_000
+
+
+@pytest.mark.parametrize("nodes", [1, 8])
+def test_more_active_runs_cost_no_more_than_in_proportion(nodes: int) -> None:
+    """Also when a high tier looks for room among all of them, on several machines."""
+    book = book_of(PREEMPTING)
+    used = {"cpu": 64, "cpu_used": 54, "memory": "256GiB", "memory_used": "204GiB"}
+    few, many = (
+        calls(
+            snapshot_of(
+                nodes=[{"name": f"n{n}", **used} for n in range(nodes)],
+                queued=queue(200, 20, "forecast", estimate={"memory": "8GiB"}),
+                active=[
+                    {"run": f"a{n}", "policy": "night", "node": f"n{n % nodes}", "memory_used": "4GiB",
+                     "cpu_used": 1, "actions": ["renice", "suspend", "requeue"], "started": f"{n + 20}s"}
+                    for n in range(active)
+                ],
+            ),
+            book,
+        )
+        for active in (100, 300)
+    )  # fmt: skip
+    assert many <= 3.5 * few

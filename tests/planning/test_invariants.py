@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from adaptive_assets.ledger.codec import decode, encode, pack, unpack
@@ -20,7 +20,7 @@ from adaptive_assets.planning.verdicts import Decision, Plan, ReasonCode, Verdic
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.prediction import SLIVER, Forecast, expected, rank_of
+from tests.planning.prediction import SLIVER, Expected, Forecast, MachineForecast, expected, rank_of
 from tests.planning.strategies import UNHURRIED, books, snapshots
 
 GATE_CODES = {
@@ -210,13 +210,36 @@ def test_every_active_run_has_one_decision(book: PolicyBook, snapshot: Snapshot)
 
 
 @UNHURRIED
-@given(books(), snapshots())
+@given(books(), snapshots(alone=True))
 def test_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
     """Memory and the limits on runs at once are never exceeded by what the planner itself predicts.
 
-    CPU and pressure only by a rung that was forced for a deadline, or by one run alone after two minutes; and
-    a reason says that something fits exactly when it does.
+    CPU and pressure only by what is forced for a deadline, or by a run after two minutes of strangers; and a
+    reason says that something fits exactly when it does.
     """
+    assert_guards_hold(book, snapshot)
+
+
+STRANGERS_ON_ALL = snapshot_of(
+    nodes=[
+        {"name": "a", "memory_used": "6.2GiB", "cpu_used": 4},
+        {"name": "b", "cpu_used": 3.9},
+        {"name": "c", "memory_used": "6.3GiB", "cpu_used": 4},
+    ],
+    queued=[{"run": "q", "waited": "3m"}],
+)
+
+
+@UNHURRIED
+@example(book_of(), STRANGERS_ON_ALL)
+@given(books(), snapshots())
+def test_guards_hold_on_each_of_several_machines(book: PolicyBook, snapshot: Snapshot) -> None:
+    """Likewise, on the machine on which a run is placed."""
+    assert_guards_hold(book, snapshot)
+
+
+def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
+    """By the prediction that is written down a second time."""
     decided = plan(snapshot, book)
     undisturbed = all(not run.slowed and run.state.value != "suspended" for run in snapshot.active)
     for decision, load, rank in filling(decided, snapshot, book):
@@ -231,12 +254,22 @@ def test_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
         assert fits or not said
         assert said or not fits or not undisturbed
         if not fits and ReasonCode.FORCED in codes(decision):
-            assert decision.verdict is Verdict.DEGRADE
-            assert endangered(run, snapshot, book)
+            if decision.verdict is Verdict.DEGRADE:
+                assert endangered(run, snapshot, book)
+            else:  # it has no rung to take, and pressure holds
+                policy = book.policy(run.work.policy)
+                assert run.deadline_at or (policy.objective and policy.objective.deadline)
+                assert not (policy.degrade and run.work.degradable)
+                assert any(machine.has_memory(taken) and machine.calm() for machine in on)
         elif not fits:
-            assert load.runs == 0
+            assert any(_is_left_to_strangers(machine, taken) for machine in on)
             assert snapshot.at - run.submitted_at >= TRICKLE_S
             assert ReasonCode.WAITED in codes(decision)
+
+
+def _is_left_to_strangers(machine: MachineForecast, taken: Expected) -> bool:
+    """Whether what we promised of it, with one run more, is no more CPU than a single run may insist on."""
+    return machine.cpu + min(taken.cpu, machine.most_cpu / 2) <= machine.most_cpu / 2 + SLIVER
 
 
 @UNHURRIED

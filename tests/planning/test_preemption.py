@@ -160,7 +160,7 @@ def test_the_next_action_is_taken_where_the_milder_is_not_to_be_had() -> None:
             }
         )
         active = {
-            "run": "a", "policy": "late", "started": "1m", "actions": able, "cpu_used": 3.4,
+            "run": "a", "policy": "late", "started": "16s", "actions": able, "cpu_used": 3.4,
             "estimate": {"duration": "2h", "cpu": 3.4},
         }  # fmt: skip
         snapshot = snapshot_of(
