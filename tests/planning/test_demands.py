@@ -11,11 +11,11 @@ from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.estimates import Estimate, Spread
 from adaptive_assets.planning.host import Host
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.snapshot import MachineReading, Snapshot
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot
 from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import Guards, PolicyBook
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.prediction import Expected, MachineForecast, expected
+from tests.planning.forecast import Expected, MachineForecast, expected
 from tests.planning.strategies import LEARNED, UNHURRIED, books, snapshots
 
 GIB = 2**30
@@ -44,7 +44,8 @@ def demand(snapshot: Snapshot, mode: str = "full", book: PolicyBook = BOOK) -> D
 def test_the_prediction_is_the_one_that_was_written_down_twice(book: PolicyBook, snapshot: Snapshot) -> None:
     """Of every run, in every mode."""
     demands = Demands(snapshot, book)
-    for run in (*snapshot.queued, *snapshot.active):
+    runs: list[QueuedRun | ActiveRun] = [*snapshot.queued, *snapshot.active]
+    for run in runs:
         for mode in ("full", "reduced", "last_good", "gone"):
             found, wanted = demands.of_run(run, mode), expected(run, mode, snapshot, book)
             assert found.cpu == pytest.approx(wanted.cpu)

@@ -20,7 +20,7 @@ from adaptive_assets.planning.verdicts import Decision, Plan, ReasonCode, Verdic
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.prediction import SLIVER, Expected, Forecast, MachineForecast, expected, rank_of
+from tests.planning.forecast import SLIVER, Expected, Forecast, MachineForecast, expected, rank_of
 from tests.planning.strategies import UNHURRIED, books, snapshots
 
 GATE_CODES = {

@@ -74,7 +74,7 @@ def test_nothing_is_done_to_runs_on_a_silent_machine() -> None:
 def test_an_end_on_another_machine_makes_no_room_here() -> None:
     """A start is reserved on one machine, by what ends there."""
     nodes = [{"name": "a", "memory_used": "4GiB"}, {"name": "b", "heard": "5m", "memory_used": "4GiB"}]
-    active = [
+    active: list[dict[str, Any]] = [
         {"run": "x", "policy": "large", "node": "b", "memory_used": "4GiB", "started": "9m"},
         {"run": "y", "policy": "large", "node": "a", "memory_used": "4GiB", "started": "5m"},
     ]

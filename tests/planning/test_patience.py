@@ -123,7 +123,7 @@ def test_time_that_a_policy_itself_makes_its_runs_wait_is_not_the_lines() -> Non
             ],
         }
     )
-    queued = [
+    queued: list[dict[str, object]] = [
         {"run": "urgent", "policy": "urgent"},
         {"run": "r", "policy": "reader", "reads": ["a"], "waited": "3h"},
     ]

@@ -15,7 +15,7 @@ from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snaps
 from adaptive_assets.planning.verdicts import ActiveDecision, Plan, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.prediction import SLIVER, Forecast, expected
+from tests.planning.forecast import SLIVER, Forecast, expected
 from tests.planning.strategies import UNHURRIED, books, snapshots
 from tests.planning.toy import ALL, GIB, Toy
 

@@ -14,7 +14,7 @@ from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot
 from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.prediction import SLIVER
+from tests.planning.forecast import SLIVER
 from tests.planning.strategies import UNHURRIED
 from tests.planning.toy import GIB, Toy
 
