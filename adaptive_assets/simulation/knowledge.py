@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from adaptive_assets.learning import DecayedUsage, Learner, Observation
-from adaptive_assets.planning.demand import FULL, demand_of, estimate_key
+from adaptive_assets.learning import DecayedUsage, Declarations, Learner, Observation
+from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
-from adaptive_assets.policy import Policy
 from adaptive_assets.simulation.policies import Kind
 from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
 from adaptive_assets.simulation.settings import Knowledge
@@ -39,6 +38,7 @@ class Told:
         self._most_memory = most_memory
         self._starts_at = starts_at
         self._learner = Learner()
+        self._declarations = Declarations()
         self._present: Counter[Kind] = Counter()
         self._declared: dict[Kind, dict[Run, None]] = {}
         """Queued runs of which the planner is told what was declared, until their kind is known better."""
@@ -93,6 +93,9 @@ class Told:
     def ended(self, attempt: Attempt, now: float) -> None:
         """The attempt ended well."""
         run, needs, ran = attempt.run, attempt.needs, attempt.ran(now)
+        if run.traced.declared and attempt.mode == FULL and self._knowledge is Knowledge.LEARNED:
+            took = Demand(needs.cpu, needs.memory, ran)
+            self._declarations.observe(run.kind.policy.name, _said(run), took)
         mean_cpu = needs.cpu * needs.duration / ran if ran > 0 else needs.cpu
         self._observe(
             run.kind,
@@ -125,6 +128,10 @@ class Told:
             for kind in [kind for kind in self._declared if self._knows(kind.work)]:
                 for run in self._declared.pop(kind):
                     line.tell(run, None)
+            for runs in self._declared.values():
+                for run in runs:
+                    if (known := self._declared_of(run)) is not run.estimate:
+                        line.tell(run, known)
         return self._estimates
 
     def _observe(self, kind: Kind, observation: Observation) -> None:
@@ -144,22 +151,29 @@ class Told:
         learned = None
         if self._knowledge is Knowledge.LEARNED:
             learned = self._learner.estimate(run.kind.work, FULL)
+            if learned is not None and run.traced.declared and learned.source is Source.KIN:
+                learned = None  # what was said of this very run tells more
         if run.asked:
-            known = learned or _declared(run, run.kind.policy)
+            known = learned or self._declared_of(run)
             return replace(known, memory=_at_least(known.memory, float(run.asked)))
-        if run.traced.declared and (learned is None or learned.source is Source.KIN):
-            return _declared(run, run.kind.policy)
-        return None
+        return self._declared_of(run) if run.traced.declared and learned is None else None
+
+    def _declared_of(self, run: Run) -> Estimate:
+        """What was declared of the run, else of its policy, else the prior."""
+        if self._knowledge is Knowledge.LEARNED:
+            return self._declarations.estimate(run.kind.policy.name, _said(run))
+        said = _said(run)
+        return _exactly(said.duration, said.cpu, said.memory, 0.0)
 
 
-def _declared(run: Run, policy: Policy) -> Estimate:
-    """What was declared of the run, else of its policy, else the prior."""
-    declared, usual = run.traced.declared, demand_of(policy, FULL)
-    return _exactly(
-        usual.duration if declared is None or declared.duration is None else declared.duration,
-        usual.cpu if declared is None or declared.cpu is None else declared.cpu,
-        usual.memory if declared is None or declared.memory is None else declared.memory,
-        0.0,
+def _said(run: Run) -> Demand:
+    declared, usual = run.traced.declared, demand_of(run.kind.policy, FULL)
+    if declared is None:
+        return usual
+    return Demand(
+        usual.cpu if declared.cpu is None else declared.cpu,
+        usual.memory if declared.memory is None else declared.memory,
+        usual.duration if declared.duration is None else declared.duration,
     )
 
 
