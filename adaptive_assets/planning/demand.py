@@ -50,6 +50,8 @@ class Demand:
     """The 99th percentile."""
     memory_share: float | None = None
     """The 75th percentile: what it counts for in a sum."""
+    least_memory: float | None = None
+    """Bytes below which it surely does not do (``None``: ``memory``): what is only learned may be less."""
 
     @property
     def median(self) -> float:
@@ -74,6 +76,7 @@ class Demand:
             memory_sigma=self.memory_sigma * memory,
             highest_memory=None if self.highest_memory is None else self.highest_memory * memory,
             memory_share=None if self.memory_share is None else self.memory_share * memory,
+            least_memory=None if self.least_memory is None else self.least_memory * memory,
         )
 
 
@@ -120,6 +123,7 @@ def learned_demand(estimate: Estimate, confidence: float) -> Demand:
         memory_sigma=memory.sigma,
         highest_memory=memory.p99,
         memory_share=memory.at(SUMMED),
+        least_memory=memory.p50 if estimate.source is Source.OWN else 0.0,
     )
 
 

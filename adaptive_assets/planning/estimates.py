@@ -57,8 +57,8 @@ class Spread:
 
     @property
     def sigma(self) -> float:
-        """The standard deviation of a normal distribution with the same, or a heavier, upper tail."""
-        return max((self.p90 - self.p50) / _Z90, (self.p99 - self.p50) / _Z99)
+        """The standard deviation of a normal distribution with the same median and 90th percentile."""
+        return (self.p90 - self.p50) / _Z90
 
     def scaled(self, factor: float) -> "Spread":
         """Every quantile times ``factor``."""

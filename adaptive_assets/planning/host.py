@@ -23,8 +23,9 @@ on fewer, whereas a machine without a moment's stranger never comes."""
 CROWD: Final = 2.0
 """How many times the guarded CPU the runs of a tier and above may be to share, where promises call for it."""
 
-SIGMAS: Final = 3.0
-"""Standard deviations by which the memory of runs together may exceed its mean."""
+SIGMAS: Final = 1.5
+"""Standard deviations by which the memory of runs together is predicted to exceed its mean. Their tails are
+long: more of them would leave the machine half empty, and the guard keeps a margin beside."""
 
 SLIVER: Final = 1e-9
 """Cores: sums of fractions differ in their last digits by the order of adding."""
@@ -82,7 +83,7 @@ class Host:
     counted: int = 0
     """Runs whose memory is in these sums."""
     cpu_by_rank: dict[int, float] = field(default_factory=dict)
-    """Cores that our runs would use if they could, by the place of their tier; without those that gave way."""
+    """Cores that our runs would use, by the place of their tier; without those that gave way."""
     slowed: list[tuple[int, float]] = field(default_factory=list)
     """Rank of the tier and cores in use, of each run that was slowed down to give way."""
 
@@ -156,7 +157,12 @@ class Host:
         return self.memory_ceiling - max(self.machine.memory_used, self.seen_memory) - self.promised_memory
 
     def more_memory(self, demand: Demand) -> float:
-        """By how many bytes the predicted peak grows with one more run."""
+        """By how many bytes the predicted peak grows with one more run.
+
+        A run that may need more than there is, and may not, has what there is if it has the machine alone.
+        """
+        if not self.counted and demand.least_memory is not None:
+            return min(float(demand.memory), max(demand.least_memory, self.free_memory()))
         return self._predicted_memory(demand) - self._predicted_memory()
 
     def _predicted_memory(self, one_more: Demand | None = None) -> float:
@@ -224,7 +230,7 @@ class Host:
         self.peak_memory += share
         self.mean_memory += mean
         self.highest_memory += highest
-        if used < memory:
+        if used <= memory:
             self.memory_variance += (to_come * demand.memory_sigma) ** 2
 
     def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:

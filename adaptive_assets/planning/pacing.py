@@ -10,21 +10,26 @@ that failed says nothing about load.
 
 from dataclasses import replace
 from math import sqrt
+from statistics import median
 from typing import Final
 
+from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import Pressure, Snapshot
 
 __all__ = ["EVERY_S", "FIRST", "TOLERANCE", "next_pace"]
 
 EVERY_S: Final = 15.0
-"""A step is not taken before the one before it can show."""
+"""Seconds from one step to the next, at least. A step is not taken before the one before it can show, and it
+shows when runs end: that is twice the median duration of the active runs, as far as `SLOWEST_S`."""
+
+SLOWEST_S: Final = 900.0
 
 TOLERANCE: Final = 1.5
 """Runs may take so many times as long as expected before the limit is lowered."""
 
 CALM: Final = 0.1
-"""Where no more than this share of time is lost to waiting, work that takes longer has grown, or was misjudged."""
+"""Where no more than this share of time is lost to waiting, work that takes longer was misjudged."""
 
 DEEPEST: Final = 0.5
 """The most that one step lowers it."""
@@ -42,13 +47,12 @@ LEAST: Final = 16
 MOST: Final = 10_000
 
 
-def next_pace(snapshot: Snapshot, running: int, *, promoted: bool) -> Pace:
+def next_pace(snapshot: Snapshot, running: int, demands: Demands, *, promoted: bool) -> Pace:
     """The pace after a plan under which ``running`` runs are active.
 
-    Its limit moves at most every ``EVERY_S``. ``promoted`` says that the plan let a run go ahead of all
-    others.
+    ``promoted`` says that the plan let a run go ahead of all others.
     """
-    pace = _moved(snapshot, running)
+    pace = _moved(snapshot, running, demands)
     return replace(pace, promoted_at=snapshot.at) if promoted else pace
 
 
@@ -62,13 +66,20 @@ def _strained(snapshot: Snapshot) -> bool:
     return False
 
 
-def _moved(snapshot: Snapshot, running: int) -> Pace:
+def _interval(snapshot: Snapshot, demands: Demands) -> float:
+    """Seconds after which a step has shown: late evidence, acted on at once, would make it swing."""
+    durations = [demands.of_run(run, run.mode).median for run in snapshot.active]
+    shows = 2 * median(durations) * max(1.0, snapshot.slowdown or 1.0) if durations else 0.0
+    return min(SLOWEST_S, max(EVERY_S, shows))
+
+
+def _moved(snapshot: Snapshot, running: int, demands: Demands) -> Pace:
     last = snapshot.pace
     if last is None:
         machines = [node.reading for node in snapshot.nodes] or [snapshot.machine]
         cores = sum(machine.cpu_capacity for machine in machines if machine is not None)
         return Pace(max(LEAST, FIRST * cores, running), snapshot.at)
-    if 0 <= snapshot.at - last.at < EVERY_S:
+    if 0 <= snapshot.at - last.at < _interval(snapshot, demands):
         return last
     slowdown = snapshot.slowdown
     limit = last.limit

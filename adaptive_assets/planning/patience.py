@@ -10,7 +10,10 @@ from adaptive_assets.policy import Policy, PolicyBook
 __all__ = ["DOORS", "promote"]
 
 DOORS: Final = 8
-"""How many runs a tier's patience lets go ahead while it lasts."""
+"""How many runs a tier's patience lets go ahead while it lasts, at most."""
+
+APART: Final = 4
+"""And no more often than in so many times what such a run takes, so that most of the time is the others'."""
 
 
 def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Band]:
@@ -26,7 +29,8 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
         return ready
     band, run = found
     last = snapshot.pace.promoted_at if snapshot.pace else None
-    if last is not None and 0 <= snapshot.at - last < _patience(band.policy, book) / DOORS:
+    closed = max(_patience(band.policy, book) / DOORS, APART * band.full.duration)
+    if last is not None and 0 <= snapshot.at - last < closed:
         return ready
     for active in snapshot.active:
         policy = book.policy(active.work.policy)

@@ -79,7 +79,7 @@ class _Planner:
             for run in band.runs:
                 self._decide(Verdict.FAIL, band, (run,), self._patience_over(band, run))
         self._admit(promote(self._triage.ready, self._snapshot, self._book))
-        self._continuation.go_on(inf)
+        self._continuation.go_on(len(self._book.tiers) - 1 if self._blocked else inf)
         for band in self._triage.waiting:
             band.most = inf  # what it waits for first, a price among it, is said already
             self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
@@ -90,7 +90,7 @@ class _Planner:
             self._book.revision,
             tuple(self._decisions),
             on_active(self._snapshot, self._book, moves),
-            next_pace(self._snapshot, self._room.runs, promoted=self._promoted),
+            next_pace(self._snapshot, self._room.runs, self._demands, promoted=self._promoted),
         )
 
     def _admit(self, ready: list[Band]) -> None:
@@ -301,7 +301,7 @@ class _Planner:
         strict = shareable(turn.lacks) and self._at - turn.run.submitted_at >= TRICKLE_S
         rank = 0 if band.promoted else band.rank
         reservation = self._reservations.reserve(
-            band.work, band.policy.tier, rank, demand, band.most, strict=strict
+            band.work, band.policy.tier, rank, demand, band.most, strict=strict, alone=band.promoted
         )
         self._blocked.append(
             Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)

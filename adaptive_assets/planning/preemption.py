@@ -29,10 +29,10 @@ HOLD_S: Final = 60.0
 WORTH_S: Final = 60.0
 """Without a deadline it must expect to wait longer than this before another run loses its progress for it."""
 
-LOSS_AT_LEAST: Final = 120.0
+LOSS_AT_LEAST: Final = 1000.0
 """Core-seconds of progress that a requeue may waste, beside as much as the run takes that it is for."""
 
-HEADS: Final = 4
+HEADS: Final = 8
 """For so many blocked runs at once."""
 
 HARSHNESS: Final = {"renice": 0, "suspend": 1, "requeue": 2}
@@ -209,7 +209,8 @@ class Preemption:
             allowed = HARSHNESS[self._tier(policy).preemption or "renice"]
         else:
             return None
-        if run.acted_at is not None and 0 <= self._at - run.acted_at < HOLD_S and not policy.opportunity:
+        changed = run.acted_at if run.acted_at is not None or not run.preempted else run.launched_at
+        if changed is not None and 0 <= self._at - changed < HOLD_S and not policy.opportunity:
             return None
         for action in run.actions:
             usable = ACTIONS[action] <= min(allowed, ACTIONS[hardest])

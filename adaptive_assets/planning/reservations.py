@@ -111,14 +111,17 @@ class Reservations:
         return None
 
     def reserve(
-        self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool
+        self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool, alone: bool
     ) -> Reservation:
         """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
+        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass. ``alone`` keeps
+        all memory for it.
         """
         found = self.soonest(work, tier, rank, demand, most)
         found.strict = strict and isinf(found.start)
+        if alone:
+            found.memory = min(found.memory, 0.0)
         if len(self.held) < MOST:
             self.held.append(found)
         return found
@@ -140,7 +143,8 @@ class Reservations:
         slots = self._free_slots() - 1 - len(before)
         start = max((each.start for each in here), default=self._at)
         # beside those that run now it may need more than alone, when they are all gone
-        needs = (host.more_memory(demand), float(demand.memory))
+        alone = float(demand.memory) if demand.least_memory is None else demand.least_memory
+        needs = (host.more_memory(demand), alone)
         for needs_memory in needs if not host.strained else ():
             memory = host.free_memory() - needs_memory - sum(each.takes_memory for each in here)
             left = self._when(host, start, cpu, memory, slots, at_last=needs_memory is needs[1])
@@ -161,7 +165,9 @@ class Reservations:
             if self._room.host_of(release.node) is host:
                 cpu += release.cpu
                 memory += release.memory
-        return (start, cpu, memory, slots) if cpu >= 0 and memory >= 0 and slots >= 0 else None
+        if min(cpu, memory, slots) < 0:
+            return None
+        return start, cpu, memory, slots
 
     def _free_slots(self) -> float:
         room = self._room

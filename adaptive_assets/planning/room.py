@@ -126,16 +126,17 @@ class Room:
     def never_fits(self, demand: Demand, mode: str = FULL) -> Reason | None:
         """Why ``demand`` exceeds every whole machine, however long one waits; ``None`` if it does not."""
         largest = max(self.hosts, key=lambda host: host.memory_ceiling, default=None)
-        if largest is None or largest.machine is None or demand.memory <= largest.memory_ceiling:
+        least = demand.memory if demand.least_memory is None else demand.least_memory
+        if largest is None or largest.machine is None or least <= largest.memory_ceiling:
             return None
         ceiling, machine = largest.memory_ceiling, largest.machine
         return Reason(
             ReasonCode.NEVER_FITS,
-            f"{'' if mode == FULL else f'mode {mode} '}needs {size(demand.memory)}, more than the"
+            f"{'' if mode == FULL else f'mode {mode} '}needs {size(least)}, more than the"
             f" {share(largest.guards.memory)} guard leaves of the whole {_machine(largest)}"
             f" ({size(ceiling, at_most=True)} of {size(machine.memory_capacity)}):"
             " lower the estimate, raise the guard or add a rung that needs less",
-            {"mode": mode, "needs": demand.memory, "ceiling": ceiling, "capacity": machine.memory_capacity},
+            {"mode": mode, "needs": least, "ceiling": ceiling, "capacity": machine.memory_capacity},
         )
 
     def lacks(self, demand: Demand, rank: int, mode: str = FULL, most: float = inf) -> tuple[Reason, ...]:

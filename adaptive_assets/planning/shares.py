@@ -14,8 +14,12 @@ UNIT: Final = 600.0
 """Core-seconds below which a difference in use does not matter."""
 
 
+STEPS: Final = 8
+"""Levels for each doubling: about 9 % apart."""
+
+
 class Shares:
-    """What each owner has used, by its weight, in levels that double.
+    """What each owner has used, by its weight, in levels.
 
     Use of the past counts half after each half-life. What active and admitted runs are still to take counts
     at once (an entry penalty, as in Kueue's KEP-4136), so that an owner that was quiet cannot take the whole
@@ -38,7 +42,7 @@ class Shares:
     def level(self, policy: Policy) -> int:
         """The higher, the later its turn among runs of a tier that are equally urgent."""
         used = self._used.get(policy.owner or policy.name, 0.0) / policy.weight
-        return int(log2(1.0 + used / UNIT))
+        return int(STEPS * log2(max(1.0, used / UNIT)))
 
     def _add(self, policy: Policy, core_seconds: float) -> None:
         owner = policy.owner or policy.name
