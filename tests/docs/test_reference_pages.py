@@ -5,8 +5,22 @@ from collections.abc import Mapping
 
 import pytest
 
-from adaptive_assets.planning import demand, plan, promise, room
+from adaptive_assets.planning import (
+    continuation,
+    demand,
+    host,
+    pacing,
+    patience,
+    plan,
+    prediction,
+    preemption,
+    promise,
+    releases,
+    reservations,
+    shares,
+)
 from adaptive_assets.planning.verdicts import ReasonCode
+from adaptive_assets.policy.terms import USUAL_TIERS
 from adaptive_assets.workflow import enactment, on_failure, submission, tags
 from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 from tests.docs.pages import DOCS, table_keys
@@ -55,11 +69,39 @@ def test_every_key_of_the_coordinator_has_a_row() -> None:
 FIGURES: Mapping[str, str] = {
     "from the verdict to the first line of your code": f"{promise.LAUNCH_S:g} s",
     "a deadline is in danger with less slack than": f"{promise.LOOKAHEAD_S:g} s",
-    "CPU is promised to a run that started less than": f"{room.SETTLING_S:g} s ago",
-    "a run insists on at most this share of the guarded CPU": f"{room.WIDEST:.0%}",
+    "CPU is promised to a run that started less than": f"{host.SETTLING_S:g} s ago",
+    "a run insists on at most this share of the guarded CPU": f"{host.WIDEST:.0%}",
+    "urgent runs of a tier and above may together ask for": f"{host.CROWD:g} times the guarded CPU",
+    "in a sum, a run's memory counts with its percentile": f"{100 * demand.SUMMED:g}",
+    "the mean of memory together is exceeded by": f"{host.SIGMAS:g} standard deviations",
     "strangers are waited for at most": f"{plan.TRICKLE_S:g} s",
     "room is kept for a run that Dagster holds back for": f"{plan.HELD_BACK_PASSES} passes",
-    "assumed of a run that declares nothing": (
+    "reserved starts at a time, at most": f"{reservations.MOST}",
+    "runs for which others give way at a time, at most": f"{preemption.HEADS}",
+    "a run gives way, at most": f"{preemption.MOST_TIMES} times",
+    "a run that was changed stays as it is for": f"{preemption.HOLD_S:g} s",
+    "nobody gives way for room that comes by itself within": f"{releases.LEAVING_S:g} s",
+    "without a deadline, progress is thrown away only for a wait of more than": f"{preemption.WORTH_S:g} s",
+    "progress that may be lost, beside as much as the waiting run takes": (
+        f"{preemption.LOSS_AT_LEAST:g} core-seconds"
+    ),
+    "what gave way goes on after, at the latest": f"{continuation.SUSPENDED_AT_MOST_S:g} s",
+    "runs that go by patience while it lasts, at most": f"{patience.DOORS}",
+    "and no more often than in so many times what such a run takes": f"{patience.APART}",
+    "use below which owners are alike": f"{shares.UNIT:g} core-seconds",
+    "work ahead leaves idle, of the guarded machine": f"{plan.IDLE:.0%}",
+    "the first pace": f"{pacing.FIRST} runs for each core, at least {pacing.LEAST}",
+    "the pace is lowered when runs take, against what was expected, more than": (
+        f"{pacing.TOLERANCE:g} times as long"
+    ),
+    "and when tasks wait for the machine for more than": f"{pacing.CALM:.0%} of the time",
+    "one step lowers the pace, from the runs at work, by at most": (
+        f"{pacing.SMOOTHING * (1 - pacing.DEEPEST):.0%}"
+    ),
+    "the pace grows only while it is used to": f"{pacing.USED:.0%}",
+    "the pace is moved no more often than every": f"{pacing.EVERY_S:g} s",
+    "starts are foreseen for": f"{prediction.HORIZON_S / 3600:g} h",
+    "assumed of a run of which nothing is known or declared": (
         f"{demand.PRIOR.cpu:g} cores, {demand.PRIOR.memory // 2**20} MiB, {demand.PRIOR.duration:g} s"
     ),
     "assumed of serving the last good version, or less if full mode takes less": (
@@ -80,3 +122,13 @@ def test_the_page_on_planning_has_no_other_figures() -> None:
     table = PLANNING.partition("## Figures")[2].partition("## ")[0]
     rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
     assert set(rows) - {"figure", "---"} == set(FIGURES)
+
+
+def test_what_the_page_on_planning_says_in_words_is_so() -> None:
+    """The bound on waiting, the usual patience, and the percentiles that are added up."""
+    assert f"(max(patience / {patience.DOORS}, {patience.APART} × D) + D)" in PLANNING
+    assert f"sum of their {100 * demand.SUMMED:g}th percentiles" in PLANNING
+    assert "**patience** (two hours, unless" in PLANNING
+    assert {tier.patience for tier in USUAL_TIERS} == {7200.0}
+    assert "goes after two minutes although" in PLANNING
+    assert plan.TRICKLE_S == 120.0
