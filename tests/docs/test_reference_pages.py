@@ -126,7 +126,7 @@ def test_the_page_on_planning_has_no_other_figures() -> None:
 
 def test_what_the_page_on_planning_says_in_words_is_so() -> None:
     """The bound on waiting, the usual patience, and the percentiles that are added up."""
-    assert f"(max(patience / {patience.DOORS}, {patience.APART} × D) + D)" in PLANNING
+    assert f"(max(patience / {patience.DOORS}, {patience.APART} D) + D)" in PLANNING
     assert f"sum of their {100 * demand.SUMMED:g}th percentiles" in PLANNING
     assert "**patience** (two hours, unless" in PLANNING
     assert {tier.patience for tier in USUAL_TIERS} == {7200.0}
