@@ -18,7 +18,8 @@ SETTLING_S: Final = 15.0
 
 WIDEST: Final = 0.5
 """The share of the guarded CPU that a single run may insist on: one that would like every core takes longer
-on fewer, whereas a machine without a moment's stranger never comes."""
+on fewer, whereas a machine without a moment's stranger never comes. Of memory, the share that may be kept
+free for what is not known of a run."""
 
 CROWD: Final = 2.0
 """How many times the guarded CPU the runs of a tier and above may be to share, where promises call for it."""
@@ -157,12 +158,7 @@ class Host:
         return self.memory_ceiling - max(self.machine.memory_used, self.seen_memory) - self.promised_memory
 
     def more_memory(self, demand: Demand) -> float:
-        """By how many bytes the predicted peak grows with one more run.
-
-        A run that may need more than there is, and may not, has what there is if it has the machine alone.
-        """
-        if not self.counted and demand.least_memory is not None:
-            return min(float(demand.memory), max(demand.least_memory, self.free_memory()))
+        """By how many bytes the predicted peak grows with one more run."""
         return self._predicted_memory(demand) - self._predicted_memory()
 
     def _predicted_memory(self, one_more: Demand | None = None) -> float:
@@ -170,17 +166,29 @@ class Host:
         runs, peak, mean = self.counted, self.peak_memory, self.mean_memory
         variance, highest = self.memory_variance, self.highest_memory
         if one_more is not None:
-            memory = one_more.memory
-            if not runs:
-                return memory
             runs += 1
-            peak += memory if one_more.memory_share is None else one_more.memory_share
-            mean += memory if one_more.mean_memory is None else one_more.mean_memory
-            variance += one_more.memory_sigma**2
-            highest += memory if one_more.highest_memory is None else one_more.highest_memory
+            alone, share, average, high, sigma = self._memory_of(one_more)
+            if runs == 1:
+                return alone
+            peak, mean, highest = peak + share, mean + average, highest + high
+            variance += sigma**2
         if runs < 2:
             return self.alone_memory
         return max(peak, min(mean + SIGMAS * sqrt(variance), highest))
+
+    def _memory_of(self, demand: Demand) -> tuple[float, float, float, float, float]:
+        """What a run counts for: alone, in a sum, on average, at the most, and its standard deviation.
+
+        An estimate that is wide, for want of evidence, counts for no more than half of the machine, unless
+        its median does: a guess is no reason to keep a run waiting until nothing else is left.
+        """
+        memory = float(demand.memory)
+        if demand.least_memory is None:
+            return memory, memory, memory, memory, 0.0
+        most = max(demand.least_memory, self.memory_ceiling * WIDEST)
+        amounts = (demand.memory_share, demand.mean_memory, demand.highest_memory)
+        share, mean, high = (most if amount is None else min(amount, most) for amount in amounts)
+        return min(memory, most), share, mean, high, min(demand.memory_sigma, most)
 
     def insists_on(self, demand: Demand) -> float:
         """The cores without which a run does not start."""
@@ -217,21 +225,15 @@ class Host:
 
     def _add(self, demand: Demand, used: int, to_come: float) -> None:
         """Count a run that uses ``used`` bytes; ``to_come`` is the share of its growth that may come."""
-        memory = demand.memory
-        expected = (
-            memory,
-            memory if demand.memory_share is None else demand.memory_share,
-            memory if demand.mean_memory is None else demand.mean_memory,
-            memory if demand.highest_memory is None else demand.highest_memory,
-        )
+        *expected, sigma = self._memory_of(demand)
         alone, share, mean, highest = (used + to_come * max(0.0, amount - used) for amount in expected)
         self.counted += 1
         self.alone_memory += alone
         self.peak_memory += share
         self.mean_memory += mean
         self.highest_memory += highest
-        if used <= memory:
-            self.memory_variance += (to_come * demand.memory_sigma) ** 2
+        if used <= expected[0]:
+            self.memory_variance += (to_come * sigma) ** 2
 
     def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
         needs, free = self.more_memory(demand), self.free_memory()

@@ -301,7 +301,7 @@ class _Planner:
         strict = shareable(turn.lacks) and self._at - turn.run.submitted_at >= TRICKLE_S
         rank = 0 if band.promoted else band.rank
         reservation = self._reservations.reserve(
-            band.work, band.policy.tier, rank, demand, band.most, strict=strict, alone=band.promoted
+            band.work, band.policy.tier, rank, demand, band.most, strict=strict
         )
         self._blocked.append(
             Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)

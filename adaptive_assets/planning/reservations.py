@@ -111,17 +111,14 @@ class Reservations:
         return None
 
     def reserve(
-        self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool, alone: bool
+        self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool
     ) -> Reservation:
         """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass. ``alone`` keeps
-        all memory for it.
+        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
         """
         found = self.soonest(work, tier, rank, demand, most)
         found.strict = strict and isinf(found.start)
-        if alone:
-            found.memory = min(found.memory, 0.0)
         if len(self.held) < MOST:
             self.held.append(found)
         return found
@@ -138,36 +135,27 @@ class Reservations:
         """On ``host``, and not before the reservations made already: those are of runs before it."""
         before = [each for each in self.held if not isinf(each.start)]
         here = [each for each in before if each.host == host.name]
-        needs_cpu = host.insists_on(demand)
+        needs_cpu, needs_memory = host.insists_on(demand), host.more_memory(demand)
         cpu = host.free_cpu(rank) - needs_cpu - sum(each.takes_cpu for each in here)
         slots = self._free_slots() - 1 - len(before)
         start = max((each.start for each in here), default=self._at)
-        # beside those that run now it may need more than alone, when they are all gone
-        alone = float(demand.memory) if demand.least_memory is None else demand.least_memory
-        needs = (host.more_memory(demand), alone)
-        for needs_memory in needs if not host.strained else ():
-            memory = host.free_memory() - needs_memory - sum(each.takes_memory for each in here)
-            left = self._when(host, start, cpu, memory, slots, at_last=needs_memory is needs[1])
-            if left is not None:
-                return Reservation(work, tier, rank, host.name, left[0], needs_cpu, needs_memory, *left[1:])
-        return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs[0], inf, inf, inf)
-
-    def _when(
-        self, host: Host, start: float, cpu: float, memory: float, slots: float, *, at_last: bool
-    ) -> tuple[float, float, float, float] | None:
-        """When nothing lacks any more, and what is left over then; ``at_last``: when all have ended."""
-        for release in self._all():
-            if release.at > start:
-                if cpu >= 0 and memory >= 0 and slots >= 0 and not at_last:
+        memory = host.free_memory() - needs_memory - sum(each.takes_memory for each in here)
+        if host.strained:
+            return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs_memory, inf, inf, inf)
+        for release in (*self._all(), None):
+            if release is None or release.at > start:
+                if cpu >= 0 and memory >= 0 and slots >= 0:
+                    return Reservation(
+                        work, tier, rank, host.name, start, needs_cpu, needs_memory, cpu, memory, slots
+                    )
+                if release is None:
                     break
                 start = release.at
             slots += 1
             if self._room.host_of(release.node) is host:
                 cpu += release.cpu
                 memory += release.memory
-        if min(cpu, memory, slots) < 0:
-            return None
-        return start, cpu, memory, slots
+        return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs_memory, inf, inf, inf)
 
     def _free_slots(self) -> float:
         room = self._room
