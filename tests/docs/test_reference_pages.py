@@ -21,7 +21,7 @@ from adaptive_assets.planning import (
 )
 from adaptive_assets.planning.verdicts import ReasonCode
 from adaptive_assets.policy.terms import USUAL_TIERS
-from adaptive_assets.workflow import enactment, on_failure, submission, tags
+from adaptive_assets.workflow import enactment, experience, on_failure, submission, tags
 from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 from tests.docs.pages import DOCS, table_keys
 
@@ -66,11 +66,18 @@ def test_every_key_of_the_coordinator_has_a_row() -> None:
     assert on_failure.PATIENCE == 3
 
 
+def test_the_page_on_the_cycle_says_how_much_is_recalled() -> None:
+    """So many runs are learned from anew when the daemon starts."""
+    page = (DOCS / "explanation" / "the-cycle.md").read_text(encoding="utf-8")
+    assert f"from the last {experience.REMEMBERED:,} runs that the ledger knows" in page
+
+
 FIGURES: Mapping[str, str] = {
     "from the verdict to the first line of your code": f"{promise.LAUNCH_S:g} s",
     "a deadline is in danger with less slack than": f"{promise.LOOKAHEAD_S:g} s",
     "CPU is promised to a run that started less than": f"{host.SETTLING_S:g} s ago",
     "a run insists on at most this share of the guarded CPU": f"{host.WIDEST:.0%}",
+    "a wide estimate counts for at most this share of the guarded memory": f"{host.WIDEST:.0%}",
     "urgent runs of a tier and above may together ask for": f"{host.CROWD:g} times the guarded CPU",
     "in a sum, a run's memory counts with its percentile": f"{100 * demand.SUMMED:g}",
     "the mean of memory together is exceeded by": f"{host.SIGMAS:g} standard deviations",
