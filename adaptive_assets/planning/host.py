@@ -38,11 +38,14 @@ def is_settling(run: ActiveRun, at: float) -> bool:
 
 
 def _to_come(run: ActiveRun, demand: Demand, at: float) -> float:
-    """The share of its way that a run still has before it, by its median where that was learned."""
+    """The share of its growth that a run still has before it, by its median duration where that was learned.
+
+    Squared: most of what a run takes it takes in its first half, when it reads.
+    """
     if demand.mean_memory is None:
         return 1.0
     ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-    return max(0.0, 1.0 - ran / demand.median) if demand.median > 0 else 0.0
+    return max(0.0, 1.0 - ran / demand.median) ** 2 if demand.median > 0 else 0.0
 
 
 def shareable(lacks: Iterable[Reason]) -> bool:
@@ -138,10 +141,13 @@ class Host:
         self._add(demand, 0, 1.0)
 
     def is_shared_by(self, demand: Demand, rank: int) -> bool:
-        """Whether a run could share the CPU with those of its tier and above without making it too slow."""
+        """Whether a run could share the CPU with those of its tier and above without making it too slow.
+
+        Of its memory the median must fit: it goes so because it would surely be late if it waited.
+        """
         peers = sum(cpu for other, cpu in self.cpu_by_rank.items() if other <= rank)
         crowd = peers + min(demand.cpu, self.cpu_ceiling)
-        return crowd <= CROWD * self.cpu_ceiling and self.more_memory(demand) <= self.free_memory()
+        return crowd <= CROWD * self.cpu_ceiling and self.more_memory(demand.hopeful) <= self.free_memory()
 
     def free_cpu(self, rank: int) -> float:
         """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""

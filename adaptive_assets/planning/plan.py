@@ -180,14 +180,17 @@ class _Planner:
         ]
 
     def _must_share(self, turn: Turn) -> bool:
-        """Whether it goes although the CPU is taken, because it would be late if it waited for its own.
+        """Whether it goes although there is no room for it, because it would be late if it waited for that.
 
-        To share the CPU slows everyone down a little, and a tier's promises come before that. A policy that
-        has rungs has said what it would rather do.
+        To share the CPU slows everyone down a little, and a tier's promises come before that; of the memory
+        that it may take, there must be room for the median. A policy that has rungs has said what it would
+        rather do.
         """
         band, promise = turn.band, turn.promise
-        cpu_alone = {reason.code for reason in turn.lacks} == {ReasonCode.CPU}
-        if promise.deadline_at is None or band.rungs or band.only_rungs or not cpu_alone:
+        lacking = {reason.code for reason in turn.lacks}
+        if promise.deadline_at is None or band.rungs or band.only_rungs:
+            return False
+        if not lacking or not lacking <= {ReasonCode.CPU, ReasonCode.MEMORY}:
             return False
         if len(self._blocked) >= MOST or not promise.met_by(band.typical, self._at):
             return False
