@@ -1,59 +1,121 @@
-"""``python -m benchmarks``: all benchmarks, or one of them, with tables of what was found."""
+"""``python -m benchmarks``: all benchmarks, or some of them, with tables of what was found."""
 
+import signal
+import sys
 import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import click
 
-from benchmarks import launching, selection, submission
-from benchmarks.figures import Figure, all_met
-from benchmarks.report import RESULTS, save, table
+from benchmarks import fidelity, launching, planning, selection, simulation, submission
+from benchmarks.alibaba import NoTraceError
+from benchmarks.cells import LOADS, TRACES
+from benchmarks.figures import Figure, finding
+from benchmarks.report import RESULTS, Finding, save
 from benchmarks.sites import STORAGES, Storage
 
-NAMES = ("selection", "submission", "launching")
+Options = Mapping[str, Any]
+
+
+def _simulation(given: Options) -> Finding:
+    names = {"traces": "traces", "loads": "loads", "seeds": "seeds", "jobs": "jobs"}
+    return simulation.measure(say=_say, **_chosen(given, names))
+
+
+def _planning(given: Options) -> Finding:
+    names = {"queued": "queued", "repeats": "repeats", "runs": "day"}
+    return planning.measure(say=_say, **_chosen(given, names))
+
+
+def _fidelity(given: Options) -> Finding:
+    return fidelity.measure(say=_say, **_chosen(given, {"runs": "runs"}))
+
+
+def _against_stock(
+    name: str, measure: Callable[..., list[Figure]], **names: str
+) -> Callable[[Options], Finding]:
+    """A benchmark that is made once for each storage."""
+
+    def measured(given: Options) -> Finding:
+        storages: tuple[Storage, ...] = given["storages"] or STORAGES
+        figures = [figure for storage in storages for figure in measure(storage, **_chosen(given, names))]
+        return finding(name, figures)
+
+    return measured
+
+
+def _chosen(given: Options, names: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments for which something was given, by option; the rest keep the benchmark's own defaults."""
+    return {argument: given[option] for argument, option in names.items() if given[option]}
+
+
+BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
+    "selection": _against_stock("selection", selection.measure, queued="queued", repeats="repeats"),
+    "submission": _against_stock("submission", submission.measure, repeats="repeats"),
+    "launching": _against_stock("launching", launching.measure, repeats="repeats"),
+    "planning": _planning,
+    "simulation": _simulation,
+    "fidelity": _fidelity,
+}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("names", nargs=-1, type=click.Choice(NAMES))
-@click.option("--storage", "storages", multiple=True, type=click.Choice(STORAGES), help="One storage only.")
-@click.option("--queued", multiple=True, type=click.IntRange(500), help="Length of the queue (selection).")
+@click.argument("names", nargs=-1, type=click.Choice(tuple(BENCHMARKS)))
+@click.option(
+    "--storage",
+    "storages",
+    multiple=True,
+    type=click.Choice(STORAGES),
+    help="One storage only (selection, submission, launching).",
+)
+@click.option(
+    "--queued",
+    multiple=True,
+    type=click.IntRange(500),
+    help="Length of the queue (selection, planning).",
+)
 @click.option("--repeats", type=click.IntRange(1, 100), help="Measurements per figure.")
+@click.option("--day", type=click.IntRange(1_000), help="Runs of the simulated day (planning).")
+@click.option(
+    "--trace", "traces", multiple=True, type=click.Choice(tuple(TRACES)), help="One trace only (simulation)."
+)
+@click.option(
+    "--load",
+    "loads",
+    multiple=True,
+    type=click.FloatRange(0, 10, min_open=True),
+    help=f"Load instead of {', '.join(map(str, LOADS))} (simulation).",
+)
+@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation).")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation).")
+@click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
 @click.option("--save/--no-save", "saves", default=None, help="Write the results, as a full run does.")
-def main(
-    names: tuple[str, ...],
-    storages: tuple[Storage, ...],
-    queued: tuple[int, ...],
-    repeats: int | None,
-    saves: bool | None,
-) -> None:
-    """Measure our coordinator against stock's, side by side on the same storage.
+def main(names: tuple[str, ...], saves: bool | None, **given: Any) -> None:
+    """Measure what was promised: against stock Dagster, in the simulator, and the simulator itself.
 
     Ends with status 1 when a bound is not met.
     """
     if saves is None:
-        saves = not (storages or queued or repeats)
-    found: list[Figure] = []
-    for name in names or NAMES:
+        saves = not any(value for option, value in given.items() if option != "jobs")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    met = True
+    for name in names or BENCHMARKS:
         began = time.monotonic()
-        figures = [
-            figure for storage in storages or STORAGES for figure in _measure(name, storage, queued, repeats)
-        ]
-        click.echo(f"\n{name}, in {time.monotonic() - began:.0f} s:\n\n{table(figures)}")
+        try:
+            found = BENCHMARKS[name](given)
+        except NoTraceError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"\n{name}, in {time.monotonic() - began:.0f} s. {found.intro}\n\n{found.body}")
         if saves:
-            page = save(name, figures)
-            click.echo(f"\nWritten to {page.relative_to(RESULTS.parents[1])}, with the samples in JSON.")
-        found += figures
-    raise SystemExit(not all_met(found))
+            page = save(found)
+            click.echo(f"\nWritten to {page.relative_to(RESULTS.parents[1])}, with all measurements in JSON.")
+        met = met and found.met
+    raise SystemExit(not met)
 
 
-def _measure(name: str, storage: Storage, queued: tuple[int, ...], repeats: int | None) -> list[Figure]:
-    given = {"repeats": repeats} if repeats else {}
-    match name:
-        case "selection":
-            return selection.measure(storage, queued or selection.QUEUED, **given)
-        case "submission":
-            return submission.measure(storage, **given)
-        case _:
-            return launching.measure(storage, **given)
+def _say(progress: str) -> None:
+    click.echo(progress, err=True)
 
 
 if __name__ == "__main__":

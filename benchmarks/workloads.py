@@ -4,7 +4,8 @@ What the traces lack is derived, the same for every planner, and said here.
 
 * No public trace has **deadlines**: those of critical and standard work are twice the 90th percentile of the
   durations of its name, and a minute; where the run itself takes longer, its duration and a minute, because
-  a deadline that an idle machine could not keep says nothing of planners.  Nor do users declare **durations**: twice that percentile.
+  a deadline that an idle machine could not keep says nothing of planners.  Nor do users declare
+  **durations**: theirs are twice that percentile.
 * **Tiers**: Google's scheduling class 3 is critical, 2 standard, 1 and 0 batch.  Of Alibaba's recurring jobs
   the seed makes a fifth critical and three tenths standard.
 * Google's trace has no **CPU and memory**: the seed draws a level of both, and what was planned, for each

@@ -1,0 +1,85 @@
+"""One cell of the simulator's benchmark: a workload at a load with a seed, played by one of the planners."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from adaptive_assets.policy import PolicyBook, load_policy_book
+from adaptive_assets.simulation.bounds import most_work, oracle
+from adaptive_assets.simulation.cluster import Cluster
+from adaptive_assets.simulation.measures import measure
+from adaptive_assets.simulation.scaling import scaled
+from adaptive_assets.simulation.settings import Settings
+from adaptive_assets.simulation.sweep import Trial, sweep
+from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.world import simulate
+from benchmarks import workloads
+
+__all__ = ["CLUSTER", "LOADS", "PARTS", "TRACES", "Cell", "Part", "Played", "play", "policy_book"]
+
+Part = Literal["baselines", "oracle", "ours"]
+PARTS: Final[tuple[Part, ...]] = ("baselines", "oracle", "ours")
+"""Who plays; the one that takes longest first, so that no process is left with it at the end."""
+
+TRACES: Final[Mapping[str, Callable[[int], Workload]]] = {
+    "google": workloads.google,
+    "alibaba": workloads.alibaba,
+}
+LOADS: Final = (0.8, 1.0, 1.3)
+CLUSTER: Final = Cluster.of(workloads.CORES, workloads.MEMORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A trace's workload, drawn with ``seed`` and brought to ``load``."""
+
+    trace: str
+    load: float
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """How it is called while it is played."""
+        return f"{self.trace} at {self.load:g}, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What one part made of a cell: for ours and the oracle one trial, for the baselines all that were tried.
+
+    ``possible_core_s`` is the work bound: what anybody could have finished until the end.
+    """
+
+    cell: Cell
+    part: Part
+    trials: tuple[Trial, ...]
+    possible_core_s: float
+    took_s: float
+
+
+def play(cell: Cell, part: Part) -> Played:
+    """Simulate from the first submission to the last; what has not ended by then is not finished."""
+    began = time.perf_counter()
+    workload = scaled(TRACES[cell.trace](cell.seed), cell.load, CLUSTER.cores)
+    settings, book, seed = Settings(horizon_s=workload.span_s), policy_book(), cell.seed
+    clock = time.perf_counter
+    if part == "baselines":
+        tried = sweep(workload, book, CLUSTER, settings=settings, seed=seed)
+        trials = tuple(replace(trial, outcome=None) for trial in tried)
+    elif part == "oracle":
+        outcome = oracle(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock)
+        trials = (Trial(part, {}, measure(outcome), best=True),)
+    else:
+        outcome = simulate(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock, name=part)
+        trials = (Trial(part, {}, measure(outcome), best=True),)
+    possible = most_work(workload, CLUSTER, workload.span_s)
+    return Played(cell, part, trials, possible, time.perf_counter() - began)
+
+
+@cache
+def policy_book() -> PolicyBook:
+    """Three tiers, and nothing of single jobs."""
+    return load_policy_book(Path(__file__).with_name("simulation_policies.yaml"))

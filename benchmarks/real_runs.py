@@ -1,0 +1,155 @@
+"""A deployment with a real daemon and real runs, each in a process of its own."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import dagster as dg
+import psutil
+import yaml
+
+from benchmarks.dagster_private import LOCATION, WorkspaceProcessContext, served_workspace, submit_job
+from benchmarks.processes import awaited, free_port, listens, process
+from benchmarks.toil import Toiled, toiled
+
+__all__ = ["INTERVAL_S", "Plant", "RealRun", "Request", "plant"]
+
+INTERVAL_S = 2
+"""Seconds from one pass of the daemon to the next."""
+
+MOST_S = 420.0
+SETTLE_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A run to submit, ``submit_s`` seconds after the first; what it is to use, and for how long."""
+
+    submit_s: float
+    job: str
+    seconds: float
+    cores: float
+    memory_mib: int
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run config."""
+        given = {"seconds": self.seconds, "cores": self.cores, "memory_mib": self.memory_mib}
+        return {"ops": {"toil": {"config": given}}}
+
+
+@dataclass(frozen=True, slots=True)
+class RealRun:
+    """What became of a request; times are POSIX seconds, from Dagster's own events."""
+
+    request: Request
+    submitted_at: float
+    launched_at: float
+    started_at: float
+    ended_at: float
+    toiled: Toiled
+
+    @property
+    def wait_s(self) -> float:
+        """In the queue."""
+        return self.launched_at - self.submitted_at
+
+    @property
+    def startup_s(self) -> float:
+        """From the launch to the start of the run in its own process."""
+        return self.started_at - self.launched_at
+
+    @property
+    def duration_s(self) -> float:
+        """From there to its end."""
+        return self.ended_at - self.started_at
+
+    @property
+    def cores(self) -> float:
+        """That its user code used."""
+        return (self.toiled.cpu_after_s - self.toiled.cpu_before_s) / self.duration_s
+
+    @property
+    def startup_cores(self) -> float:
+        """That its process used before its user code."""
+        return self.toiled.cpu_before_s / (self.toiled.began_at - self.launched_at)
+
+
+class Plant:
+    """The running deployment, seen by someone who submits runs."""
+
+    def __init__(self, home: Path, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
+        self._home = home
+        self._instance = instance
+        self._workspace = workspace
+
+    def play(self, requests: Sequence[Request], say: Callable[[str], None]) -> list[RealRun]:
+        """Submit ``requests``, each in its time, and wait until all runs have ended.
+
+        Raises :class:`RuntimeError` if one fails, or if they take too long.
+        """
+        began, submitted = time.monotonic(), list[str]()
+        for request in requests:
+            time.sleep(max(0.0, began + request.submit_s - time.monotonic()))
+            run_id = submit_job(self._instance, self._workspace, request.job, request.config)
+            submitted.append(run_id)
+            if len(submitted) % 16 == 0:
+                say(f"[{time.monotonic() - began:4.0f} s] {len(submitted)} of {len(requests)} runs submitted")
+        awaited(self._all_over, "all runs end", patience_s=MOST_S, every_s=1.0)
+        say(f"[{time.monotonic() - began:4.0f} s] all have ended")
+        notes = toiled(self._home)
+        return [self._seen(*each, notes) for each in zip(requests, submitted, strict=True)]
+
+    def idle(self) -> tuple[float, int]:
+        """Cores and bytes in use while there is no run: the deployment's own, and everybody else's."""
+        psutil.cpu_percent()
+        memory = []
+        for _ in range(round(SETTLE_S)):
+            time.sleep(1.0)
+            machine = psutil.virtual_memory()
+            memory.append(machine.total - machine.available)
+        return psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1), round(fmean(memory))
+
+    def _all_over(self) -> bool:
+        over = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+        return self._instance.get_runs_count(over) == self._instance.get_runs_count()
+
+    def _seen(self, request: Request, run_id: str, notes: dict[str, Toiled]) -> RealRun:
+        times = self._instance.get_run_stats(run_id)
+        seen = (times.enqueued_time, times.launch_time, times.start_time, times.end_time)
+        if run_id not in notes or None in seen:
+            raise RuntimeError(f"run {run_id} of `{request.job}` did not end well")
+        enqueued, launched, started, ended = (float(at or 0.0) for at in seen)
+        return RealRun(request, enqueued, launched, started, ended, notes[run_id])
+
+
+@contextmanager
+def plant(policies: Path) -> Iterator[Plant]:
+    """A code server and a daemon on SQLite, with our coordinator; stopped at the end, whatever happens."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
+        settings = {
+            "run_coordinator": {
+                "module": "adaptive_assets",
+                "class": "AdaptiveRunCoordinator",
+                "config": {"policies": str(policies), "dequeue_interval_seconds": INTERVAL_S},
+            },
+            "telemetry": {"enabled": False},
+        }
+        (home / "dagster.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+        port = free_port()
+        serve = ["dagster", "api", "grpc", "-m", "benchmarks.toil", "-p", str(port)]
+        serve += ["--location-name", LOCATION]
+        stack.enter_context(process(serve, home, "code"))
+        awaited(lambda: listens(port), "the code server listens")
+        server = {"host": "localhost", "port": port, "location_name": LOCATION}
+        workspace = home / "workspace.yaml"
+        workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+        stack.enter_context(process(["dagster._daemon", "run", "-w", str(workspace)], home, "daemon"))
+        instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
+        yield Plant(home, instance, stack.enter_context(served_workspace(instance, port)))

@@ -1,0 +1,170 @@
+"""The simulator on real traces: ours, the oracle, and every family of baselines at its best."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from itertools import product
+from math import isfinite
+from multiprocessing import get_context
+from typing import Any, Final
+
+from adaptive_assets.simulation.sweep import FAMILIES, Trial
+from benchmarks.alibaba import tasks
+from benchmarks.bounds import bounds_table, plain_bounds
+from benchmarks.cells import CLUSTER, LOADS, PARTS, TRACES, Cell, Part, Played, play, policy_book
+from benchmarks.pooled import IN_ALL, OF_A_TIER, Pooled, Quantity, pool
+from benchmarks.promises import Compared, best_baseline, distances, promises
+from benchmarks.report import Finding, grid
+from benchmarks.starvation import fed
+
+__all__ = ["compare", "measure", "play_all"]
+
+SEEDS: Final = 3
+INTRO: Final = (
+    f"Simulated on {CLUSTER.cores:g} cores and {CLUSTER.memory / 2**30:g} GiB. Over the seeds, counts, hours"
+    " and cost are added up, and of all else it is the median; waits are of all runs that were released,"
+    " slowdowns of those that ended. The baselines are at the best setting of each seed."
+)
+
+
+def measure(
+    traces: Sequence[str] = tuple(TRACES),
+    loads: Sequence[float] = LOADS,
+    seeds: int = SEEDS,
+    jobs: int = 2,
+    say: Callable[[str], None] = print,
+) -> Finding:
+    """Play every trace at every load with so many seeds, in ``jobs`` processes; ``say`` is told of progress.
+
+    Raises :class:`~benchmarks.alibaba.NoTraceError` where a trace is not installed.
+    """
+    if "alibaba" in traces:
+        tasks()  # so that a trace that is missing is missed at once
+    cells = [Cell(*each) for each in product(traces, loads, range(seeds))]
+    played = play_all(cells, jobs, say)
+    compared = [compare(played, trace, load) for trace, load in product(traces, loads)]
+    say("the two shapes in which somebody may starve")
+    bounds = [bound for each in compared for bound in promises(each)] + fed(range(seeds))
+    sections = [
+        f"## Bounds\n\n{bounds_table(bounds)}",
+        *map(_section, compared),
+        f"## What was tried\n\n{_sweeps(played)}",
+    ]
+    return Finding(
+        "simulation",
+        INTRO,
+        "\n\n".join(sections),
+        all(bound.met for bound in bounds),
+        {"bounds": plain_bounds(bounds), "seeds": seeds, "played": _plain(played), "oracle": _far(compared)},
+    )
+
+
+def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = print) -> list[Played]:
+    """All parts of all ``cells``, in as many processes, in the order of cells and parts."""
+    whole = [(cell, part) for part in PARTS for cell in cells]
+    began, played = time.monotonic(), list[Played]()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool_of_processes:
+        futures = [pool_of_processes.submit(play, *each) for each in whole]
+        try:
+            for future in as_completed(futures):
+                done = future.result()
+                played.append(done)
+                progress = f"{len(played):3d} of {len(whole)}, {time.monotonic() - began:5.0f} s"
+                say(f"[{progress}] {done.cell.label}: {done.part}, {done.took_s:.0f} s")
+        except BaseException:
+            pool_of_processes.shutdown(cancel_futures=True)
+            raise
+    order = {each: place for place, each in enumerate(whole)}
+    return sorted(played, key=lambda done: order[done.cell, done.part])
+
+
+def compare(played: Sequence[Played], trace: str, load: float) -> Compared:
+    """What was played of one trace at one load."""
+    here = [done for done in played if (done.cell.trace, done.cell.load) == (trace, load)]
+
+    def pooled(part: Part, family: str) -> Pooled:
+        trials = [trial for done in here if done.part == part for trial in done.trials]
+        return pool(family, [trial.measures for trial in trials if trial.best and trial.family == family])
+
+    ours = pooled("ours", "ours")
+    tiers = tuple(tier.name for tier in policy_book().tiers if tier.name in ours.tiers)
+    baselines = {family: pooled("baselines", family) for family in FAMILIES}
+    return Compared(trace, load, tiers, ours, pooled("oracle", "oracle"), baselines)
+
+
+def _section(compared: Compared) -> str:
+    planners = (compared.ours, compared.oracle, *compared.baselines.values())
+    in_all = [("in all", *(quantity.name for quantity in IN_ALL), "plan() ms")]
+    of_tiers = [("tier", "planner", "runs", "deadlines", *(quantity.name for quantity in OF_A_TIER))]
+    for pooled in planners:
+        cells = (_cell(pooled.in_all.get(quantity), quantity) for quantity in IN_ALL)
+        in_all.append((pooled.planner, *cells, _milliseconds(pooled.planning_ms)))
+    for tier in compared.tiers:
+        for pooled in planners:
+            cells = (_cell(pooled.tiers[tier].get(quantity), quantity) for quantity in OF_A_TIER)
+            counts = (f"{pooled.runs[tier]:,}", f"{pooled.with_deadline[tier]:,}")
+            of_tiers.append((tier, pooled.planner, *counts, *cells))
+    title = f"## {compared.trace.capitalize()}, load {compared.load:g}"
+    best = f"The best baseline is *{best_baseline(compared).planner}*."
+    beyond = [distance for distance in distances(compared) if not distance.within]
+    rows = [(d.figure, f"{d.ours:,.4g}", f"{d.oracle:,.4g}", f"{d.worse:.2f}") for d in beyond]
+    far = grid([("not within 10 % of the oracle", "ours", "the oracle's", "times"), *rows]) if rows else ""
+    return "\n\n".join(filter(None, (title, best, grid(in_all), grid(of_tiers), far)))
+
+
+def _cell(value: float | None, quantity: Quantity) -> str:
+    return "" if value is None else f"{value:,.{quantity.digits}f}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _sweeps(played: Iterable[Played]) -> str:
+    """A line for each family and cell: every setting with its critical misses and the work it finished."""
+    tried_as = "setting: critical misses, share of the work bound; the best is bold"
+    rows = [("trace", "load", "seed", "family", tried_as)]
+    for done in played:
+        if done.part != "baselines":
+            continue
+        for family in FAMILIES:
+            tried = [_tried(trial, done) for trial in done.trials if trial.family == family]
+            cell = done.cell
+            rows.append((cell.trace, f"{cell.load:g}", str(cell.seed), family, "; ".join(tried)))
+    return grid(rows)
+
+
+def _tried(trial: Trial, done: Played) -> str:
+    setting = "/".join(f"{value:g}" for value in trial.setting.values())
+    missed = trial.measures.tiers[0].missed
+    text = f"{setting}: {missed}, {trial.measures.all.work_core_s / done.possible_core_s:.1%}"
+    return f"**{text}**" if trial.best else text
+
+
+def _plain(played: Iterable[Played]) -> list[dict[str, Any]]:
+    return [
+        {
+            **asdict(done.cell),
+            "part": done.part,
+            "took_s": done.took_s,
+            "possible_core_s": done.possible_core_s,
+            "trials": [
+                {"family": trial.family, "setting": dict(trial.setting), "best": trial.best}
+                | {"measures": asdict(trial.measures)}
+                for trial in done.trials
+            ],
+        }
+        for done in played
+    ]
+
+
+def _far(compared: Iterable[Compared]) -> dict[str, list[dict[str, Any]]]:
+    """Every figure of ours beside the oracle's; without a ratio where the oracle's is zero."""
+    return {
+        each.where: [
+            {**asdict(distance), "worse": distance.worse if isfinite(distance.worse) else None}
+            for distance in distances(each)
+        ]
+        for each in compared
+    }
