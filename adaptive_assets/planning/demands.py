@@ -1,5 +1,7 @@
 """The demand of every run of one snapshot: what was learned, else what was declared, else a prior."""
 
+from dataclasses import replace
+
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, learned_demand
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
@@ -43,13 +45,16 @@ class Demands:
         confidence = _confidence(policy)
         if mode != FULL and all(rung.mode != mode for rung in policy.degrade):
             mode = FULL  # the ladder has been edited since
-        if own is None and (learned := self._learned.get(estimate_key(work, mode))):
-            return learned_demand(learned, confidence)
+        learned = own if own and mode == FULL else self._learned.get(estimate_key(work, mode))
         full = own or self._learned.get(estimate_key(work, FULL))
-        if full is None:
+        if learned:
+            found = learned_demand(learned, confidence)
+        elif full:
+            found = learned_demand(full, confidence).lessened(declared, demand_of(policy, FULL))
+        else:
             return declared
-        whole = learned_demand(full, confidence)
-        return whole if mode == FULL else whole.lessened(declared, demand_of(policy, FULL))
+        # declared to need no CPU here: its work is done elsewhere, and it is never to wait for ours
+        return found if declared.cpu else replace(found, cpu=0.0)
 
 
 def _confidence(policy: Policy) -> float:

@@ -8,6 +8,7 @@ from adaptive_assets.learning import DecayedUsage, Learner, Observation
 from adaptive_assets.ledger import Ledger, RunUsageRow
 from adaptive_assets.planning.demand import FULL, Demand, demand_of
 from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.promise import LAUNCH_S
 from adaptive_assets.planning.snapshot import Snapshot, Work
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import PolicyBook
@@ -86,7 +87,9 @@ class Experience:
 
 def _observed(work: Work, usage: RunUsageRow) -> Observation:
     duration = None if usage.started_at is None else max(0.0, usage.ended_at - usage.started_at)
-    cpu = usage.cpu_seconds / duration if usage.cpu_seconds is not None and duration else None
+    # the process works before the run is started, and its CPU time covers that: imports, the definitions
+    worked = usage.cpu_seconds
+    cpu = None if worked is None or duration is None else worked / (LAUNCH_S + duration)
     return Observation(
         work,
         usage.mode,
