@@ -18,13 +18,14 @@ class Demands:
         self._book = book
         self._known: dict[tuple[int, str], Demand] = {}
         self._own: dict[tuple[int, int, str], Demand] = {}
+        self._same: dict[Demand, Demand] = {}
 
     def of_work(self, work: Work, mode: str = FULL) -> Demand:
         """The demand of a run of this kind in ``mode``."""
         key = (id(work), mode)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._look_up(work, mode, None)
+            known = self._known[key] = self._one(self._look_up(work, mode, None))
         return known
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> Demand:
@@ -34,8 +35,12 @@ class Demands:
         key = (id(run.work), id(run.estimate), mode)
         known = self._own.get(key)
         if known is None:
-            known = self._own[key] = self._look_up(run.work, mode, run.estimate)
+            known = self._own[key] = self._one(self._look_up(run.work, mode, run.estimate))
         return known
+
+    def _one(self, demand: Demand) -> Demand:
+        """One object for equal demands, so that they can be told apart without comparing them."""
+        return self._same.setdefault(demand, demand)
 
     def _look_up(self, work: Work, mode: str, own: Estimate | None) -> Demand:
         policy = self._book.policy(work.policy)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -12,6 +13,11 @@ _P90: Final = 0.90
 _P99: Final = 0.99
 _Z90: Final = NormalDist().inv_cdf(_P90)
 _Z99: Final = NormalDist().inv_cdf(_P99)
+
+
+@lru_cache(maxsize=256)
+def _z(confidence: float) -> float:
+    return NormalDist().inv_cdf(min(confidence, 0.9999))
 
 
 class Source(StrEnum):
@@ -45,7 +51,7 @@ class Spread:
         """
         if confidence <= 0.5:
             return self.p50
-        z = NormalDist().inv_cdf(min(confidence, 0.9999))
+        z = _z(confidence)
         if z <= _Z90:
             return self.p50 + (self.p90 - self.p50) * z / _Z90
         return self.p90 + (self.p99 - self.p90) * (z - _Z90) / (_Z99 - _Z90)

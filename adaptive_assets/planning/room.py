@@ -34,7 +34,7 @@ class Room:
     ramp: Ramp | None = None
     runs: int = 0
     launched: int = 0
-    _known: dict[tuple[Demand, int, str, float], tuple[Reason, ...]] = field(default_factory=dict)
+    _known: dict[tuple[int, int, str, float], tuple[Reason, ...]] = field(default_factory=dict)
     """What was found to be lacking since room was last taken: many kinds of work ask for the same."""
 
     @classmethod
@@ -144,7 +144,12 @@ class Room:
 
         ``most`` is the price above which a machine is too dear for it.
         """
-        key = (demand, rank, mode, most)
+        key = (
+            id(demand),
+            rank,
+            mode,
+            most,
+        )  # there is one object for equal demands, as long as a plan is made
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = (*self._on_the_best_host(demand, rank, mode, most), *self._limits())

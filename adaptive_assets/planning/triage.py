@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from math import inf
+from operator import attrgetter
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
@@ -25,6 +26,8 @@ __all__ = ["Band", "Position", "Triage", "triage"]
 Position = tuple[int, float, int, int, float, str]
 """Where a run stands in line: tier, latest start in full, its owner's use of late, the user's priority
 (negated), submission, run id."""
+
+_AGE = attrgetter("submitted_at", "run_id")
 
 FRONT = -1
 """Before the first tier."""
@@ -120,6 +123,9 @@ def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
 
 def _sort(runs: list[QueuedRun], allowed_s: float) -> None:
     """First in line first, as by `Band.position`: among runs of a kind the rest of it is the same."""
+    if len({run.priority for run in runs}) == 1 and not any(run.deadline_at for run in runs):
+        runs.sort(key=_AGE)
+        return
     runs.sort(
         key=lambda run: (
             run.submitted_at + allowed_s if run.deadline_at is None else run.deadline_at,
@@ -135,9 +141,9 @@ def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
 
     A run of which more is known than of its kind is a kind for itself, with those that share its estimate.
     """
-    same: defaultdict[tuple[int, int], list[QueuedRun]] = defaultdict(list)
+    same: defaultdict[int | tuple[int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
-        same[id(run.work), id(run.estimate)].append(run)
+        same[id(run.work) if run.estimate is None else (id(run.work), id(run.estimate))].append(run)
     kinds: defaultdict[tuple[Work, Estimate | None], list[QueuedRun]] = defaultdict(list)
     for runs in same.values():
         kinds[runs[0].work, runs[0].estimate] += runs
