@@ -55,10 +55,10 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("forecast", 0.22, 6.0, 0.4, 1400),
-    Kind("ingest", 0.34, 12.0, 0.3, 900),
-    Kind("report", 0.19, 6.0, 0.8, 900),
-    Kind("backfill", 0.25, 20.0, 0.3, 2300),
+    Kind("forecast", 0.22, 6.0, 0.3, 1400),
+    Kind("ingest", 0.34, 12.0, 0.3, 1300),
+    Kind("report", 0.19, 6.0, 0.5, 900),
+    Kind("backfill", 0.25, 20.0, 0.3, 2800),
 )
 PROBE: Final = Request(0.0, "probe", 4.0, 0.3, 200)
 

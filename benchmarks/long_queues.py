@@ -55,7 +55,7 @@ def long_queue(queued: int, kinds: int) -> Snapshot:
             )
             for number, work in enumerate(islice(cycle(works), RUNNING))
         ),
-        machine=MachineReading(NOW, 256.0, float(RUNNING), RUNNING * GIB * 5 // 4, RUNNING * GIB),
+        machine=MachineReading(NOW, 256.0, float(RUNNING), 2 * RUNNING * GIB, RUNNING * GIB),
         estimates={estimate_key(work, FULL): _learned(number) for number, work in enumerate(works)},
     )
 
