@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from adaptive_assets.simulation.trace import TraceError
 from benchmarks import fidelity, launching, planning, selection, simulation, submission
 from benchmarks.alibaba import NoTraceError
 from benchmarks.cells import LOADS, TRACES
@@ -78,7 +79,11 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
 @click.option("--repeats", type=click.IntRange(1, 100), help="Measurements per figure.")
 @click.option("--day", type=click.IntRange(1_000), help="Runs of the simulated day (planning).")
 @click.option(
-    "--trace", "traces", multiple=True, type=click.Choice(tuple(TRACES)), help="One trace only (simulation)."
+    "--trace",
+    "traces",
+    multiple=True,
+    metavar="NAME|FILE",
+    help=f"Instead of {' and '.join(TRACES)}: one of them, or a trace file (simulation).",
 )
 @click.option(
     "--load",
@@ -104,7 +109,7 @@ def main(names: tuple[str, ...], saves: bool | None, **given: Any) -> None:
         began = time.monotonic()
         try:
             found = BENCHMARKS[name](given)
-        except NoTraceError as error:
+        except (NoTraceError, TraceError) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"\n{name}, in {time.monotonic() - began:.0f} s. {found.intro}\n\n{found.body}")
         if saves:

@@ -10,15 +10,16 @@ from typing import Final, Literal
 from adaptive_assets.policy import PolicyBook, load_policy_book
 from adaptive_assets.simulation.bounds import most_work, oracle
 from adaptive_assets.simulation.cluster import Cluster
+from adaptive_assets.simulation.csv_trace import load_csv_trace
 from adaptive_assets.simulation.measures import measure
 from adaptive_assets.simulation.scaling import scaled
 from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.sweep import Trial, sweep
-from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.trace import Workload, check_tiers
 from adaptive_assets.simulation.world import simulate
 from benchmarks import workloads
 
-__all__ = ["CLUSTER", "LOADS", "PARTS", "TRACES", "Cell", "Part", "Played", "play", "policy_book"]
+__all__ = ["CLUSTER", "LOADS", "PARTS", "TRACES", "Cell", "Part", "Played", "drawn", "play", "policy_book"]
 
 Part = Literal["baselines", "oracle", "ours"]
 PARTS: Final[tuple[Part, ...]] = ("baselines", "oracle", "ours")
@@ -34,7 +35,7 @@ CLUSTER: Final = Cluster.of(workloads.CORES, workloads.MEMORY)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A trace's workload, drawn with ``seed`` and brought to ``load``."""
+    """The workload of a trace (its name, or a file), drawn with ``seed`` and brought to ``load``."""
 
     trace: str
     load: float
@@ -63,7 +64,7 @@ class Played:
 def play(cell: Cell, part: Part) -> Played:
     """Simulate from the first submission to the last; what has not ended by then is not finished."""
     began = time.perf_counter()
-    workload = scaled(TRACES[cell.trace](cell.seed), cell.load, CLUSTER.cores)
+    workload = scaled(drawn(cell.trace, cell.seed), cell.load, CLUSTER.cores)
     settings, book, seed = Settings(horizon_s=workload.span_s), policy_book(), cell.seed
     clock = time.perf_counter
     if part == "baselines":
@@ -77,6 +78,18 @@ def play(cell: Cell, part: Part) -> Played:
         trials = (Trial(part, {}, measure(outcome), best=True),)
     possible = most_work(workload, CLUSTER, workload.span_s)
     return Played(cell, part, trials, possible, time.perf_counter() - began)
+
+
+def drawn(trace: str, seed: int) -> Workload:
+    """One of :data:`TRACES`, drawn with ``seed``; or all of a trace file, of which the seed draws nothing.
+
+    Raises :class:`~benchmarks.alibaba.NoTraceError` where the trace is not installed, and
+    :class:`~adaptive_assets.simulation.trace.TraceError` for a file that is none.
+    """
+    make = TRACES.get(trace)
+    workload = load_csv_trace(trace) if make is None else make(seed)
+    check_tiers(workload, [tier.name for tier in policy_book().tiers])
+    return workload
 
 
 @cache

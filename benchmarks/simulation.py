@@ -9,10 +9,10 @@ from math import isfinite
 from multiprocessing import get_context
 from typing import Any, Final
 
+from adaptive_assets.simulation.measures import Measures
 from adaptive_assets.simulation.sweep import FAMILIES, Trial
-from benchmarks.alibaba import tasks
 from benchmarks.bounds import bounds_table, plain_bounds
-from benchmarks.cells import CLUSTER, LOADS, PARTS, TRACES, Cell, Part, Played, play, policy_book
+from benchmarks.cells import CLUSTER, LOADS, PARTS, TRACES, Cell, Part, Played, drawn, play, policy_book
 from benchmarks.pooled import IN_ALL, OF_A_TIER, Pooled, Quantity, pool
 from benchmarks.promises import Compared, best_baseline, distances, promises
 from benchmarks.report import Finding, grid
@@ -37,10 +37,10 @@ def measure(
 ) -> Finding:
     """Play every trace at every load with so many seeds, in ``jobs`` processes; ``say`` is told of progress.
 
-    Raises :class:`~benchmarks.alibaba.NoTraceError` where a trace is not installed.
+    Raises what :func:`~benchmarks.cells.drawn` raises.
     """
-    if "alibaba" in traces:
-        tasks()  # so that a trace that is missing is missed at once
+    for trace in traces:
+        drawn(trace, 0)  # so that a trace that is missing or broken is found at once
     cells = [Cell(*each) for each in product(traces, loads, range(seeds))]
     played = play_all(cells, jobs, say)
     compared = [compare(played, trace, load) for trace, load in product(traces, loads)]
@@ -105,7 +105,7 @@ def _section(compared: Compared) -> str:
             cells = (_cell(pooled.tiers[tier].get(quantity), quantity) for quantity in OF_A_TIER)
             counts = (f"{pooled.runs[tier]:,}", f"{pooled.with_deadline[tier]:,}")
             of_tiers.append((tier, pooled.planner, *counts, *cells))
-    title = f"## {compared.trace.capitalize()}, load {compared.load:g}"
+    title = f"## {compared.trace}, load {compared.load:g}"
     best = f"The best baseline is *{best_baseline(compared).planner}*."
     beyond = [distance for distance in distances(compared) if not distance.within]
     rows = [(d.figure, f"{d.ours:,.4g}", f"{d.oracle:,.4g}", f"{d.worse:.2f}") for d in beyond]
@@ -151,12 +151,25 @@ def _plain(played: Iterable[Played]) -> list[dict[str, Any]]:
             "possible_core_s": done.possible_core_s,
             "trials": [
                 {"family": trial.family, "setting": dict(trial.setting), "best": trial.best}
-                | {"measures": asdict(trial.measures)}
+                | _measured(trial.measures, whole=trial.best)
                 for trial in done.trials
             ],
         }
         for done in played
     ]
+
+
+def _measured(measures: Measures, *, whole: bool) -> dict[str, Any]:
+    """All measures; or, of settings that are not the best, those that the search goes by."""
+    if whole:
+        return {"measures": asdict(measures)}
+    everything = measures.all
+    return {
+        "missed": {tier.tier: tier.missed for tier in measures.tiers},
+        "work_core_s": everything.work_core_s,
+        "wait_p95_s": everything.wait_p95_s,
+        "oom_kills": everything.oom_kills,
+    }
 
 
 def _far(compared: Iterable[Compared]) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from adaptive_assets.planning.plan import plan
 from adaptive_assets.policy import load_policy_book
 from adaptive_assets.simulation.scaling import offered_load
 from adaptive_assets.simulation.sweep import FAMILIES
-from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.trace import TraceError, Workload
 from benchmarks import cells, fidelity, planning, simulation
 from benchmarks.long_queues import RUNNING, book, long_queue
 from benchmarks.report import Finding, save
@@ -66,6 +66,18 @@ def test_a_cell_is_played_by_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tuple(found.baselines) == FAMILIES
     assert found.ours.of_all("work finished core-h") > 0
     assert played[0].possible_core_s > 0
+
+
+def test_a_trace_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
+    """In a sentence, before anything is played: no file, or a tier that the policies do not have."""
+    with pytest.raises(TraceError, match="alibabba"):
+        simulation.measure(["alibabba"])
+    file = tmp_path / "trace.csv"
+    file.write_text("id,name,submit_s,duration_s,cpu,memory_mb,tier\na,b,0,1,1,1,gold\nc,b,1,1,1,1,gold\n")
+    with pytest.raises(TraceError, match="gold"):
+        simulation.measure([str(file)])
+    file.write_text("id,name,submit_s,duration_s,cpu,memory_mb,tier\na,b,0,1,1,1,batch\n")
+    assert len(cells.drawn(str(file), 0).runs) == 1
 
 
 def test_what_was_found_is_written_twice(tmp_path: Path) -> None:
