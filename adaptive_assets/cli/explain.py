@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from adaptive_assets.policy import PolicyBook
     from adaptive_assets.workflow.dagster_private import RunRecord
 
-__all__ = ["Explanation", "RunFacts", "explain"]
+__all__ = ["Explanation", "Foreseen", "RunFacts", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,15 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """When a waiting run is expected to start: seconds from ``at``, the last snapshot that was recorded."""
+
+    at: float
+    p50_s: float | None
+    p90_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decisions on a run, the oldest first; ``remark`` says why there are none, or what else to know.
 
@@ -54,6 +63,7 @@ class Explanation:
     run: RunFacts | None
     decisions: "tuple[DecisionRow, ...]"
     remark: str = ""
+    start: Foreseen | None = None
 
 
 @click.command()
@@ -91,7 +101,25 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
     work = governance.work_of(facts_of(run))
     decisions = _decisions(installation, run, work)
     remark = "" if decisions else _why_nothing(installation, run)
-    return Explanation(now, run.run_id, _facts(record, work, governance.book), tuple(decisions), remark)
+    facts = _facts(record, work, governance.book)
+    start = _start(installation, run, governance.book)
+    return Explanation(now, run.run_id, facts, tuple(decisions), remark, start)
+
+
+def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook") -> Foreseen | None:
+    """When it will start, if it waits and the last recorded snapshot has it."""
+    import dagster as dg
+
+    from adaptive_assets.planning.prediction import predict
+    from adaptive_assets.workflow import tags
+
+    held = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    cycle = installation.ledger.latest_status().cycle_id if installation.ledger and held else None
+    if cycle is None or installation.ledger is None:
+        return None
+    snapshot = installation.ledger.snapshot(cycle)
+    found = predict(snapshot, book, [run.run_id]).get(run.run_id)
+    return None if found is None else Foreseen(snapshot.at, found.p50, found.p90)
 
 
 def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -> "list[DecisionRow]":

@@ -10,7 +10,7 @@ from adaptive_assets.cli.text import clock, iso, labelled, wrapped
 from adaptive_assets.planning.wording import cores, seconds, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.explain import Explanation, RunFacts
+    from adaptive_assets.cli.explain import Explanation, Foreseen, RunFacts
     from adaptive_assets.ledger import DecisionRow
 
 __all__ = ["as_json", "as_text"]
@@ -65,6 +65,8 @@ def as_json(found: "Explanation") -> dict[str, Any]:
             }
             for row in found.decisions
         ],
+        "start": found.start
+        and {"as_of": iso(found.start.at), "p50_s": found.start.p50_s, "p90_s": found.start.p90_s},
         "remark": found.remark or None,
     }
 
@@ -98,6 +100,16 @@ def _lines(found: "Explanation") -> Iterator[tuple[str, str]]:
         yield "ended", f"{clock(run.ended_at)}, after {seconds(run.ended_at - run.submitted_at)}"
     if run.deadline_s is not None:
         yield "deadline", _deadline(run, run.submitted_at + run.deadline_s, found.at)
+    if found.start is not None:
+        yield "starts", _starts(found.start)
+
+
+def _starts(start: "Foreseen") -> str:
+    as_of = f" (as of {clock(start.at)}, if nothing new comes)"
+    if start.p50_s is None:
+        return f"not to be foreseen: it waits for more than room{as_of}"
+    late = "" if start.p90_s is None else f", with bad luck in {seconds(start.p90_s)}"
+    return f"in about {seconds(start.p50_s)}{late}{as_of}"
 
 
 def _deadline(run: "RunFacts", due: float, now: float) -> str:
@@ -126,7 +138,9 @@ def _decision(row: "DecisionRow", submitted: float | None) -> Iterator[str]:
         numbers = reason.get("numbers")
         if isinstance(numbers, Mapping) and numbers:
             told = ", ".join(
-                f"{key} {number(str(reason['code']), key, value)}" for key, value in numbers.items()
+                f"{key} {number(str(reason['code']), key, value)}"
+                for key, value in numbers.items()
+                if value != ""
             )
             yield wrapped(told, INDENT * 2)
     yield wrapped(
@@ -138,6 +152,8 @@ def number(code: str, key: str, value: object) -> str:
     """One of the numbers behind a reason, in the unit that its rule counts in."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "-" if value is None else str(value)
+    if key == "guard":
+        return share(value)
     if key.endswith("_s"):
         return seconds(value)
     if code in {"memory", "never_fits"} or key == "memory":

@@ -179,3 +179,16 @@ def test_a_deadline_is_kept_by_a_good_end_in_time(
         deadline_s=60.0,
     )
     assert deadline_kept(run, now) is kept
+
+
+def test_when_a_run_will_start(site: Site, told: Told, adaptive: Adaptive) -> None:
+    """A run that waits for data cannot be foreseen; one that went has nothing to be foreseen."""
+    run_id = site.submit("report")
+    site.cycle()
+    start = told("explain", run_id)["start"]
+    assert (start["p50_s"], start["p90_s"]) == (None, None)
+    assert start["as_of"]
+    assert "not to be foreseen: it waits for more than room" in adaptive("explain", run_id).stdout
+    materialize(site, passed=True)
+    site.cycle()
+    assert told("explain", run_id)["start"] is None
