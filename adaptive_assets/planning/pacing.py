@@ -3,9 +3,10 @@
 A gradient limiter in the manner of Netflix's Gradient2 and of Envoy's adaptive concurrency filter: as long as
 runs take about as long as expected, the limit probes upwards by its square root; when they take longer, it
 is multiplied by expected over actual. Not AIMD: that would halve on every surge and oscillate; not a PID on
-CPU as Temporal's: CPU in use is guarded already, and says nothing about disks, locks and databases that runs
-share. The one signal is how long successful runs took against what was learned of their kind before: a run
-that failed says nothing about load.
+CPU as Temporal's: CPU in use is guarded already, and says nothing about the disk and the memory bandwidth
+that runs share. The signal is how long successful runs took against what was learned of their kind before,
+where the kernel says that tasks wait for the machine: a run that failed says nothing about load, and neither
+does one that took longer on a machine that was calm.
 """
 
 from dataclasses import replace

@@ -3,6 +3,7 @@
 A pure function: no clock, no I/O, no randomness. The same snapshot and policy book give the same plan.
 """
 
+from collections import defaultdict
 from heapq import heapify, heappop, heapreplace
 from math import inf
 
@@ -40,6 +41,9 @@ our work down, and never to none."""
 
 IDLE = 0.25
 """The share of the guarded machine that work ahead leaves free for real work."""
+
+Lane = list[tuple[Position, Band]]
+"""The bands of one policy, as a heap."""
 
 ORDER = {code: place for place, code in enumerate(ReasonCode)}
 
@@ -94,19 +98,33 @@ class _Planner:
         )
 
     def _admit(self, ready: list[Band]) -> None:
-        """Go down the line; a band's place is looked at again when its turn comes: use grows meanwhile."""
-        line = [(self._position(band), band) for band in ready]
+        """Go down the line; where an owner stands is looked at again when its turn comes: use grows meanwhile.
+
+        All runs of a policy have one owner: their order among each other does not change with its use.
+        """
+        by_policy: defaultdict[str, Lane] = defaultdict(list)
+        for band in ready:
+            by_policy[band.policy.name].append((band.position(band.runs[band.next]), band))
+        lanes = list(by_policy.values())
+        for lane in lanes:
+            heapify(lane)
+        line = [(self._position(lane[0][1]), lane) for lane in lanes]
         heapify(line)
         while line:
-            stood, band = line[0]
+            stood, lane = line[0]
+            band = lane[0][1]
             stands = self._position(band)
             if stands != stood:
-                heapreplace(line, (stands, band))
+                heapreplace(line, (stands, lane))
                 continue
             if not band.promoted:
                 self._continuation.go_on(band.rank)
             if self._admit_first(band) and band.next < len(band.runs):
-                heapreplace(line, (self._position(band), band))
+                heapreplace(lane, (band.position(band.runs[band.next]), band))
+            else:
+                heappop(lane)
+            if lane:
+                heapreplace(line, (self._position(lane[0][1]), lane))
             else:
                 heappop(line)
 
@@ -245,6 +263,7 @@ class _Planner:
         why = (*turn.lacks, *turn.late) if turn.never_fits else (*turn.late, *turn.lacks)
         reasons = (*self._patience_over(band, run), *why, *turn.behind, how)
         host = self._take(turn, step.demand)
+        self._promoted |= band.promoted
         self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
         if run.passes < HELD_BACK_PASSES:
             self._squeeze.take(band.rank, step.demand)
