@@ -136,7 +136,7 @@ def _sweeps(played: Iterable[Played]) -> str:
 
 
 def _tried(trial: Trial, done: Played) -> str:
-    setting = "/".join(f"{value:g}" for value in trial.setting.values())
+    setting = "/".join(f"{value:.4g}" for value in trial.setting.values())
     missed = trial.measures.tiers[0].missed
     text = f"{setting}: {missed}, {trial.measures.all.work_core_s / done.possible_core_s:.1%}"
     return f"**{text}**" if trial.best else text
