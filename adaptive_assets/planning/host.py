@@ -62,10 +62,10 @@ class Host:
 
     The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 75th
     percentiles, which is cautious where there are many, and the mean of the sum plus some of its standard
-    deviations (`SIGMAS`), which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it to the
-    limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more than
-    the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself. What a
-    run may still grow by shrinks as it comes nearer to its end, where that was learned.
+    deviations (`SIGMAS`), which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it
+    to the limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more
+    than the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself.
+    What a run may still grow by shrinks as it comes nearer to its end, where that was learned.
     """
 
     name: str

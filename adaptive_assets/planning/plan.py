@@ -98,9 +98,9 @@ class _Planner:
         )
 
     def _admit(self, ready: list[Band]) -> None:
-        """Go down the line; where an owner stands is looked at again when its turn comes: use grows meanwhile.
+        """Go down the line; where an owner stands is looked at again when its turn comes, as use grows.
 
-        All runs of a policy have one owner: their order among each other does not change with its use.
+        All runs of a policy have one owner: their order among themselves does not change with its use.
         """
         by_policy: defaultdict[str, Lane] = defaultdict(list)
         for band in ready:
