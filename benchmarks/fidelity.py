@@ -21,7 +21,7 @@ from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.trace import TracedRun, Workload
 from adaptive_assets.simulation.world import simulate
 from benchmarks.bounds import Bound, bounds_table, plain_bounds
-from benchmarks.real_runs import INTERVAL_S, RealRun, Request, plant
+from benchmarks.real_runs import RealRun, Request, plant
 from benchmarks.report import Finding, grid
 
 __all__ = ["Habits", "measure", "requests", "simulated"]
@@ -65,8 +65,9 @@ PROBE: Final = Request(0.0, "probe", 4.0, 0.3, 200)
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What was measured of this machine while it had nothing else to do."""
+    """What was measured of the deployment: its pace while it worked, all else while it had nothing to do."""
 
+    cycle_s: float
     startup_s: float
     startup_cores: float
     idle_cores: float
@@ -79,13 +80,14 @@ def measure(runs: int = RUNS, say: Callable[[str], None] = print) -> Finding:
         say("measuring how a run starts")
         probes = [run for _ in range(PROBES) for run in real.play([PROBE], lambda _: None)]
         idle_cores, idle_memory = real.idle()
+        seen = real.play(requests(runs), say)
         habits = Habits(
+            real.cycle_s(seen),
             median(run.startup_s for run in probes),
             median(run.startup_cores for run in probes),
             idle_cores,
             idle_memory,
         )
-        seen = real.play(requests(runs), say)
     book = load_policy_book(POLICIES)
     outcomes = [simulated(seen, book, habits, phase / PHASES) for phase in range(PHASES)]
     figures = [*_figures(seen, outcomes, book)]
@@ -96,9 +98,9 @@ def measure(runs: int = RUNS, say: Callable[[str], None] = print) -> Finding:
     rows = [("", "real", "simulated", "difference")]
     rows += [(what, f"{true:.1f}", f"{sim:.1f}", f"{sim / true - 1:+.1%}") for what, true, sim in figures]
     settings = (
-        f"{len(seen)} runs. Measured before: a run starts up in {habits.startup_s:.2f} s on"
-        f" {habits.startup_cores:.2f} cores; without runs {habits.idle_cores:.2f} cores and"
-        f" {habits.idle_memory / 2**30:.2f} GiB are in use."
+        f"{len(seen)} runs; a pass every {habits.cycle_s:.2f} s. Measured before: a run starts up in"
+        f" {habits.startup_s:.2f} s on {habits.startup_cores:.2f} cores;"
+        f" without runs {habits.idle_cores:.2f} cores and {habits.idle_memory / 2**30:.2f} GiB are in use."
     )
     return Finding(
         "fidelity",
@@ -138,15 +140,15 @@ def simulated(seen: Sequence[RealRun], book: PolicyBook, habits: Habits, phase: 
         )
     )
     settings = Settings(
-        cycle_s=INTERVAL_S,
-        quiet_s=INTERVAL_S,
+        cycle_s=habits.cycle_s,
+        quiet_s=habits.cycle_s,
         startup_s=habits.startup_s,
         startup_cpu=habits.startup_cores,
         reading_every_s=1.0,
         actions=(),
     )
     cluster = Cluster.of(float(psutil.cpu_count() or 1), psutil.virtual_memory().total)
-    start = seen[0].submitted_at - phase * INTERVAL_S
+    start = seen[0].submitted_at - phase * habits.cycle_s
     tiers = {job: policy.tier for policy in book.policies for job in policy.jobs}
     runs = [
         TracedRun(

@@ -17,10 +17,24 @@ from benchmarks.dagster_private import (
     report,
 )
 
-__all__ = ["LAUNCHES", "RecordingLauncher", "TimedCoordinator"]
+__all__ = ["LAUNCHES", "PASSES", "LoggedCoordinator", "RecordingLauncher", "TimedCoordinator"]
 
 LAUNCHES = "launches"
 """The file in ``DAGSTER_HOME`` to which the launcher writes a line for each launch: run id, POSIX seconds."""
+
+
+PASSES = "passes"
+"""The file in ``DAGSTER_HOME`` to which the coordinator writes when each pass begins: POSIX seconds."""
+
+
+class LoggedCoordinator(AdaptiveRunCoordinator):
+    """Our coordinator, which also writes down when each dequeue pass begins."""
+
+    @override
+    def _begin_pass(self, daemon: Any) -> Any:
+        with (Path(self._instance.root_directory) / PASSES).open("a") as log:
+            log.write(f"{time.time()}\n")
+        return super()._begin_pass(daemon)
 
 
 class TimedCoordinator(AdaptiveRunCoordinator):

@@ -14,13 +14,14 @@ import psutil
 import yaml
 
 from benchmarks.dagster_private import LOCATION, WorkspaceProcessContext, served_workspace, submit_job
+from benchmarks.parts import PASSES, LoggedCoordinator
 from benchmarks.processes import awaited, free_port, listens, process
 from benchmarks.toil import Toiled, toiled
 
-__all__ = ["INTERVAL_S", "Plant", "RealRun", "Request", "plant"]
+__all__ = ["Plant", "RealRun", "Request", "plant"]
 
 INTERVAL_S = 2
-"""Seconds from one pass of the daemon to the next."""
+"""Seconds from one pass of the daemon to the next, at the least."""
 
 MOST_S = 420.0
 SETTLE_S = 6.0
@@ -115,6 +116,13 @@ class Plant:
             memory.append(machine.total - machine.available)
         return psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1), round(fmean(memory))
 
+    def cycle_s(self, seen: Sequence[RealRun]) -> float:
+        """The mean time from one pass to the next, while there was a queue of ``seen``."""
+        first, last = seen[0].submitted_at, max(run.launched_at for run in seen)
+        at = [float(line) for line in (self._home / PASSES).read_text().splitlines()]
+        within = [each for each in at if first <= each <= last]
+        return (within[-1] - within[0]) / (len(within) - 1) if len(within) > 1 else float(INTERVAL_S)
+
     def _all_over(self) -> bool:
         over = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
         return self._instance.get_runs_count(over) == self._instance.get_runs_count()
@@ -135,8 +143,8 @@ def plant(policies: Path) -> Iterator[Plant]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
         settings = {
             "run_coordinator": {
-                "module": "adaptive_assets",
-                "class": "AdaptiveRunCoordinator",
+                "module": LoggedCoordinator.__module__,
+                "class": LoggedCoordinator.__name__,
                 "config": {"policies": str(policies), "dequeue_interval_seconds": INTERVAL_S},
             },
             "telemetry": {"enabled": False},
