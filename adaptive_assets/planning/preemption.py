@@ -1,5 +1,6 @@
 """Preemption: which active runs give way to a blocked one, and how."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import floor
@@ -89,6 +90,24 @@ class _Victim:
         return (self.promised, -self.rank, self.run.preempted, self.lost / max(1.0, self.memory))
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What matters of a run that may be acted upon, whoever it is for.
+
+    ``allowed`` is the hardest action that its tier puts up with; ``lost`` is what a requeue would waste.
+    """
+
+    run: ActiveRun
+    policy: Policy
+    rank: int
+    allowed: int
+    held: bool
+    cpu: float
+    memory: float
+    lost: float
+    promised: bool
+
+
 @dataclass(slots=True)
 class _Balance:
     """What a machine has free, and what is on its way to be, less what blocked runs before need of it."""
@@ -119,12 +138,17 @@ class Preemption:
             for run in snapshot.active
             if run.state is RunState.SUSPENDED and 0 <= self._at - (run.acted_at or 0.0) < SETTLING_S
         ]
+        self._on: defaultdict[str, list[_Known]] = defaultdict(list)
         self.moves: dict[str, Move] = {}
 
     def make_way(self, blocked: Sequence[Blocked]) -> None:
         """Find moves for the first of ``blocked``; mild ones where CPU is short, requeues where memory is."""
-        if not self._able:
+        if not self._able or not blocked:
             return
+        for run in self._able:
+            host_of_run = self._room.host_of(run.node)
+            if host_of_run is not None and (known := self._describe(run)) is not None:
+                self._on[host_of_run.name].append(known)
         balances = {host.name: self._balance(host) for host in self._room.hosts}
         for each in blocked[:HEADS]:
             reserved = self._room.host_of(each.reservation.host)
@@ -182,44 +206,41 @@ class Preemption:
         return []
 
     def _candidates(self, blocked: Blocked, host: Host, hardest: Action) -> Iterator[_Victim]:
-        for run in self._able:
-            if run.run_id in self.moves or self._room.host_of(run.node) is not host:
+        preempts = self._tier(blocked.policy).preempts
+        for known in self._on.get(host.name, ()):
+            run, policy = known.run, known.policy
+            if policy.opportunity and not blocked.policy.opportunity:
+                allowed = HARSHNESS["requeue"]
+            elif policy.tier in preempts and run.preempted < MOST_TIMES and not known.held:
+                allowed = known.allowed
+            else:
                 continue
-            policy = self._book.policy(run.work.policy)
-            rank = rank_of(policy, self._book)
-            action = self._action(run, policy, blocked, hardest)
+            action = None if run.run_id in self.moves else _action(run, allowed, hardest)
             if action is None:
                 continue
-            demand = self._demands.of_run(run, run.mode)
-            ran = run.ran_s if run.ran_s is not None else self._at - (run.started_at or self._at)
-            if ends_at(run, demand, self._at) - self._at <= LEAVING_S and run.state is RunState.RUNNING:
-                continue  # sooner done than gone
-            frees = 0.0 if run.state is RunState.SUSPENDED else self._cpu(run)
-            lost = max(0.0, ran) * demand.cpu if action is Action.REQUEUE else 0.0
-            if not self._worth(blocked, policy, action, lost):
-                continue
-            promised = bool(run.deadline_at or (policy.objective and policy.objective.deadline))
-            yield _Victim(run, rank, action, frees, self._memory(run), lost, promised)
+            lost = known.lost if action is Action.REQUEUE else 0.0
+            if self._worth(blocked, policy, action, lost):
+                yield _Victim(run, known.rank, action, known.cpu, known.memory, lost, known.promised)
 
-    def _action(self, run: ActiveRun, policy: Policy, blocked: Blocked, hardest: Action) -> Action | None:
-        """The mildest action that helps and is allowed, if one is; ``hardest`` is the worst that is tried."""
-        if policy.opportunity and not blocked.policy.opportunity:
-            allowed = HARSHNESS["requeue"]
-        elif policy.tier in self._tier(blocked.policy).preempts and run.preempted < MOST_TIMES:
-            allowed = HARSHNESS[self._tier(policy).preemption or "renice"]
-        else:
+    def _describe(self, run: ActiveRun) -> _Known | None:
+        """What matters of an active run, whoever is blocked; ``None`` if it is sooner done than gone."""
+        policy = self._book.policy(run.work.policy)
+        demand = self._demands.of_run(run, run.mode)
+        if run.state is RunState.RUNNING and ends_at(run, demand, self._at) - self._at <= LEAVING_S:
             return None
+        ran = run.ran_s if run.ran_s is not None else self._at - (run.started_at or self._at)
         changed = run.acted_at if run.acted_at is not None or not run.preempted else run.launched_at
-        if changed is not None and 0 <= self._at - changed < HOLD_S and not policy.opportunity:
-            return None
-        for action in run.actions:
-            usable = ACTIONS[action] <= min(allowed, ACTIONS[hardest])
-            done = (run.slowed and action is Action.RENICE) or (
-                run.state is RunState.SUSPENDED and action is not Action.REQUEUE
-            )
-            if usable and not done and (hardest is not Action.REQUEUE or action is Action.REQUEUE):
-                return action
-        return None
+        return _Known(
+            run,
+            policy,
+            rank_of(policy, self._book),
+            HARSHNESS[self._tier(policy).preemption or "renice"],
+            held=changed is not None and 0 <= self._at - changed < HOLD_S,
+            cpu=0.0 if run.state is RunState.SUSPENDED else self._cpu(run),
+            memory=self._memory(run),
+            lost=max(0.0, ran) * demand.cpu,
+            promised=bool(run.deadline_at or (policy.objective and policy.objective.deadline)),
+        )
 
     def _worth(self, blocked: Blocked, policy: Policy, action: Action, lost: float) -> bool:
         """Whether to wait instead would cost more."""
@@ -268,6 +289,18 @@ class Preemption:
                 "preempted": victim.run.preempted,
             },
         )
+
+
+def _action(run: ActiveRun, allowed: int, hardest: Action) -> Action | None:
+    """The mildest action that helps and is allowed, if one is; ``hardest`` is the worst that is tried."""
+    for action in run.actions:
+        usable = ACTIONS[action] <= min(allowed, ACTIONS[hardest])
+        done = (run.slowed and action is Action.RENICE) or (
+            run.state is RunState.SUSPENDED and action is not Action.REQUEUE
+        )
+        if usable and not done and (hardest is not Action.REQUEUE or action is Action.REQUEUE):
+            return action
+    return None
 
 
 def _enough(candidates: Sequence[_Victim], short: _Balance) -> list[_Victim]:
