@@ -9,7 +9,7 @@ from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.preemption import HOLD_S, Move
 from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.releases import ends_at
-from adaptive_assets.planning.reservations import Reservations
+from adaptive_assets.planning.reservations import Reservation, Reservations
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
 from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
@@ -19,7 +19,8 @@ from adaptive_assets.policy import PolicyBook
 __all__ = ["SUSPENDED_AT_MOST_S", "Continuation"]
 
 SUSPENDED_AT_MOST_S: Final = 900.0
-"""After so long what gave way goes on, whether there is room or not: it holds its memory anyway."""
+"""After so long what gave way goes on, whether there is room or not: it holds its memory anyway. Work ahead
+has no such claim: it leaves, where it can be requeued, and else goes on when nobody waits any more."""
 
 
 class Continuation:
@@ -43,6 +44,8 @@ class Continuation:
 
     def go_on(self, before: float) -> None:
         """Let runs of tiers up to ``before`` go on that delay no reservation, the highest tier first."""
+        if self._reservations.held:
+            self._leave_stopped(self._reservations.held[0])
         for run in self._ready(before):
             host = self._room.host_of(run.node)
             if host is None:
@@ -58,6 +61,22 @@ class Continuation:
             if suspended:
                 host.shadow_cpu += min(demand.cpu, host.cpu_ceiling)
             self.moves[run.run_id] = Move(Verdict.RESUME, self._reason(run, needs, free, overdue=overdue))
+
+    def _leave_stopped(self, first: Reservation) -> None:
+        """Somebody waits for room: work ahead stays as it is, and leaves if it was suspended too long ago."""
+        ahead = [run for run in self._waiting if self.rank(run) >= len(self._book.tiers)]
+        self._waiting = self._waiting[: len(self._waiting) - len(ahead)]
+        for run in ahead:
+            waited = self._at - (run.acted_at or self._at)
+            able = run.state is RunState.SUSPENDED and Action.REQUEUE in run.actions
+            if able and waited >= SUSPENDED_AT_MOST_S and self._room.host_of(run.node):
+                reason = Reason(
+                    ReasonCode.GIVES_WAY,
+                    f"leaves: it is work ahead, was suspended {seconds(waited)} ago,"
+                    f" and `{first.work.name}` ({first.tier}) waits for room",
+                    {"to": first.work.name, "tier": first.tier, "waited_s": waited},
+                )
+                self.moves[run.run_id] = Move(Verdict.REQUEUE, reason)
 
     def _ready(self, before: float) -> Iterable[ActiveRun]:
         while self._waiting and self.rank(self._waiting[0]) <= before:

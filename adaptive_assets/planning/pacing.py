@@ -18,7 +18,7 @@ from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import Pressure, Snapshot
 
-__all__ = ["EVERY_S", "FIRST", "TOLERANCE", "next_pace"]
+__all__ = ["CALM", "EVERY_S", "FIRST", "TOLERANCE", "next_pace"]
 
 EVERY_S: Final = 15.0
 """Seconds from one step to the next, at least. A step is not taken before the one before it can show, and it

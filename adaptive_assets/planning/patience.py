@@ -7,13 +7,13 @@ from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import Band
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["DOORS", "promote"]
+__all__ = ["APART", "DOORS", "promote"]
 
 DOORS: Final = 8
 """How many runs a tier's patience lets go ahead while it lasts, at most."""
 
 APART: Final = 4
-"""And no more often than in so many times what such a run takes, so that most of the time is the others'."""
+"""And no more often than in so many times what such a run takes: the rest of the time is the others'."""
 
 
 def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Band]:
@@ -21,8 +21,9 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
 
     One at a time: an active run that had waited beyond its tier's patience, and that was submitted before all
     that wait so, is the one that went before it. And no more than `DOORS` in the time of a tier's patience,
-    or a backlog of overdue work would leave the tiers above nothing. So whatever arrives, the oldest run of
-    all that fits the machine is the next to go, and every run is the oldest one day.
+    nor sooner than `APART` times what it takes after the last, or a backlog of overdue work would leave the
+    tiers above nothing. So whatever arrives, the oldest run of all that fits the machine is the next to go,
+    and every run is the oldest one day.
     """
     found = _oldest(ready, snapshot, book)
     if found is None:

@@ -4,14 +4,14 @@ Nothing here is shared with the planner but the values that go in and come out o
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import floor, inf, sqrt
 from statistics import NormalDist
 from typing import Final
 
 from adaptive_assets.planning.demand import KIN_CONFIDENCE, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
-from adaptive_assets.planning.host import SETTLING_S, WIDEST
+from adaptive_assets.planning.host import CROWD, SETTLING_S, SIGMAS, WIDEST
 from adaptive_assets.planning.plan import HELD_BACK_PASSES
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
 from adaptive_assets.policy import Guards, Policy, PolicyBook
@@ -44,6 +44,40 @@ class Expected:
     duration: float
     median: float
     learned: bool
+    least_memory: float = 0.0
+    """Half of the time it takes more; nothing where that is not known from its own runs."""
+    median_memory: float = 0.0
+
+    def hopeful(self) -> "Expected":
+        """The same, if it takes the median of its memory; what was declared is taken at its word."""
+        if not self.learned:
+            return self
+        middle = self.median_memory
+        return replace(
+            self,
+            memory=round(middle),
+            memory_share=middle,
+            mean_memory=middle,
+            highest_memory=middle,
+            memory_sigma=0.0,
+        )
+
+    def at_most(self, most_memory: float) -> "Expected":
+        """The same, as it counts on a machine of which the guard leaves so many bytes.
+
+        What is only learned is no more than half of them, unless half of its runs took more.
+        """
+        if not self.learned:
+            return self
+        most = max(self.least_memory, WIDEST * most_memory)
+        return replace(
+            self,
+            memory=min(self.memory, most),
+            memory_share=min(self.memory_share, most),
+            mean_memory=min(self.mean_memory, most),
+            highest_memory=min(self.highest_memory, most),
+            memory_sigma=min(self.memory_sigma, most),
+        )
 
 
 def rank_of(policy: Policy, book: PolicyBook) -> int:
@@ -52,18 +86,18 @@ def rank_of(policy: Policy, book: PolicyBook) -> int:
 
 
 def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> Expected:
-    """What was learned of it, of its kind in that mode, or of its kind in full; else what was declared."""
+    """What was learned of its kind on that rung; of itself, or its kind, in full; else what was declared."""
     policy = book.policy(run.work.policy)
     rungs = {rung.mode for rung in policy.degrade}
     known = mode if mode in rungs else "full"
-    if run.estimate is None and (learned := snapshot.estimates.get(estimate_key(run.work, known))):
-        return _learned(learned, policy)
-    full = run.estimate or snapshot.estimates.get(estimate_key(run.work, "full"))
     declared, whole = demand_of(policy, known), demand_of(policy, "full")
+    full = run.estimate or snapshot.estimates.get(estimate_key(run.work, "full"))
+    if known != "full" and (learned := snapshot.estimates.get(estimate_key(run.work, known))):
+        return _learned(learned, policy, declared.cpu)
     if full is None:
         memory, duration = declared.memory, declared.duration
         return Expected(declared.cpu, memory, memory, memory, memory, 0.0, duration, duration, learned=False)
-    taken = _learned(full, policy)
+    taken = _learned(full, policy, declared.cpu)
     if known == "full":
         return taken
     cpu, size, duration = (
@@ -84,16 +118,19 @@ def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: Po
         taken.duration * duration,
         taken.median * duration,
         learned=True,
+        least_memory=taken.least_memory * size,
+        median_memory=taken.median_memory * size,
     )
 
 
-def _learned(estimate: Estimate, policy: Policy) -> Expected:
+def _learned(estimate: Estimate, policy: Policy, declared_cpu: float) -> Expected:
+    """What was learned; what was declared to need no CPU here never needs any."""
     confidence = policy.objective.confidence if policy.objective else 0.9
     memory = estimate.memory
     if estimate.source is Source.KIN:
         memory = Spread(memory.p50, _quantile(memory, KIN_CONFIDENCE), memory.p90)
     return Expected(
-        estimate.cpu.p50 + _sigma(estimate.cpu) / 3,
+        estimate.cpu.p50 + _sigma(estimate.cpu) / 3 if declared_cpu else 0.0,
         round(memory.p90),
         _quantile(memory, 0.75),
         memory.p50 + _sigma(memory) / 3,
@@ -102,11 +139,13 @@ def _learned(estimate: Estimate, policy: Policy) -> Expected:
         _quantile(estimate.duration, confidence),
         estimate.duration.p50,
         learned=True,
+        least_memory=memory.p50 if estimate.source is Source.OWN else 0.0,
+        median_memory=memory.p50,
     )
 
 
 def _sigma(spread: Spread) -> float:
-    return max((spread.p90 - spread.p50) / Z90, (spread.p99 - spread.p50) / Z99)
+    return (spread.p90 - spread.p50) / Z90
 
 
 def _quantile(spread: Spread, confidence: float) -> float:
@@ -126,6 +165,9 @@ class MachineForecast:
     reading: MachineReading | None
     cpu: float = 0.0
     yielding: list[tuple[int, float]] = field(default_factory=list)
+    """Of each run that was slowed down: the place of its tier, and the cores that it uses."""
+    peers: list[tuple[int, float]] = field(default_factory=list)
+    """Of each other one that runs: the place of its tier, and the cores that it would use."""
     runs: list[tuple[Expected, float | None, float]] = field(default_factory=list)
     """What each run is expected to take, the bytes that can be seen, and how much of its growth may come."""
 
@@ -146,24 +188,27 @@ class MachineForecast:
             self.cpu += max(0.0, min(taken.cpu, self.most_cpu) - (run.cpu_used or 0.0))
         if run.state is RunState.RUNNING and run.slowed:
             self.yielding.append((rank, run.cpu_used or 0.0))
+        elif run.state is RunState.RUNNING:
+            self.peers.append((rank, min(taken.cpu, self.most_cpu)))
         if run.memory_used is not None or settling:
             ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-            left = max(0.0, 1.0 - ran / taken.median) if taken.median else 0.0
+            left = max(0.0, 1.0 - ran / taken.median) ** 2 if taken.median else 0.0
             to_come = left if taken.learned and not settling else 1.0
-            self.runs.append((taken, run.memory_used, to_come))
+            self.runs.append((taken.at_most(self.most_memory), run.memory_used, to_come))
 
-    def take(self, taken: Expected) -> None:
+    def take(self, taken: Expected, rank: int) -> None:
         """Count a run that goes now."""
+        self.peers.append((rank, min(taken.cpu, self.most_cpu)))
         self.cpu += min(taken.cpu, self.most_cpu)
-        self.runs.append((taken, None, 1.0))
+        self.runs.append((taken.at_most(self.most_memory), None, 1.0))
 
     def peak(self, more: Expected | None = None) -> float:
         """Bytes in use when all are at their peak, strangers included.
 
         Of a run alone it is its 90th percentile. Of several it is the larger of two predictions: their 75th
-        percentiles added up; and three deviations above the mean, but no more than their 99th added up.
+        percentiles added up; and some deviations above the mean, but no more than their 99th added up.
         """
-        runs = [*self.runs, *([(more, None, 1.0)] if more else [])]
+        runs = [*self.runs, *([(more.at_most(self.most_memory), None, 1.0)] if more else [])]
         seen = sum(used or 0.0 for _, used, _ in runs)
         live = float(self.reading.memory_used) if self.reading else 0.0
 
@@ -179,15 +224,20 @@ class MachineForecast:
         variance = sum(
             (to_come * taken.memory_sigma) ** 2
             for taken, used, to_come in runs
-            if taken is more or (used or 0.0) < taken.memory
+            if (used or 0.0) <= taken.memory
         )
-        tail = grown(taken.mean_memory for taken, _, _ in runs) + 3 * sqrt(variance)
+        tail = grown(taken.mean_memory for taken, _, _ in runs) + SIGMAS * sqrt(variance)
         highest = grown(taken.highest_memory for taken, _, _ in runs)
         return strangers + max(grown(taken.memory_share for taken, _, _ in runs), min(tail, highest))
 
     def has_memory(self, taken: Expected) -> bool:
         """Whether the memory guard holds with one more run."""
         return self.peak(taken) <= self.most_memory + BYTE
+
+    def is_shared(self, taken: Expected, rank: int) -> bool:
+        """Whether one more run could share the CPU with its tier and those above, and hope for its memory."""
+        crowd = sum(cpu for other, cpu in self.peers if other <= rank) + min(taken.cpu, self.most_cpu)
+        return self.calm() and crowd <= CROWD * self.most_cpu + SLIVER and self.has_memory(taken.hopeful())
 
     def calm(self) -> bool:
         """Whether every pressure guard holds."""
@@ -264,7 +314,8 @@ class Forecast:
         if run.passes < HELD_BACK_PASSES:
             self.runs += 1
             self.launched += 1
-            self.machines[node].take(expected(run, mode, self.snapshot, self.book))
+            rank = rank_of(self.book.policy(run.work.policy), self.book)
+            self.machines[node].take(expected(run, mode, self.snapshot, self.book), rank)
 
     def resume(self, run: ActiveRun) -> None:
         """Count the CPU of a suspended run that goes on."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adaptive_assets.planning.demand import estimate_key
 from adaptive_assets.planning.estimates import Estimate as Learned
-from adaptive_assets.planning.estimates import Spread
+from adaptive_assets.planning.estimates import Source, Spread
 from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import (
     Action,
@@ -102,8 +102,8 @@ PRESSURE_GUARDS: Final = (
     PressureGuards(cpu=0.2, memory=0.85, io=0.2),
 )
 LEARNED: Final = tuple(
-    Learned(duration, cpu, memory, runs=20.0)
-    for duration, cpu, memory in product(
+    Learned(duration, cpu, memory, runs=20.0, source=source)
+    for duration, cpu, memory, source in product(
         (Spread.exactly(30.0), Spread(20.0, 60.0, 290.0), Spread.exactly(0.0)),
         (Spread.exactly(0.5), Spread(0.2, 1.7, 2.0), Spread.exactly(0.0), Spread(4.0, 8.0, 64.0)),
         (
@@ -113,6 +113,7 @@ LEARNED: Final = tuple(
             Spread.exactly(40 * STEP),
             Spread(0.0, 0.0, STEP),
         ),
+        (Source.OWN, Source.KIN),
     )
 )
 """What was learned: quantities that are known, and such as spread, up to ones with a tail alone."""

@@ -5,7 +5,7 @@ planner goes about it.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hypothesis import assume, example, given
@@ -78,12 +78,17 @@ def closed_gates(book: PolicyBook, work: Work, snapshot: Snapshot) -> set[Reason
     return codes
 
 
+def due_at(run: QueuedRun, book: PolicyBook) -> float | None:
+    """When the run is due: by itself, else by its policy."""
+    objective = book.policy(run.work.policy).objective
+    if run.deadline_at is not None or objective is None or objective.deadline is None:
+        return run.deadline_at
+    return run.submitted_at + objective.deadline
+
+
 def endangered(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> bool:
     """Whether full mode can wait no longer."""
-    objective = book.policy(run.work.policy).objective
-    due = run.deadline_at
-    if due is None and objective and objective.deadline is not None:
-        due = run.submitted_at + objective.deadline
+    due = due_at(run, book)
     if due is None:
         return False
     return due - LAUNCH_S - expected(run, "full", snapshot, book).duration - snapshot.at < LOOKAHEAD_S
@@ -212,10 +217,11 @@ def test_every_active_run_has_one_decision(book: PolicyBook, snapshot: Snapshot)
 @UNHURRIED
 @given(books(), snapshots(alone=True))
 def test_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
-    """Memory and the limits on runs at once are never exceeded by what the planner itself predicts.
+    """The limits on runs at once are never exceeded, nor is memory by what the planner itself predicts.
 
-    CPU and pressure only by what is forced for a deadline, or by a run after two minutes of strangers; and a
-    reason says that something fits exactly when it does.
+    CPU only by what is forced for a deadline, or by a run after two minutes of strangers, and pressure by a
+    forced rung or such a run; a run forced in full may exceed memory by what it takes beyond its median. And
+    a reason says that something fits exactly when it does.
     """
     assert_guards_hold(book, snapshot)
 
@@ -248,23 +254,38 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
         held_back = run.passes >= HELD_BACK_PASSES
         on = list(load.machines.values()) if held_back else [load.machines[decision.node]]
         assert load.has_slot()
-        assert any(machine.has_memory(taken) for machine in on)
         fits = any(machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in on)
         said = ReasonCode.FITS in codes(decision)
         assert fits or not said
         assert said or not fits or not undisturbed
-        if not fits and ReasonCode.FORCED in codes(decision):
-            if decision.verdict is Verdict.DEGRADE:
-                assert endangered(run, snapshot, book)
-            else:  # it has no rung to take, and pressure holds
-                policy = book.policy(run.work.policy)
-                assert run.deadline_at or (policy.objective and policy.objective.deadline)
-                assert not (policy.degrade and run.work.degradable)
-                assert any(machine.has_memory(taken) and machine.calm() for machine in on)
+        forced = ReasonCode.FORCED in codes(decision)
+        if forced and decision.verdict is Verdict.LAUNCH:
+            assert_shares(decision, on, rank, snapshot, book)
+            continue
+        assert any(machine.has_memory(taken) for machine in on)
+        if forced:
+            assert fits or endangered(run, snapshot, book)
         elif not fits:
             assert any(_is_left_to_strangers(machine, taken) for machine in on)
             assert snapshot.at - run.submitted_at >= TRICKLE_S
             assert ReasonCode.WAITED in codes(decision)
+
+
+def assert_shares(
+    decision: Decision, on: Sequence[MachineForecast], rank: int, snapshot: Snapshot, book: PolicyBook
+) -> None:
+    """A run forced in full has a deadline, no rung, and is in time now if it takes its median.
+
+    Its machine is calm, its peers and it would not use more than a multiple of the guarded CPU, and the
+    median of its memory fits.
+    """
+    (run,) = decision.runs
+    taken = expected(run, decision.mode, snapshot, book)
+    assert not (book.policy(run.work.policy).degrade and run.work.degradable)
+    due = due_at(run, book)
+    assert due is not None
+    assert snapshot.at + LAUNCH_S + taken.median <= due
+    assert any(machine.is_shared(taken, rank) for machine in on)
 
 
 def _is_left_to_strangers(machine: MachineForecast, taken: Expected) -> bool:
@@ -431,7 +452,8 @@ def test_a_deferral_names_every_rule_that_blocks(book: PolicyBook, snapshot: Sna
             continue
         full = expected(decision.runs[0], "full", snapshot, book)
         machines = before.machines.values()
-        if all(full.memory > machine.most_memory for machine in machines):
+        least = full.least_memory if full.learned else full.memory
+        if all(least > machine.most_memory for machine in machines):
             assert ReasonCode.NEVER_FITS in said
         if set(said) & {ReasonCode.NEVER_FITS} or (policy.cost and book.prices):
             continue
