@@ -83,7 +83,7 @@ class _Planner:
             for run in band.runs:
                 self._decide(Verdict.FAIL, band, (run,), self._patience_over(band, run))
         self._admit(promote(self._triage.ready, self._snapshot, self._book))
-        self._continuation.go_on(len(self._book.tiers) - 1 if self._blocked else inf)
+        self._continuation.go_on(inf)
         for band in self._triage.waiting:
             band.most = inf  # what it waits for first, a price among it, is said already
             self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
@@ -206,7 +206,7 @@ class _Planner:
         """
         band, promise = turn.band, turn.promise
         lacking = {reason.code for reason in turn.lacks}
-        if promise.deadline_at is None or band.rungs or band.only_rungs:
+        if promise.deadline_at is None or band.rungs or band.only_rungs or band.policy.opportunity:
             return False
         if not lacking or not lacking <= {ReasonCode.CPU, ReasonCode.MEMORY}:
             return False

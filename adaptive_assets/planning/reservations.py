@@ -11,7 +11,7 @@ from math import floor, inf, isinf
 from typing import Final
 
 from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.host import SLIVER, Host
 from adaptive_assets.planning.promise import LAUNCH_S
 from adaptive_assets.planning.releases import Release
 from adaptive_assets.planning.room import Room
@@ -51,7 +51,7 @@ class Reservation:
             return True
         if end <= self.start:
             return False
-        return cpu > self.cpu or demand.memory > self.memory or self.slots < 1
+        return cpu > self.cpu + SLIVER or demand.memory > self.memory or self.slots < 1
 
     def reason(self, at: float) -> Reason:
         """Why a run that would fit waits behind this one."""
@@ -144,7 +144,7 @@ class Reservations:
             return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs_memory, inf, inf, inf)
         for release in (*self._all(), None):
             if release is None or release.at > start:
-                if cpu >= 0 and memory >= 0 and slots >= 0:
+                if cpu >= -SLIVER and memory >= 0 and slots >= 0:
                     return Reservation(
                         work, tier, rank, host.name, start, needs_cpu, needs_memory, cpu, memory, slots
                     )

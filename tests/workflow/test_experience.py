@@ -85,9 +85,9 @@ def test_runs_teach_once(world: World) -> None:
     experience = Experience()
     cycle = ledger.decisions_for_run(run_id)[0].cycle_id
     snapshot = ledger.snapshot(cycle)
-    for _ in range(2):
-        experience.recall(ledger)
-        known = experience.into(snapshot)
+    experience.recall(ledger)
+    experience.recall(ledger)
+    known = experience.into(snapshot)
     assert known.estimates[estimate_key(work, "full")].runs == pytest.approx(1.0, abs=0.5)
     experience.ended([(work, usage("r2", key, snapshot.at, 100.0))])
     assert experience.into(snapshot).usage["default"] == pytest.approx(50.0, rel=0.01)
