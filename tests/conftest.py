@@ -11,8 +11,14 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from hypothesis import settings
 
 from tools.postgres import PostgresServer, postgres_server
+
+# The same examples on every run, or a change could fail for what it did not touch. To search for others:
+# pytest --hypothesis-profile=default
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 MakeInstance = Callable[..., dg.DagsterInstance]
 
