@@ -53,7 +53,7 @@ def shareable(lacks: Iterable[Reason]) -> bool:
     return all(reason.code in (ReasonCode.CPU, ReasonCode.PRESSURE) for reason in lacks)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Host:
     """What one machine has in use and has promised; ``take()`` promises more of it within one cycle.
 
@@ -72,8 +72,6 @@ class Host:
     guards: Guards
     machine: MachineReading | None
     price: float = 0.0
-    node_class: str = ""
-    runs: int = 0
     our_cpu: float = 0.0
     """Cores that our runs use, or are soon to use."""
     shadow_cpu: float = 0.0
@@ -113,7 +111,6 @@ class Host:
 
     def count(self, run: ActiveRun, rank: int, demand: Demand, at: float) -> None:
         """Count an active run, whose tier has the place ``rank``."""
-        self.runs += 1
         settling = is_settling(run, at)
         used = run.cpu_used or 0.0
         expected = max(0.0, min(demand.cpu, self.cpu_ceiling) - used)
@@ -134,7 +131,6 @@ class Host:
 
     def take(self, demand: Demand, rank: int) -> None:
         """Promise ``demand`` to a run that this cycle admits."""
-        self.runs += 1
         self._crowd(rank, demand)
         self.our_cpu += min(demand.cpu, self.cpu_ceiling)
         self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)

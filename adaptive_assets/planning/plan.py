@@ -273,19 +273,22 @@ class _Planner:
         band = turn.band
         if turn.run.passes >= HELD_BACK_PASSES:
             return None
-        idle = self._idle(band) if band.policy.opportunity else self._room.hosts
-        if turn.lacks and demand is band.full:
-            idle = self._room.shared_by(demand, band.rank, band.most) or idle
-        avoid = {
-            host.name
-            for host in self._room.hosts
-            if all(host is not other for other in idle)
-            or (self._reservations.held and self._reservations.delayed(demand, host))
-        }
+        hosts = self._room.hosts
+        good = self._good(turn, demand) if len(hosts) > 1 else hosts
+        avoid = {host.name for host in hosts if host not in good}
         host = self._room.take(demand, band.rank, band.most, avoid)
         self._reservations.admitted(demand, host)
         self._shares.admitted(band.policy, demand)
         return host
+
+    def _good(self, turn: Turn, demand: Demand) -> list[Host]:
+        """Of several machines those to place it on: where it may share, or is in nobody's way."""
+        band, hosts = turn.band, self._room.hosts
+        if turn.lacks and demand is band.full:
+            return self._room.shared_by(demand, band.rank, band.most) or hosts
+        if band.policy.opportunity:
+            hosts = self._idle(band)
+        return [host for host in hosts if not self._reservations.delayed(demand, host)]
 
     def _hold(self, turn: Turn, ladder: Ladder | None) -> None:
         """Defer what is left of the band, and reserve a start for the first if room is what it waits for.

@@ -28,7 +28,6 @@ class Room:
 
     hosts: list[Host]
     places: Mapping[str, Host] = field(default_factory=dict)
-    silent: int = 0
     run_limit: int | None = None
     pace: float | None = None
     ramp: Ramp | None = None
@@ -48,7 +47,6 @@ class Room:
                 book.guards,
                 node.reading,
                 price=price_of(book.prices, node.node_class, snapshot.at),
-                node_class=node.node_class,
             )
             for node in nodes
         }
@@ -61,7 +59,6 @@ class Room:
         return cls(
             usable,
             places=hosts,
-            silent=len(nodes) - len(usable),
             run_limit=min(limits, default=None),
             pace=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
             ramp=ramp,
@@ -116,7 +113,7 @@ class Room:
         return host
 
     def shared_by(self, demand: Demand, rank: int, most: float = inf) -> list[Host]:
-        """The machines on which ``demand`` lacks nothing but CPU, which it could share with its peers."""
+        """The machines whose CPU ``demand`` could share with its peers, and where its median memory fits."""
         if any(True for _ in self._limits()):
             return []
         return [
@@ -144,12 +141,8 @@ class Room:
 
         ``most`` is the price above which a machine is too dear for it.
         """
-        key = (
-            id(demand),
-            rank,
-            mode,
-            most,
-        )  # there is one object for equal demands, as long as a plan is made
+        # there is one object for equal demands, as long as a plan is made
+        key = (id(demand), rank, mode, most)
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = (*self._on_the_best_host(demand, rank, mode, most), *self._limits())
@@ -176,7 +169,7 @@ class Room:
                     Reason(ReasonCode.PRICE, f"no machine costs {number(most)} or less", {"at_most": most}),
                 )
             why = "no machine was heard of within its lease"
-            return (Reason(ReasonCode.NO_READING, why, {"silent": self.silent}),)
+            return (Reason(ReasonCode.NO_READING, why, {"silent": len(self.places)}),)
         return min(hosts, key=lambda host: -_left(host, demand, rank)).lacks(demand, rank, mode)
 
     def _limits(self) -> Iterator[Reason]:

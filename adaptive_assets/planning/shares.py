@@ -13,7 +13,6 @@ __all__ = ["UNIT", "Shares"]
 UNIT: Final = 600.0
 """Core-seconds below which a difference in use does not matter."""
 
-
 STEPS: Final = 8
 """Levels for each doubling: about 9 % apart."""
 
