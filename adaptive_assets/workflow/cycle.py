@@ -109,8 +109,8 @@ class Cycle:
             logger.info("%s: works again.", part)
         ended = self._active.ended(now)
         self._experience.ended(ended)
-        usages = [usage for _, usage in ended]
-        self._with_ledger(lambda: self._recorder.samples(now, snapshot, usages), now)
+        self._recorder.ended([usage for _, usage in ended])
+        self._with_ledger(lambda: self._recorder.samples(now, snapshot), now)
         self._with_ledger(lambda: self._recorder.prune(now), now)
         return Outcome(free, len(snapshot.active), tuple(self._said))
 

@@ -31,6 +31,7 @@ class Recorder:
         self._revision: str | None = None
         self._beat_at: float | None = None
         self._pruned_at: float | None = None
+        self._ended: list[RunUsageRow] = []
 
     def changes(self, plan: Plan) -> list[AnyDecision]:
         """The decisions of ``plan`` that were not so in the last cycle that was recorded."""
@@ -52,10 +53,15 @@ class Recorder:
         self._stances = transitions(self._stances, plan)[1]
         return ids
 
-    def samples(self, now: float, snapshot: Snapshot, ended: list[RunUsageRow]) -> None:
+    def ended(self, usages: list[RunUsageRow]) -> None:
+        """Keep what runs took that have ended, until it is recorded."""
+        self._ended += usages
+
+    def samples(self, now: float, snapshot: Snapshot) -> None:
         """Record what runs took that have ended, and now and then the machine's reading."""
-        if ended:
-            self._ledger.record_usage(usages=ended)
+        if self._ended:
+            self._ledger.record_usage(usages=self._ended)
+            self._ended = []
         if snapshot.machine and _due(self._beat_at, now, HEARTBEAT_S):
             self._ledger.record_reading(at=now, node=self._node, reading=snapshot.machine)
             self._beat_at = now
