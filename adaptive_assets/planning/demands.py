@@ -16,26 +16,15 @@ class Demands:
     def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
         self._learned = snapshot.estimates
         self._book = book
-        self._known: dict[tuple[int, str], Demand] = {}
-        self._own: dict[tuple[int, int, str], Demand] = {}
+        self._known: dict[tuple[int, int, str], Demand] = {}
         self._same: dict[Demand, Demand] = {}
-
-    def of_work(self, work: Work, mode: str = FULL) -> Demand:
-        """The demand of a run of this kind in ``mode``."""
-        key = (id(work), mode)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._one(self._look_up(work, mode, None))
-        return known
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> Demand:
         """The demand of this very run, of which more may be known than of its kind."""
-        if run.estimate is None:
-            return self.of_work(run.work, mode)
         key = (id(run.work), id(run.estimate), mode)
-        known = self._own.get(key)
+        known = self._known.get(key)
         if known is None:
-            known = self._own[key] = self._one(self._look_up(run.work, mode, run.estimate))
+            known = self._known[key] = self._one(self._look_up(run.work, mode, run.estimate))
         return known
 
     def _one(self, demand: Demand) -> Demand:
