@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
-from adaptive_assets.planning.triage import Band
+from adaptive_assets.planning.triage import AGE, Band
 from adaptive_assets.policy import Policy, PolicyBook
 
 __all__ = ["APART", "DOORS", "promote"]
@@ -53,16 +53,10 @@ def _oldest(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> tuple[Ba
         if not 0 < band.rank < len(book.tiers) or band.only_rungs:
             continue
         limit = snapshot.at - _patience(band.policy, book) - _excused(band)
-        if min([run.submitted_at for run in band.runs]) > limit:
-            continue
-        run = min(band.runs, key=_age)
-        if found is None or _age(run) < _age(found[1]):
+        run = band.runs[0] if band.by_age else min(band.runs, key=AGE)
+        if run.submitted_at <= limit and (found is None or AGE(run) < AGE(found[1])):
             found = (band, run)
     return found
-
-
-def _age(run: QueuedRun) -> tuple[float, str]:
-    return run.submitted_at, run.run_id
 
 
 def _patience(policy: Policy, book: PolicyBook) -> float:

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from itertools import islice
 from math import inf
-from operator import attrgetter
+from operator import attrgetter, lt
+from typing import Final
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
@@ -21,13 +23,14 @@ from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Policy, PolicyBook, Rung
 
-__all__ = ["Band", "Position", "Triage", "triage"]
+__all__ = ["AGE", "Band", "Position", "Triage", "triage"]
 
 Position = tuple[int, float, int, int, float, str]
 """Where a run stands in line: tier, latest start in full, its owner's use of late, the user's priority
 (negated), submission, run id."""
 
-_AGE = attrgetter("submitted_at", "run_id")
+AGE: Final = attrgetter("submitted_at", "run_id")
+"""The order of submission, as a key."""
 
 FRONT = -1
 """Before the first tier."""
@@ -51,6 +54,8 @@ class Band:
     only_rungs: bool = False
     most: float = inf
     promoted: bool = False
+    by_age: bool = False
+    """Whether the runs stand in the order of their submission."""
     next: int = 0
 
     @classmethod
@@ -60,9 +65,8 @@ class Band:
         rank = rank_of(policy, book)
         most = policy.cost.at_most if policy.cost and book.prices else inf
         band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most)
-        if len(runs) > 1:
-            allowed = policy.objective.deadline if policy.objective else None
-            _sort(runs, inf if allowed is None else allowed)
+        allowed = policy.objective.deadline if policy.objective else None
+        band.by_age = _sort(runs, inf if allowed is None else allowed)
         return band
 
     def position(self, run: QueuedRun, share: int = 0) -> Position:
@@ -121,11 +125,16 @@ def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
     return sorted_out
 
 
-def _sort(runs: list[QueuedRun], allowed_s: float) -> None:
-    """First in line first, as by `Band.position`: among runs of a kind the rest of it is the same."""
-    if len({run.priority for run in runs}) == 1 and not any(run.deadline_at for run in runs):
-        runs.sort(key=_AGE)
-        return
+def _sort(runs: list[QueuedRun], allowed_s: float) -> bool:
+    """First in line first, as by `Band.position`: among runs of a kind the rest of it is the same.
+
+    Says whether that is the order of submission, in which most come already.
+    """
+    if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
+        submitted = [run.submitted_at for run in runs]
+        if not all(map(lt, submitted, islice(submitted, 1, None))):
+            runs.sort(key=AGE)
+        return True
     runs.sort(
         key=lambda run: (
             run.submitted_at + allowed_s if run.deadline_at is None else run.deadline_at,
@@ -134,6 +143,7 @@ def _sort(runs: list[QueuedRun], allowed_s: float) -> None:
             run.run_id,
         )
     )
+    return False
 
 
 def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
