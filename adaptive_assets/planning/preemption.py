@@ -143,14 +143,21 @@ class Preemption:
 
     def make_way(self, blocked: Sequence[Blocked]) -> None:
         """Find moves for the first of ``blocked``; mild ones where CPU is short, requeues where memory is."""
-        if not self._able or not blocked:
+        if not blocked:
             return
+        blocked = blocked[:HEADS]
+        preempted = {tier for each in blocked for tier in self._tier(each.policy).preempts}
         for run in self._able:
+            policy = self._book.policy(run.work.policy)
+            if policy.tier not in preempted and not policy.opportunity:
+                continue
             host_of_run = self._room.host_of(run.node)
-            if host_of_run is not None and (known := self._describe(run)) is not None:
+            if host_of_run is not None and (known := self._describe(run, policy)) is not None:
                 self._on[host_of_run.name].append(known)
+        if not self._on:
+            return
         balances = {host.name: self._balance(host) for host in self._room.hosts}
-        for each in blocked[:HEADS]:
+        for each in blocked:
             reserved = self._room.host_of(each.reservation.host)
             for host in sorted(self._room.affordable(each.most), key=lambda host: host is not reserved):
                 short = self._short(each, host, balances[host.name])
@@ -222,9 +229,8 @@ class Preemption:
             if self._worth(blocked, policy, action, lost):
                 yield _Victim(run, known.rank, action, known.cpu, known.memory, lost, known.promised)
 
-    def _describe(self, run: ActiveRun) -> _Known | None:
+    def _describe(self, run: ActiveRun, policy: Policy) -> _Known | None:
         """What matters of an active run, whoever is blocked; ``None`` if it is sooner done than gone."""
-        policy = self._book.policy(run.work.policy)
         demand = self._demands.of_run(run, run.mode)
         if run.state is RunState.RUNNING and ends_at(run, demand, self._at) - self._at <= LEAVING_S:
             return None
