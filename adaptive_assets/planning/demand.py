@@ -1,6 +1,7 @@
 """What a run is expected to ask of the machine."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
@@ -122,6 +123,7 @@ def demand_of(policy: Policy, mode: str) -> Demand:
     return _filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
 
 
+@lru_cache(maxsize=16_384)
 def learned_demand(estimate: Estimate, confidence: float) -> Demand:
     """The demand of a run of which ``estimate`` was learned.
 

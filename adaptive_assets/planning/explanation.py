@@ -97,6 +97,7 @@ def overdue(run: QueuedRun, tier: str, patience_s: float, at: float) -> Reason:
     )
 
 
+@lru_cache(maxsize=1024)
 def kept(work: Work) -> Reason:
     """It goes on."""
     return Reason(ReasonCode.KEPT, f"`{work.name}` goes on: nobody else needs what it holds more", {})
