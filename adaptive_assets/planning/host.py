@@ -188,9 +188,14 @@ class Host:
         if demand.least_memory is None:
             return memory, memory, memory, memory, 0.0
         most = max(demand.least_memory, self.memory_ceiling * WIDEST)
-        amounts = (demand.memory_share, demand.mean_memory, demand.highest_memory)
-        share, mean, high = (most if amount is None else min(amount, most) for amount in amounts)
-        return min(memory, most), share, mean, high, min(demand.memory_sigma, most)
+        share, mean, high = demand.memory_share, demand.mean_memory, demand.highest_memory
+        return (
+            min(memory, most),
+            most if share is None else min(share, most),
+            most if mean is None else min(mean, most),
+            most if high is None else min(high, most),
+            min(demand.memory_sigma, most),
+        )
 
     def insists_on(self, demand: Demand) -> float:
         """The cores without which a run does not start."""

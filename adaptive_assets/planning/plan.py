@@ -108,12 +108,12 @@ class _Planner:
         lanes = list(by_policy.values())
         for lane in lanes:
             heapify(lane)
-        line = [(self._position(lane[0][1]), lane) for lane in lanes]
+        line = [(self._stands(lane), lane) for lane in lanes]
         heapify(line)
         while line:
             stood, lane = line[0]
             band = lane[0][1]
-            stands = self._position(band)
+            stands = self._stands(lane)
             if stands != stood:
                 heapreplace(line, (stands, lane))
                 continue
@@ -124,12 +124,14 @@ class _Planner:
             else:
                 heappop(lane)
             if lane:
-                heapreplace(line, (self._position(lane[0][1]), lane))
+                heapreplace(line, (self._stands(lane), lane))
             else:
                 heappop(line)
 
-    def _position(self, band: Band) -> Position:
-        return band.position(band.runs[band.next], self._shares.level(band.policy))
+    def _stands(self, lane: Lane) -> Position:
+        """Where the first of a lane stands in line, now that its owner has used what it has."""
+        (rank, latest_start, _, priority, submitted_at, run_id), band = lane[0]
+        return (rank, latest_start, self._shares.level(band.policy), priority, submitted_at, run_id)
 
     def _admit_first(self, band: Band) -> bool:
         """Let the first run of ``band`` go in the best mode there is room for.

@@ -1,7 +1,7 @@
 """Deadlines: until when a run can start and still keep what its policy promised."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.snapshot import QueuedRun
@@ -49,9 +49,14 @@ class Promise:
     def reason(self, demand: Demand, at: float) -> Reason:
         """How near the deadline is, for full mode and its ``demand``."""
         left = 0.0 if self.deadline_at is None else self.deadline_at - at
-        when = f"is due in {seconds(left)}" if left >= 0 else f"was due {seconds(-left)} ago"
         return Reason(
             ReasonCode.DEADLINE,
-            f"{when}, and full mode takes {seconds(LAUNCH_S + demand.duration)}, launch included",
+            _is_near,
             {"deadline_in_s": left, "duration_s": demand.duration, "launch_s": LAUNCH_S},
         )
+
+
+def _is_near(numbers: Any) -> str:
+    left, takes = numbers["deadline_in_s"], numbers["launch_s"] + numbers["duration_s"]
+    when = f"is due in {seconds(left)}" if left >= 0 else f"was due {seconds(-left)} ago"
+    return f"{when}, and full mode takes {seconds(takes)}, launch included"

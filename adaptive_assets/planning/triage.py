@@ -69,12 +69,12 @@ class Band:
         band.by_age = _sort(runs, inf if allowed is None else allowed)
         return band
 
-    def position(self, run: QueuedRun, share: int = 0) -> Position:
-        """The place of ``run`` in the line of all runs; ``share`` is the level of its owner's use."""
+    def position(self, run: QueuedRun) -> Position:
+        """The place of ``run`` in the line of all runs, as if its owner had used nothing."""
         due = Promise.of(self.policy, run).deadline_at
         latest_start = inf if due is None else due - self.full.duration
         rank = FRONT if self.promoted else self.rank
-        return (rank, latest_start, share, -run.priority, run.submitted_at, run.run_id)
+        return (rank, latest_start, 0, -run.priority, run.submitted_at, run.run_id)
 
     @property
     def typical(self) -> Demand:
