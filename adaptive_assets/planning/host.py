@@ -6,10 +6,10 @@ from math import inf, sqrt
 from typing import Any, Final
 
 from adaptive_assets.planning.demand import FULL, Demand
-from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, RunState
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Pressure, RunState
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, number, share, size
-from adaptive_assets.policy import Guards
+from adaptive_assets.policy import Guards, PressureGuards
 
 __all__ = ["SETTLING_S", "SIGMAS", "SLIVER", "WIDEST", "Host", "is_settling", "shareable"]
 
@@ -89,20 +89,21 @@ class Host:
     slowed: list[tuple[int, float]] = field(default_factory=list)
     """Rank of the tier and cores in use, of each run that was slowed down to give way."""
 
-    @property
-    def cpu_ceiling(self) -> float:
-        """The cores that the guard leaves of the whole machine."""
-        return self.machine.cpu_capacity * self.guards.cpu if self.machine else inf
+    cpu_ceiling: float = field(init=False, default=inf)
+    """The cores that the guard leaves of the whole machine."""
+    most_for_one: float = field(init=False, default=inf)
+    """The cores that a single run may insist on."""
+    memory_ceiling: float = field(init=False, default=inf)
+    """The bytes that the guard leaves of the whole machine."""
+    strained: tuple[Reason, ...] = field(init=False, default=())
+    """Where the pressure on the machine is above its guard, if it is."""
 
-    @property
-    def most_for_one(self) -> float:
-        """The cores that a single run may insist on."""
-        return self.cpu_ceiling * WIDEST
-
-    @property
-    def memory_ceiling(self) -> float:
-        """The bytes that the guard leaves of the whole machine."""
-        return self.machine.memory_capacity * self.guards.memory if self.machine else inf
+    def __post_init__(self) -> None:
+        if self.machine is not None:
+            self.cpu_ceiling = self.machine.cpu_capacity * self.guards.cpu
+            self.most_for_one = self.cpu_ceiling * WIDEST
+            self.memory_ceiling = self.machine.memory_capacity * self.guards.memory
+            self.strained = tuple(_strains(self.machine.pressure, self.guards.pressure))
 
     @property
     def promised_memory(self) -> float:
@@ -201,11 +202,6 @@ class Host:
         """The cores without which a run does not start."""
         return min(demand.cpu, self.most_for_one)
 
-    @property
-    def strained(self) -> bool:
-        """Whether the pressure on the machine is above its guard."""
-        return any(True for _ in self._strained())
-
     def fits(self, demand: Demand, rank: int) -> bool:
         """Whether one more run breaks no guard of this machine."""
         if self.machine is None:
@@ -224,7 +220,7 @@ class Host:
         return (
             *self._memory(demand, mode, self.machine),
             *self._cpu(demand, rank, mode, self.machine),
-            *self._strained(),
+            *self.strained,
         )
 
     def _crowd(self, rank: int, demand: Demand) -> None:
@@ -282,21 +278,19 @@ class Host:
                 },
             )
 
-    def _strained(self) -> Iterator[Reason]:
-        if self.machine is None:
-            return
-        pressure, guards = self.machine.pressure, self.guards.pressure
-        for resource, now, limit in (
-            ("CPU", pressure.cpu, guards.cpu),
-            ("memory", pressure.memory, guards.memory),
-            ("I/O", pressure.io, guards.io),
-        ):
-            if now is not None and limit is not None and now > limit:
-                yield Reason(
-                    ReasonCode.PRESSURE,
-                    f"{resource} pressure is {share(now)}, the guard is {share(limit)}",
-                    {"resource": resource, "pressure": now, "limit": limit},
-                )
+
+def _strains(pressure: Pressure, guards: PressureGuards) -> Iterator[Reason]:
+    for resource, now, limit in (
+        ("CPU", pressure.cpu, guards.cpu),
+        ("memory", pressure.memory, guards.memory),
+        ("I/O", pressure.io, guards.io),
+    ):
+        if now is not None and limit is not None and now > limit:
+            yield Reason(
+                ReasonCode.PRESSURE,
+                f"{resource} pressure is {share(now)}, the guard is {share(limit)}",
+                {"resource": resource, "pressure": now, "limit": limit},
+            )
 
 
 def _lacks_memory(numbers: Any) -> str:

@@ -35,6 +35,10 @@ class Room:
     launched: int = 0
     _known: dict[tuple[int, int, str, float], tuple[Reason, ...]] = field(default_factory=dict)
     """What was found to be lacking since room was last taken: many kinds of work ask for the same."""
+    _largest: Host | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._largest = max(self.hosts, key=lambda host: host.memory_ceiling, default=None)
 
     @classmethod
     def of(cls, snapshot: Snapshot, book: PolicyBook, demands: Demands) -> "Room":
@@ -122,7 +126,7 @@ class Room:
 
     def never_fits(self, demand: Demand, mode: str = FULL) -> Reason | None:
         """Why ``demand`` exceeds every whole machine, however long one waits; ``None`` if it does not."""
-        largest = max(self.hosts, key=lambda host: host.memory_ceiling, default=None)
+        largest = self._largest
         least = demand.memory if demand.least_memory is None else demand.least_memory
         if largest is None or largest.machine is None or least <= largest.memory_ceiling:
             return None
