@@ -143,17 +143,9 @@ class Preemption:
 
     def make_way(self, blocked: Sequence[Blocked]) -> None:
         """Find moves for the first of ``blocked``; mild ones where CPU is short, requeues where memory is."""
-        if not blocked:
-            return
         blocked = blocked[:HEADS]
-        preempted = {tier for each in blocked for tier in self._tier(each.policy).preempts}
-        for run in self._able:
-            policy = self._book.policy(run.work.policy)
-            if policy.tier not in preempted and not policy.opportunity:
-                continue
-            host_of_run = self._room.host_of(run.node)
-            if host_of_run is not None and (known := self._describe(run, policy)) is not None:
-                self._on[host_of_run.name].append(known)
+        if blocked:
+            self._describe_those_below(blocked)
         if not self._on:
             return
         balances = {host.name: self._balance(host) for host in self._room.hosts}
@@ -173,6 +165,17 @@ class Preemption:
                 balance.cpu -= reserved.insists_on(each.demand)
                 balance.memory -= reserved.more_memory(each.demand)
                 balance.slots -= 1
+
+    def _describe_those_below(self, blocked: Sequence[Blocked]) -> None:
+        """Look at the active runs that one of ``blocked`` may preempt; where there are none, at nothing."""
+        preempted = {tier for each in blocked for tier in self._tier(each.policy).preempts}
+        for run in self._able:
+            policy = self._book.policy(run.work.policy)
+            if policy.tier not in preempted and not policy.opportunity:
+                continue
+            host = self._room.host_of(run.node)
+            if host is not None and (known := self._describe(run, policy)) is not None:
+                self._on[host.name].append(known)
 
     def _short(self, blocked: Blocked, host: Host, balance: _Balance) -> _Balance:
         """What a blocked run lacks on ``host`` beside what is on its way to be free."""
