@@ -165,7 +165,7 @@ def test_an_attempt_that_ran_out_of_memory_and_the_one_after_it(
     assert found["asked_memory"] == {"at_least": 3 * 2**30, "after": first, "held": 2 * 2**30}
     assert "out_of_memory" not in found
     shown = " ".join(adaptive("explain", again).stdout.split())
-    assert f"at least 3.0 GiB, or all that can be had: the attempt before it, {first[:8]}" in shown
+    assert f"at least 3 GiB, or all that can be had: the attempt before it, {first[:8]}" in shown
 
 
 def test_a_run_that_waits_for_its_first_cycle(site: Site, told: Told) -> None:
