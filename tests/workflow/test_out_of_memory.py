@@ -1,12 +1,13 @@
 """A run that the kernel killed for want of memory: how it is recognized, and what comes of it."""
 
+import contextlib
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from dagster._daemon.auto_run_reexecution.auto_run_reexecution import (
     consume_new_runs_for_automatic_reexecution,
 )
 from dagster._grpc.types import ExecuteRunArgs
+from dagster_shared.serdes import serialize_value
 from typing_extensions import override
 
 from adaptive_assets.ledger import Ledger, OutOfMemory, RunUsageRow
@@ -142,15 +144,30 @@ def deploy(make_world: MakeWorld) -> Deploy:
     return made
 
 
-def start_worker(deployment: Deployment, run_id: str, pid_file: Path) -> "subprocess.Popen[bytes]":
-    """A run worker as launchers start it, with Dagster's multiprocess executor in it."""
-    run, instance = deployment.world.run(run_id), deployment.world.instance
-    assert run.job_code_origin is not None
-    arguments = ExecuteRunArgs(
-        job_origin=run.job_code_origin, run_id=run_id, instance_ref=instance.get_ref()
-    ).get_command_args()
-    command = [sys.executable, "-m", *arguments] if arguments[0] == "dagster" else list(arguments)
-    return subprocess.Popen(command, env={**os.environ, "GREEDY_PID": str(pid_file)})
+Start = Callable[[Deployment, str, Path], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Start]:
+    """Starts run workers as launchers do, with Dagster's multiprocess executor in them; ends what is left."""
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def start(deployment: Deployment, run_id: str, pid_file: Path) -> "subprocess.Popen[bytes]":
+        run, instance = deployment.world.run(run_id), deployment.world.instance
+        assert run.job_code_origin is not None
+        arguments = ExecuteRunArgs(
+            job_origin=run.job_code_origin, run_id=run_id, instance_ref=instance.get_ref()
+        )
+        command = [sys.executable, "-m", "dagster", "api", "execute_run", serialize_value(arguments)]
+        environment = {**os.environ, "GREEDY_PID": str(pid_file)}
+        workers.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
 
 
 def step_of(worker: "subprocess.Popen[bytes]", pid_file: Path) -> int:
@@ -162,7 +179,7 @@ def step_of(worker: "subprocess.Popen[bytes]", pid_file: Path) -> int:
 
 
 @pytest.mark.timeout(240)
-def test_the_next_attempt_asks_for_more(deploy: Deploy, tmp_path: Path) -> None:
+def test_the_next_attempt_asks_for_more(deploy: Deploy, start_worker: Start, tmp_path: Path) -> None:
     """A real run, whose step is killed while its cgroup's counter rises, and Dagster's own retry of it."""
     kernel = Kernel(tmp_path / "root")
     deployment = deploy(kernel.root)
@@ -205,7 +222,9 @@ def test_the_next_attempt_asks_for_more(deploy: Deploy, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_kill_that_nobody_counted_is_none_for_want_of_memory(deploy: Deploy, tmp_path: Path) -> None:
+def test_a_kill_that_nobody_counted_is_none_for_want_of_memory(
+    deploy: Deploy, start_worker: Start, tmp_path: Path
+) -> None:
     """SIGKILL may come from anybody: Dagster suspects memory, and we do not."""
     kernel = Kernel(tmp_path / "root")
     deployment = deploy(kernel.root)

@@ -30,8 +30,8 @@ def time_section(comparison: Comparison) -> Iterator[Child]:
     yield tag(
         "p",
         "Lines of the machine are means over what is a pixel or two wide; the veil around them reaches from"
-        " the least to the most. A cross is a run that was killed for want of memory, a triangle one that had"
-        " to give way. Scales are the same for every planner.",
+        " the least to the most. Crosses are runs that were killed for want of memory, triangles those that"
+        " had to give way; several at about one time are one mark. Scales are the same for every planner.",
         class_="lead",
     )
     yield _tier_key(comparison)
