@@ -15,12 +15,12 @@ from adaptive_assets.cli.text import emit_json
 if TYPE_CHECKING:
     import dagster as dg
 
-    from adaptive_assets.ledger import DecisionRow
+    from adaptive_assets.ledger import DecisionRow, RunUsageRow
     from adaptive_assets.planning.snapshot import Work
     from adaptive_assets.policy import PolicyBook
     from adaptive_assets.workflow.dagster_private import RunRecord
 
-__all__ = ["Explanation", "Foreseen", "RunFacts", "explain"]
+__all__ = ["Asked", "Explanation", "Foreseen", "RunFacts", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,19 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """That a run asks for ``memory`` bytes at least, because ``after`` was killed for want of memory."""
+
+    memory: float
+    after: "RunUsageRow"
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decisions on a run, the oldest first; ``remark`` says why there are none, or what else to know.
 
-    ``run`` is ``None`` for a run that the ledger remembers and Dagster does not.
+    ``run`` is ``None`` for a run that the ledger remembers and Dagster does not.  ``killed`` is what it took,
+    if it was killed for want of memory itself; ``asked`` is there if an attempt before it was.
     """
 
     at: float
@@ -64,6 +73,8 @@ class Explanation:
     decisions: "tuple[DecisionRow, ...]"
     remark: str = ""
     start: Foreseen | None = None
+    killed: "RunUsageRow | None" = None
+    asked: Asked | None = None
 
 
 @click.command()
@@ -103,7 +114,28 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
     remark = "" if decisions else _why_nothing(installation, run)
     facts = _facts(record, work, governance.book)
     start = _start(installation, run, governance.book)
-    return Explanation(now, run.run_id, facts, tuple(decisions), remark, start)
+    killed, asked = _out_of_memory(installation, run, facts.submitted_at)
+    return Explanation(now, run.run_id, facts, tuple(decisions), remark, start, killed, asked)
+
+
+def _out_of_memory(
+    installation: Installation, run: "dg.DagsterRun", submitted_at: float
+) -> "tuple[RunUsageRow | None, Asked | None]":
+    """Its own end, if that was for want of memory, and what it asked for because others had ended so."""
+    from adaptive_assets.workflow.asking import Asking
+
+    if installation.ledger is None:
+        return None, None
+    root = run.root_run_id or run.run_id
+    killed, asking, last = None, Asking(), None
+    for usage in installation.ledger.out_of_memory(root):
+        if usage.run_id == run.run_id:
+            killed = usage
+        elif usage.ended_at <= submitted_at:
+            asking.ended(usage)
+            last = usage
+    memory = asking.of(root)
+    return killed, Asked(memory, last) if memory and last else None
 
 
 def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook") -> Foreseen | None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adaptive_assets.cli.text import clock, iso, labelled, wrapped
+from adaptive_assets.cli.text import clock, iso, labelled, short_id, wrapped
 from adaptive_assets.planning.wording import cores, seconds, share, size
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.explain import Explanation, Foreseen, RunFacts
-    from adaptive_assets.ledger import DecisionRow
+    from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
 __all__ = ["as_json", "as_text"]
 
@@ -68,6 +68,7 @@ def as_json(found: "Explanation") -> dict[str, Any]:
         "start": found.start
         and {"as_of": iso(found.start.at), "p50_s": found.start.p50_s, "p90_s": found.start.p90_s},
         "remark": found.remark or None,
+        **_memory_json(found),
     }
 
 
@@ -100,8 +101,51 @@ def _lines(found: "Explanation") -> Iterator[tuple[str, str]]:
         yield "ended", f"{clock(run.ended_at)}, after {seconds(run.ended_at - run.submitted_at)}"
     if run.deadline_s is not None:
         yield "deadline", _deadline(run, run.submitted_at + run.deadline_s, found.at)
+    yield from _memory_lines(found)
     if found.start is not None:
         yield "starts", _starts(found.start)
+
+
+def _memory_lines(found: "Explanation") -> Iterator[tuple[str, str]]:
+    """Only where memory ran out."""
+    if (usage := found.killed) is not None and (evidence := usage.out_of_memory) is not None:
+        told = (
+            f"for want of memory at {clock(evidence.killed_at)}{_when_held(usage)}: Dagster saw SIGKILL, and"
+            f" the kernel's count in {evidence.counter} rose by {evidence.kills}"
+            f" between {clock(evidence.since)} and {clock(evidence.until)}"
+        )
+        yield "killed", told
+    if (asked := found.asked) is not None:
+        told = (
+            f"at least {size(asked.memory)}, or all that can be had: the attempt before it,"
+            f" {short_id(asked.after.run_id)}, was killed for want of memory{_when_held(asked.after)}"
+        )
+        yield "asks for", told
+
+
+def _when_held(usage: "RunUsageRow") -> str:
+    return "" if usage.memory_peak is None else f", when it held {size(usage.memory_peak)}"
+
+
+def _memory_json(found: "Explanation") -> dict[str, Any]:
+    """Only where memory ran out."""
+    told: dict[str, Any] = {}
+    if (usage := found.killed) is not None and (evidence := usage.out_of_memory) is not None:
+        told["out_of_memory"] = {
+            "killed_at": iso(evidence.killed_at),
+            "held": usage.memory_peak,
+            "counter": evidence.counter,
+            "kills": evidence.kills,
+            "since": iso(evidence.since),
+            "until": iso(evidence.until),
+        }
+    if found.asked is not None:
+        told["asked_memory"] = {
+            "at_least": round(found.asked.memory),
+            "after": found.asked.after.run_id,
+            "held": found.asked.after.memory_peak,
+        }
+    return told
 
 
 def _starts(start: "Foreseen") -> str:

@@ -35,7 +35,7 @@ def estimated(
     return Estimate(
         duration=duration,
         cpu=cpu,
-        memory=_at_least(floor, memory),
+        memory=memory.at_least(floor),
         runs=(
             max(record.level.weight for record in records)
             if own
@@ -53,9 +53,3 @@ def _spread(look: Outlook | None, assumed: float | None) -> Spread | None:
     if look is not None:
         return look.spread
     return None if assumed is None else Spread.exactly(assumed)
-
-
-def _at_least(floor: float, spread: Spread) -> Spread:
-    if floor <= spread.p50:
-        return spread
-    return Spread(floor, max(spread.p90, floor), max(spread.p99, floor))

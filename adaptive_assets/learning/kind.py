@@ -54,7 +54,7 @@ class Kind:
         self._kin: Sequence[Resemblance | None] | None = None
         self._seen = -1
         self._runs = 0
-        self._estimates: dict[tuple[float | None, Demand | None], Estimate | None] = {}
+        self._estimates: dict[tuple[float | None, Demand | None, float], Estimate | None] = {}
 
     @property
     def records(self) -> Sequence[Record]:
@@ -88,18 +88,24 @@ class Kind:
         elif self._kin is None or self._runs % _SETTLED == 0:
             self._kin = kin.of(self._key)
 
-    def estimate(self, kin: Kin, assumed: Demand | None, size: float | None) -> Estimate | None:
-        """What its next run will take, for an input of ``size``; the same object while nothing changed."""
+    def estimate(
+        self, kin: Kin, assumed: Demand | None, size: float | None, most_memory: float = math.inf
+    ) -> Estimate | None:
+        """What its next run will take, for an input of ``size``; the same object while nothing changed.
+
+        Its failures ask for no more than ``most_memory`` bytes.
+        """
         if self._kin is None and kin.number != self._seen:
             self._seen = kin.number
             self._estimates.clear()
         at = bucket(size) if size is not None and any(record.trend for record in self.records) else None
-        asked = (at, assumed)
+        floor = min(self._headroom.floor, most_memory)
+        asked = (at, assumed, floor)
         if asked not in self._estimates:
             if len(self._estimates) >= _SIZES:
                 self._estimates.clear()
             self._estimates[asked] = estimated(
-                self.records, self._kin or kin.of(self._key), assumed, self._headroom.floor, at
+                self.records, self._kin or kin.of(self._key), assumed, floor, at
             )
         return self._estimates[asked]
 

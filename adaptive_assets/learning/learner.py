@@ -1,5 +1,6 @@
 """What was learned of all kinds of work."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -60,22 +61,30 @@ class Learner:
         if off is not None:
             self._lateness.add(observed.ended_at, off)
 
-    def estimate(self, work: Work, mode: str, input_size: float | None = None) -> Estimate | None:
+    def estimate(
+        self, work: Work, mode: str, input_size: float | None = None, *, most_memory: float = math.inf
+    ) -> Estimate | None:
         """What the next run of ``work`` in ``mode`` will take; ``None`` where nothing is known of it.
 
         The same object is returned while nothing has changed.  Sizes within a quarter of an octave share an
-        estimate, and all do where the size was not seen to matter.
+        estimate, and all do where the size was not seen to matter.  ``most_memory`` (bytes) is what any run
+        can be given: runs that were killed teach to ask for more, but not for more than that.
         """
         kind = self._kinds.get(_key(work, mode))
         family = self._families.get((work.policy if kind is None else kind.policy, mode))
         assumed = self._assumed(work, mode) if self._assumed else None
         if kind is not None:
-            return kind.estimate(_NO_KIN if family is None else family.kin, assumed, input_size)
+            return kind.estimate(_NO_KIN if family is None else family.kin, assumed, input_size, most_memory)
         return None if family is None else family.newcomer(assumed)
 
-    def estimates(self, wanted: Iterable[tuple[Work, str]]) -> Mapping[str, Estimate]:
+    def estimates(
+        self, wanted: Iterable[tuple[Work, str]], *, most_memory: float = math.inf
+    ) -> Mapping[str, Estimate]:
         """The estimates of those that are known, by :func:`~adaptive_assets.planning.demand.estimate_key`."""
-        found = ((estimate_key(work, mode), self.estimate(work, mode)) for work, mode in wanted)
+        found = (
+            (estimate_key(work, mode), self.estimate(work, mode, most_memory=most_memory))
+            for work, mode in wanted
+        )
         return {key: estimate for key, estimate in found if estimate is not None}
 
     def slowdown(self, now: float) -> float | None:

@@ -5,7 +5,14 @@ Nothing here knows Dagster: whoever opens a :class:`Ledger` hands over its URL.
 
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.location import ledger_url, sqlite_ledger_url
-from adaptive_assets.ledger.rows import ActivationRow, DecisionRow, FaultRow, LedgerStatus, RunUsageRow
+from adaptive_assets.ledger.rows import (
+    ActivationRow,
+    DecisionRow,
+    FaultRow,
+    LedgerStatus,
+    OutOfMemory,
+    RunUsageRow,
+)
 from adaptive_assets.ledger.store import Ledger
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerStatus",
+    "OutOfMemory",
     "RunUsageRow",
     "ledger_url",
     "sqlite_ledger_url",

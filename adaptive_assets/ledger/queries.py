@@ -7,16 +7,23 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, and_, func, or_, select
 
 from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.codec import decode
 from adaptive_assets.ledger.errors import LedgerError
-from adaptive_assets.ledger.rows import ActivationRow, DecisionRow, FaultRow, LedgerStatus, RunUsageRow
+from adaptive_assets.ledger.rows import (
+    ActivationRow,
+    DecisionRow,
+    FaultRow,
+    LedgerStatus,
+    OutOfMemory,
+    RunUsageRow,
+)
 from adaptive_assets.ledger.snapshots import restore
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 
-__all__ = ["decisions_for_run", "recent_decisions", "snapshot", "status", "usages", "works"]
+__all__ = ["decisions_for_run", "out_of_memory", "recent_decisions", "snapshot", "status", "usages", "works"]
 
 HOUR_S: Final = 3600.0
 NEVER: Final = 2**63 - 1
@@ -108,15 +115,25 @@ def usages(
     With ``limit``, the last so many of them.
     """
     table = tables.usages
-    columns = [table.c[field.name] for field in fields(RunUsageRow)]
-    query = select(*columns).order_by(table.c.ended_at.desc(), table.c.run_id.desc())
+    query = _all_usages().order_by(table.c.ended_at.desc(), table.c.run_id.desc())
     if policy is not None:
         query = query.where(table.c.policy == policy)
     if since is not None:
         query = query.where(table.c.ended_at >= since)
     if limit is not None:
         query = query.limit(limit)
-    return [RunUsageRow(**row) for row in connection.execute(query).mappings()][::-1]
+    return [_usage(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def out_of_memory(connection: Connection, root_run_id: str) -> list[RunUsageRow]:
+    """The usages of ``root_run_id`` and of the runs that repeat it, of those that were killed for it."""
+    table = tables.usages
+    killed = _all_usages().where(
+        or_(table.c.run_id == root_run_id, table.c.root_run_id == root_run_id),
+        table.c.out_of_memory.is_not(None),
+    )
+    rows = connection.execute(killed.order_by(table.c.ended_at, table.c.run_id)).mappings()
+    return [_usage(row) for row in rows]
 
 
 def works(connection: Connection) -> dict[str, Work]:
@@ -157,6 +174,16 @@ def _faults(connection: Connection, now: float | None, minutes: float) -> tuple[
         .order_by(last.desc(), func.max(table.c.id).desc())
     )
     return tuple(FaultRow(*row) for row in connection.execute(query))
+
+
+def _all_usages() -> Select[Any]:
+    return select(*[tables.usages.c[field.name] for field in fields(RunUsageRow)])
+
+
+def _usage(row: RowMapping) -> RunUsageRow:
+    evidence = row["out_of_memory"]
+    told = None if evidence is None else decode(OutOfMemory, json.loads(evidence))
+    return RunUsageRow(**{**row, "out_of_memory": told})
 
 
 def _all_decisions() -> Select[Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from adaptive_assets.planning.snapshot import MachineReading
 
-__all__ = ["ActivationRow", "DecisionRow", "FaultRow", "LedgerStatus", "RunUsageRow"]
+__all__ = ["ActivationRow", "DecisionRow", "FaultRow", "LedgerStatus", "OutOfMemory", "RunUsageRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,27 @@ class DecisionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """Why a run is held to have been killed for want of memory.
+
+    Dagster found at ``killed_at`` that one of its processes was ended by SIGKILL, and between ``since`` and
+    ``until`` the kernel's count of such kills, in the file ``counter``, rose by ``kills``.
+    """
+
+    killed_at: float
+    counter: str
+    kills: int
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunUsageRow:
     """What one run that ended took of the machine; ``None`` where it could not be seen.
 
     ``status`` is Dagster's word (``SUCCESS``, ``FAILURE``, ``CANCELED``).  ``input_size`` is in whatever unit
-    the kind of work counts its input by.
+    the kind of work counts its input by.  ``root_run_id`` is the first run of those that it repeats, if it
+    does; ``out_of_memory`` the evidence, if it was killed for that.
     """
 
     run_id: str
@@ -60,6 +76,8 @@ class RunUsageRow:
     io_read: int | None = None
     io_write: int | None = None
     input_size: float | None = None
+    root_run_id: str | None = None
+    out_of_memory: OutOfMemory | None = None
 
 
 @dataclass(frozen=True, slots=True)

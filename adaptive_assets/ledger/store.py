@@ -147,6 +147,13 @@ class Ledger:
             "read the usage of runs", lambda c: queries.usages(c, policy, since, limit)
         )
 
+    def out_of_memory(self, root_run_id: str) -> list[RunUsageRow]:
+        """The usages of those runs that were killed for want of memory, in the order of their ends.
+
+        Of ``root_run_id`` and of the runs that repeat it.
+        """
+        return self._database.read("read the usage of runs", lambda c: queries.out_of_memory(c, root_run_id))
+
     def works(self) -> dict[str, Work]:
         """The kinds of work that decisions and usages speak of, by key."""
         return self._database.read("read the kinds of work", queries.works)

@@ -167,10 +167,13 @@ usages = Table(
     Column("io_read", BigInteger),
     Column("io_write", BigInteger),
     Column("input_size", Float(53)),
+    Column("root_run_id", Text),
+    Column("out_of_memory", Text),
     Index("usages_by_policy", "policy", "ended_at"),
     Index("usages_by_time", "ended_at"),
+    Index("usages_by_root", "root_run_id"),
 )
-"""What each run that ended took of the machine; the fields of ``RunUsageRow``."""
+"""What each run that ended took of the machine; the fields of ``RunUsageRow``, ``out_of_memory`` as JSON."""
 
 faults = Table(
     "faults",

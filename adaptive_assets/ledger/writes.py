@@ -83,13 +83,18 @@ def add_reading(connection: Connection, at: float, node: str, reading: MachineRe
 
 def add_usages(connection: Connection, rows: Sequence[RunUsageRow]) -> None:
     """The usages of the runs that have none yet."""
-    _add_missing(connection, tables.usages, [asdict(row) for row in rows])
+    _add_missing(connection, tables.usages, [_usage(row) for row in rows])
 
 
 def add_fault(connection: Connection, at: float, node: str, part: str, message: str) -> None:
     """One fault."""
     row = {"at": at, "node": node, "part": part, "message": _text(message)}
     connection.execute(insert(tables.faults), row)
+
+
+def _usage(row: RunUsageRow) -> dict[str, Any]:
+    evidence = row.out_of_memory
+    return {**asdict(row), "out_of_memory": None if evidence is None else dumps(evidence)}
 
 
 def _on_runs(decision: AnyDecision) -> bool:

@@ -70,6 +70,12 @@ class Spread:
         """Every quantile times ``factor``."""
         return Spread(self.p50 * factor, self.p90 * factor, self.p99 * factor)
 
+    def at_least(self, floor: float) -> "Spread":
+        """No quantile below ``floor``."""
+        if floor <= self.p50:
+            return self
+        return Spread(floor, max(self.p90, floor), max(self.p99, floor))
+
     def __post_init__(self) -> None:
         """Refuse what is no spread, wherever it comes from."""
         if not 0 <= self.p50 <= self.p90 <= self.p99 < math.inf:

@@ -123,6 +123,8 @@ class QueuedRun:
     deadline_at: float | None = None
     estimate: Estimate | None = None
     preempted: int = 0
+    root_run_id: str = ""
+    """The first of the runs that it repeats; empty for a run that repeats none."""
 
 
 class RunState(StrEnum):
@@ -175,6 +177,7 @@ class ActiveRun:
     ran_s: float | None = None
     preempted: int = 0
     acted_at: float | None = None
+    root_run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

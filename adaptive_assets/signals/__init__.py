@@ -7,6 +7,7 @@ from adaptive_assets.signals.cgroup import CpuLimit, Limits, MemoryLimit, read_l
 from adaptive_assets.signals.faults import Fault
 from adaptive_assets.signals.host import HostCounters, read_host
 from adaptive_assets.signals.machine import Machine
+from adaptive_assets.signals.oom import OomRise
 from adaptive_assets.signals.pressure import read_pressure, stalled_share
 from adaptive_assets.signals.processes import RunProcesses, RunUsage
 from adaptive_assets.signals.sampler import MachineSampler
@@ -19,6 +20,7 @@ __all__ = [
     "Machine",
     "MachineSampler",
     "MemoryLimit",
+    "OomRise",
     "RunProcesses",
     "RunUsage",
     "read_host",

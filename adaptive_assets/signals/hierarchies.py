@@ -10,13 +10,15 @@ from pathlib import Path, PurePosixPath
 class Hierarchy:
     """One cgroup tree as it can be seen from here.
 
-    ``mount`` is the highest directory in sight; ``group``, the one this process is in, is the same or below.
+    ``mount`` is the highest directory in sight; ``group``, the one the process is in, is the same or below.
     Both are real paths, below the root that was read.
     """
 
     version: int
     mount: Path
     group: Path
+    in_sight: bool = True
+    """False where the process's group lies outside of what is mounted here: ``group`` is then ``mount``."""
 
     def upwards(self) -> Iterator[Path]:
         """The directories from our own group up to the highest that can be seen."""
@@ -44,19 +46,19 @@ class _Mount:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchies:
-    """The cgroup trees of this process, version 1, version 2 or both (hybrid)."""
+    """The cgroup trees of a process, version 1, version 2 or both (hybrid)."""
 
     root: Path
     memberships: tuple[_Membership, ...] = ()
     mounts: tuple[_Mount, ...] = ()
 
     @classmethod
-    def read(cls, root: Path) -> "Hierarchies":
-        """Read both files below ``root``; empty where the kernel has no cgroups.
+    def read(cls, root: Path, process: str = "self") -> "Hierarchies":
+        """Read both files below ``root``; empty where the kernel has no cgroups, or no such ``process``.
 
         Raises ValueError, naming the file and the line, when one of them is not what the kernel writes.
         """
-        groups, mounts = root / "proc/self/cgroup", root / "proc/self/mountinfo"
+        groups, mounts = root / "proc" / process / "cgroup", root / "proc/self/mountinfo"
         if not groups.exists() or not mounts.exists():
             return cls(root)
         return cls(root, tuple(_memberships(groups)), tuple(_mounts(mounts)))
@@ -83,9 +85,9 @@ class Hierarchies:
             if below is not None:
                 point = self._real(mount.point)
                 return Hierarchy(mount.version, point, point / below)
-        # Our own group lies outside of what is mounted here; the top of the mount is all that we can see.
+        # The group lies outside of what is mounted here; the top of the mount is all that we can see.
         point = self._real(mounts[0].point)
-        return Hierarchy(mounts[0].version, point, point)
+        return Hierarchy(mounts[0].version, point, point, in_sight=False)
 
     def _real(self, path: str) -> Path:
         return self.root / path.lstrip("/")

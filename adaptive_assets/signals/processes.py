@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from adaptive_assets.signals.oom import OomCounters, OomRise, oom_counter
 from adaptive_assets.signals.process_tree import ProcessTree, Spent
 from adaptive_assets.signals.smoothing import TIME_CONSTANT_S, smoothed
 
@@ -57,6 +59,8 @@ class _Watched:
     before: Spent
     """What earlier processes of the same run had spent."""
     usage: RunUsage | None
+    oom_counter: Path | None
+    """Where the kernel counts whom it kills for want of memory, the run's processes among them."""
     looked_at: float | None = None
     ended: bool = False
 
@@ -64,16 +68,23 @@ class _Watched:
 class RunProcesses:
     """Follows the process trees of runs by run id.
 
-    ``watch``, ``usage`` and ``forget`` may be called from any thread and read no process but the one they are
-    given; ``sweep`` belongs to the sampler's thread.  They share one dictionary, touched in single steps, and
-    usage is handed over as a finished value: so no lock is needed, and a fork can leave none locked.
+    ``watch``, ``usage``, ``oom_rise`` and ``forget`` may be called from any thread and read no process but
+    the one they are given; ``sweep`` belongs to the sampler's thread.  They share one dictionary, touched in
+    single steps, and usage is handed over as a finished value: so no lock is needed, and a fork can leave
+    none locked.  ``root`` is where ``/proc`` and ``/sys`` are found for the kernel's counts of its kills.
     """
 
     def __init__(
-        self, *, smoothing_s: float = TIME_CONSTANT_S, monotonic: Callable[[], float] = time.monotonic
+        self,
+        *,
+        smoothing_s: float = TIME_CONSTANT_S,
+        monotonic: Callable[[], float] = time.monotonic,
+        root: Path = Path("/"),
     ) -> None:
         self._smoothing_s = smoothing_s
         self._monotonic = monotonic
+        self._root = root
+        self._kills = OomCounters()
         self._watched: dict[str, _Watched] = {}
         self.problems: tuple[Exception, ...] = ()
         """What went wrong in the last sweep, which went on with the other runs."""
@@ -101,13 +112,29 @@ class RunProcesses:
         if watched is not None and watched.root == root:
             return not watched.ended
         usage = None if watched is None else watched.usage
-        self._watched[run_id] = _Watched(root, started_at, ProcessTree(root), _spent(usage or _UNUSED), usage)
+        counter = oom_counter(pid, self._root)
+        if counter is not None:
+            self._kills.follow(counter, started_at)
+        self._watched[run_id] = _Watched(
+            root, started_at, ProcessTree(root), _spent(usage or _UNUSED), usage, counter
+        )
         return True
 
     def usage(self, run_id: str) -> RunUsage | None:
         """What the run used when last looked at; ``None`` if it is not watched or was not looked at yet."""
         watched = self._watched.get(run_id)
         return None if watched is None else watched.usage
+
+    def oom_rise(self, run_id: str, since: float, until: float, now: float) -> OomRise | None:
+        """Whether the kernel killed for want of memory where the run's processes are.
+
+        ``None`` if it surely did not between ``since`` and ``until``, or nothing counts it.  ``now`` is the
+        time of the call; all three are POSIX seconds.
+        """
+        watched = self._watched.get(run_id)
+        if watched is None or watched.oom_counter is None:
+            return None
+        return self._kills.rise(watched.oom_counter, since, until, now)
 
     def forget(self, run_id: str) -> RunUsage | None:
         """Stop following the run; returns its last usage, as :meth:`usage` would."""
@@ -121,7 +148,10 @@ class RunProcesses:
     def sweep(self, now: float) -> None:
         """Look at every watched run, at ``now`` (POSIX seconds).  Raises nothing; see :attr:`problems`."""
         problems: list[Exception] = []
-        for watched in list(self._watched.values()):
+        all_watched = list(self._watched.values())
+        # those of runs that have ended too: they are asked for after the end
+        self._kills.sweep((each.oom_counter for each in all_watched if each.oom_counter is not None), now)
+        for watched in all_watched:
             if watched.ended:
                 continue
             try:

@@ -209,10 +209,11 @@ class Deployment:
     def _kill(self, attempt: Attempt) -> None:
         run, held = attempt.run, attempt.memory
         self._comes_to_nothing(attempt)
-        run.oom_kills += 1
+        run.killed_at.append(self.now)
         self.told.killed(attempt, held, self.now)
-        if run.oom_kills > self.settings.oom_retries:
-            times = "once" if run.oom_kills == 1 else f"{run.oom_kills} times"
+        kills = len(run.killed_at)
+        if kills > self.settings.oom_retries:
+            times = "once" if kills == 1 else f"{kills} times"
             self._close(run, f"killed {times} for want of memory")
         else:
             self.agenda.put(self.now + self.settings.retry_s, self._retry, run)

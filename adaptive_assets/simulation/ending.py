@@ -29,7 +29,7 @@ def _outcome(run: Run, deployment: Deployment) -> RunOutcome:
         mode=last.mode if last else FULL,
         node=last.node.spec.name if last else "",
         attempts=run.attempts,
-        oom_kills=run.oom_kills,
+        killed_at=tuple(run.killed_at),
         preemptions=run.preempted,
         waited_s=run.waited + waiting,
         useful_core_s=run.useful_core_s,

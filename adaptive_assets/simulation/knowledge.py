@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
-from adaptive_assets.learning import DecayedUsage, Declarations, Learner, Observation
+from adaptive_assets.learning import DecayedUsage, Declarations, Learner, Observation, asking_for, next_asked
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
@@ -15,9 +14,6 @@ from adaptive_assets.simulation.settings import Knowledge
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
 __all__ = ["Told"]
-
-MORE: Final = 1.5
-"""What a run asks for that was killed for want of memory, in what it held then."""
 
 ALL_EVERY_S: Final = 60.0
 """How often all kinds are asked for again that wait or run."""
@@ -76,7 +72,7 @@ class Told:
     def killed(self, attempt: Attempt, held: int, now: float) -> None:
         """The attempt was killed for want of memory when it held so many bytes."""
         run = attempt.run
-        run.asked = round(min(MORE * max(held, run.asked), self._most_memory))
+        run.asked = int(min(next_asked(held, run.asked), self._most_memory))
         self._observe(
             run.kind,
             Observation(
@@ -124,7 +120,10 @@ class Told:
         if self._changed:
             wanted = [(kind.work, mode) for kind in self._changed for mode in kind.modes]
             self._changed = {}
-            self._estimates = {**self._estimates, **self._learner.estimates(wanted)}
+            self._estimates = {
+                **self._estimates,
+                **self._learner.estimates(wanted, most_memory=self._most_memory),
+            }
             for kind in [kind for kind in self._declared if self._knows(kind.work)]:
                 for run in self._declared.pop(kind):
                     line.tell(run, None)
@@ -150,12 +149,12 @@ class Told:
             return _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
         learned = None
         if self._knowledge is Knowledge.LEARNED:
-            learned = self._learner.estimate(run.kind.work, FULL)
+            learned = self._learner.estimate(run.kind.work, FULL, most_memory=self._most_memory)
             if learned is not None and run.traced.declared and learned.source is Source.KIN:
                 learned = None  # what was said of this very run tells more
         if run.asked:
             known = learned or self._declared_of(run)
-            return replace(known, memory=_at_least(known.memory, float(run.asked)))
+            return asking_for(known, run.asked)
         return self._declared_of(run) if run.traced.declared and learned is None else None
 
     def _declared_of(self, run: Run) -> Estimate:
@@ -179,7 +178,3 @@ def _said(run: Run) -> Demand:
 
 def _exactly(duration: float, cpu: float, memory: float, runs: float) -> Estimate:
     return Estimate(Spread.exactly(duration), Spread.exactly(cpu), Spread.exactly(float(memory)), runs)
-
-
-def _at_least(spread: Spread, floor: float) -> Spread:
-    return Spread(max(spread.p50, floor), max(spread.p90, floor), max(spread.p99, floor))

@@ -35,7 +35,8 @@ class RunOutcome:
     mode: str = "full"
     node: str = ""
     attempts: int = 0
-    oom_kills: int = 0
+    killed_at: tuple[float, ...] = ()
+    """When it was killed for want of memory, in the order of its attempts."""
     preemptions: int = 0
     """How often it had to give way: slowed down, suspended or sent back to the queue."""
     waited_s: float = 0.0
@@ -50,6 +51,11 @@ class RunOutcome:
     blocked_by: Mapping[str, float] = field(default_factory=dict)
     """The seconds of its wait by the first reason given for it."""
     unfinished: str = ""
+
+    @property
+    def oom_kills(self) -> int:
+        """How often it was killed for want of memory."""
+        return len(self.killed_at)
 
     @property
     def wait_s(self) -> float:

@@ -72,7 +72,8 @@ class Run:
     """When it joined the queue, the last time that it did."""
     waited: float = 0.0
     attempts: int = 0
-    oom_kills: int = 0
+    killed_at: list[float] = field(default_factory=list)
+    """When it was killed for want of memory."""
     preempted: int = 0
     useful_core_s: float = 0.0
     wasted_core_s: float = 0.0

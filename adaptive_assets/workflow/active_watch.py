@@ -5,16 +5,25 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from adaptive_assets.ledger import RunUsageRow
+from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.snapshot import ActiveRun, Work
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.signals import RunProcesses
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES, FINISHED_STATUSES, RunRecord
+from adaptive_assets.workflow.dagster_private import (
+    ACTIVE_RUN_STATUSES,
+    FINISHED_STATUSES,
+    RunRecord,
+    sigkills,
+)
 
 __all__ = ["ActiveWatch"]
 
 OVERLAP_S = 10.0
+
+NOTICED_WITHIN_S = 10.0
+"""From the kernel's kill to Dagster's event that tells of it: to free gigabytes takes seconds, and to write
+an event takes as long on a machine that is short of memory."""
 
 
 class ActiveWatch:
@@ -55,7 +64,7 @@ class ActiveWatch:
         )
         ends = {record.dagster_run.run_id: (record, record.end_time) for record in records}
         ended = [
-            self._usage(record, end)
+            self._usage(record, end, now)
             for run_id, (record, end) in ends.items()
             if end is not None and run_id not in self._told
         ]
@@ -78,6 +87,7 @@ class ActiveWatch:
             cpu_used=usage.cpu_now if usage else None,
             memory_used=usage.memory_now if usage else None,
             submitted_at=record.create_timestamp.timestamp(),
+            root_run_id=run.root_run_id or "",
         )
 
     def _watch(self, run: dg.DagsterRun) -> None:
@@ -95,8 +105,22 @@ class ActiveWatch:
             if pid is not None and str(pid.value).isdigit():
                 yield int(str(pid.value)), record.event_log_entry.timestamp
 
-    def _usage(self, record: RunRecord, ended_at: float) -> tuple[Work, RunUsageRow]:
+    def _out_of_memory(self, run: dg.DagsterRun, now: float) -> OutOfMemory | None:
+        """The evidence that it was killed for want of memory, if there is any.
+
+        Dagster tells of a SIGKILL, which anybody may send; that it was the kernel, and why, is only plain
+        where the kernel's own count of such kills rose just then.
+        """
+        if run.status is not dg.DagsterRunStatus.FAILURE or run.run_id not in self._watched:
+            return None
+        for at in reversed(sigkills(self._instance, run.run_id)):
+            if rise := self._processes.oom_rise(run.run_id, at - NOTICED_WITHIN_S, at, now):
+                return OutOfMemory(at, rise.counter, rise.kills, rise.since, rise.until)
+        return None
+
+    def _usage(self, record: RunRecord, ended_at: float, now: float) -> tuple[Work, RunUsageRow]:
         run = record.dagster_run
+        out_of_memory = self._out_of_memory(run, now)
         usage = self._processes.forget(run.run_id) if run.run_id in self._watched else None
         self._watched.discard(run.run_id)
         work = self._work_of(run)
@@ -116,4 +140,6 @@ class ActiveWatch:
             io_read=usage.io_read if usage and usage.samples else None,
             io_write=usage.io_write if usage and usage.samples else None,
             input_size=None,
+            root_run_id=run.root_run_id,
+            out_of_memory=out_of_memory,
         )

@@ -93,6 +93,10 @@ class Cycle:
         self._govern(now)
         self._experience.govern(self._governance.book)
         self._with_ledger(lambda: self._experience.recall(self._ledger), now)
+        # before the queue is read, which may hold the next attempt of a run that has failed just now
+        ended = self._active.ended(now)
+        self._experience.ended(ended)
+        self._recorder.ended([usage for _, usage in ended])
         snapshot = self._experience.into(self._observe(now))
         decided = plan(snapshot, self._governance.book)
         self._experience.planned(decided)
@@ -107,9 +111,6 @@ class Cycle:
             logger.info(line(decision))
         for part in self._faults.settle():
             logger.info("%s: works again.", part)
-        ended = self._active.ended(now)
-        self._experience.ended(ended)
-        self._recorder.ended([usage for _, usage in ended])
         self._with_ledger(lambda: self._recorder.samples(now, snapshot), now)
         self._with_ledger(lambda: self._recorder.prune(now), now)
         return Outcome(free, len(snapshot.active), tuple(self._said))

@@ -75,12 +75,16 @@ __all__ = [
     "loaded_workspace",
     "location_of",
     "report_daemon_error",
+    "sigkills",
     "spare_event_file_check",
     "sqlite_directory",
     "storage_url",
     "workspace_graph",
 ]
 
+
+KILLED = "was terminated by signal 9 (SIGKILL)"
+"""In every message that ``get_run_crash_explanation`` writes of a process that was killed."""
 
 RECYCLE_S = 3600
 MOST_AT_ONCE = 20
@@ -182,6 +186,18 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
     for storage in (_run_storage(instance), _event_log_storage(instance), _schedule_storage(instance)):
         if hasattr(storage, "postgres_url"):
             storage._engine.pool._pre_ping = True
+
+
+def sigkills(instance: dg.DagsterInstance, run_id: str) -> list[float]:
+    """When Dagster found that a process of the run had been ended by SIGKILL (POSIX seconds, ascending).
+
+    The multiprocess executor finds it of a step's process within a tenth of a second, and the code server of
+    the run's own within a second; neither says it otherwise than in the words of an engine event.
+    """
+    page = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    entries = [record.event_log_entry for record in page.records]
+    said = [entry for entry in entries if entry.dagster_event and KILLED in str(entry.dagster_event.message)]
+    return sorted(entry.timestamp for entry in said)
 
 
 def spare_event_file_check(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from math import inf
+from typing import Final, TypeVar
 
-from adaptive_assets.learning import DecayedUsage, Learner, Observation
+from adaptive_assets.learning import DecayedUsage, Learner, Observation, asking_for
 from adaptive_assets.ledger import Ledger, RunUsageRow
-from adaptive_assets.planning.demand import FULL, Demand, demand_of
+from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key
+from adaptive_assets.planning.estimates import Estimate, Spread
 from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.promise import LAUNCH_S
-from adaptive_assets.planning.snapshot import Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.workflow.asking import Asking
 
 __all__ = ["REMEMBERED", "Experience"]
 
@@ -19,6 +22,8 @@ REMEMBERED: Final = 10_000
 """Runs that are learned from anew when the daemon starts: the last ones of the ledger."""
 
 _SUCCESS: Final = "SUCCESS"
+
+Run = TypeVar("Run", QueuedRun, ActiveRun)
 
 
 class Experience:
@@ -29,6 +34,7 @@ class Experience:
         self._learner = Learner(assumed=self._declared)
         self._usage = DecayedUsage()
         self._pace: Pace | None = None
+        self._asking = Asking()
         self._recalled = False
 
     def recall(self, ledger: Ledger) -> None:
@@ -52,6 +58,7 @@ class Experience:
         """Learn from runs that ended, in the order in which they did."""
         for work, usage in runs:
             self._learner.observe(_observed(work, usage))
+            self._asking.ended(usage)
             if usage.cpu_seconds is not None:
                 policy = self._book.policy(usage.policy)
                 self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
@@ -62,12 +69,50 @@ class Experience:
 
     def into(self, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` with what is known of the work in it."""
+        most_memory = self._most_memory(snapshot)
+        estimates = self._learner.estimates(self._wanted(snapshot), most_memory=most_memory)
+        own = self._own(snapshot, estimates, most_memory)
         return replace(
             snapshot,
-            estimates=self._learner.estimates(self._wanted(snapshot)),
+            queued=_told(snapshot.queued, own),
+            active=_told(snapshot.active, own),
+            estimates=estimates,
             usage=self._usage.at(snapshot.at),
             slowdown=self._learner.slowdown(snapshot.at),
             pace=self._pace,
+        )
+
+    def _most_memory(self, snapshot: Snapshot) -> float:
+        """The bytes that a run could be given if it were the only one of ours."""
+        machine = snapshot.machine
+        if machine is None:
+            return inf
+        strangers = machine.memory_used - sum(run.memory_used or 0 for run in snapshot.active)
+        return max(0.0, float(int(machine.memory_capacity * self._book.guards.memory)) - max(0, strangers))
+
+    def _own(
+        self, snapshot: Snapshot, estimates: Mapping[str, Estimate], most_memory: float
+    ) -> Mapping[str, Estimate]:
+        """What is known of single runs: that they ask for more, because one that they repeat was killed."""
+        own: dict[str, Estimate] = {}
+        if not self._asking:
+            return own
+        runs: list[QueuedRun | ActiveRun] = [*snapshot.queued, *snapshot.active]
+        for run in runs:
+            asked = self._asking.of(run.root_run_id)
+            if asked and run.root_run_id not in own:
+                of_kind = estimates.get(estimate_key(run.work, FULL)) or self._unseen(run.work)
+                own[run.root_run_id] = asking_for(of_kind, min(asked, most_memory))
+        return own
+
+    def _unseen(self, work: Work) -> Estimate:
+        """What is declared of work that no run has shown."""
+        demand = self._declared(work, FULL)
+        return Estimate(
+            Spread.exactly(demand.duration),
+            Spread.exactly(demand.cpu),
+            Spread.exactly(float(demand.memory)),
+            runs=0.0,
         )
 
     def _wanted(self, snapshot: Snapshot) -> list[tuple[Work, str]]:
@@ -99,4 +144,14 @@ def _observed(work: Work, usage: RunUsageRow) -> Observation:
         cpu=cpu,
         memory=usage.memory_peak,
         input_size=usage.input_size,
+        out_of_memory=usage.out_of_memory is not None and usage.status != _SUCCESS,
+    )
+
+
+def _told(runs: tuple[Run, ...], own: Mapping[str, Estimate]) -> tuple[Run, ...]:
+    """``runs``, each with what is known of it alone, by the run that it repeats."""
+    if not own:
+        return runs
+    return tuple(
+        [replace(run, estimate=own[run.root_run_id]) if run.root_run_id in own else run for run in runs]
     )

@@ -108,6 +108,7 @@ class QueueWatch:
             priority=_priority(run),
             admitted_mode=mode,
             passes=known.passes if known and known.admitted_mode == mode else 0,
+            root_run_id=run.root_run_id or "",
         )
 
 

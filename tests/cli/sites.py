@@ -63,9 +63,15 @@ class Site:
     _cycle: Cycle | None = None
     _ledger: Ledger | None = None
 
-    def submit(self, *assets: str, job: str = "__ASSET_JOB", tags: dict[str, str] | None = None) -> str:
-        """Submit a run as the webserver would; returns its id."""
-        run = self._create(job, assets, tags or {}, dg.DagsterRunStatus.NOT_STARTED)
+    def submit(
+        self,
+        *assets: str,
+        job: str = "__ASSET_JOB",
+        tags: dict[str, str] | None = None,
+        repeats: str | None = None,
+    ) -> str:
+        """Submit a run as the webserver would, or one that repeats another; returns its id."""
+        run = self._create(job, assets, tags or {}, dg.DagsterRunStatus.NOT_STARTED, repeats)
         self.instance.submit_run(run.run_id, self.workspace)
         return run.run_id
 
@@ -74,7 +80,12 @@ class Site:
         return self._create(job, (), {}, dg.DagsterRunStatus.QUEUED).run_id
 
     def _create(
-        self, job: str, assets: Sequence[str], tags: dict[str, str], status: dg.DagsterRunStatus
+        self,
+        job: str,
+        assets: Sequence[str],
+        tags: dict[str, str],
+        status: dg.DagsterRunStatus,
+        repeats: str | None = None,
     ) -> dg.DagsterRun:
         repository = self.workspace.get_code_location(LOCATION).get_repository("__repository__")
         run: dg.DagsterRun = create_run_for_test(
@@ -82,6 +93,8 @@ class Site:
             job,
             status=status,
             tags=tags,
+            root_run_id=repeats,
+            parent_run_id=repeats,
             asset_selection=frozenset(dg.AssetKey.from_user_string(asset) for asset in assets) or None,
             remote_job_origin=RemoteJobOrigin(repository_origin=repository.get_remote_origin(), job_name=job),
             job_code_origin=repository.get_full_job(job).get_python_origin(),

@@ -11,6 +11,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from adaptive_assets.cli.explain import RunFacts
 from adaptive_assets.cli.explain_text import deadline_kept
+from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 
 
@@ -125,6 +126,46 @@ def test_a_run_from_before_the_installation(site: Site, told: Told, adaptive: Ad
     found = told("explain", run_id)
     assert found["decisions"] == []
     assert "before AdaptiveRunCoordinator was installed" in found["remark"]
+
+
+def test_an_attempt_that_ran_out_of_memory_and_the_one_after_it(
+    site: Site, told: Told, adaptive: Adaptive
+) -> None:
+    """The evidence is told of the run that was killed; what it led to, of the one that repeats it."""
+    first = site.submit("report")
+    site.cycle()
+    ended_at = site.clock - 60
+    evidence = OutOfMemory(
+        killed_at=ended_at - 1, counter="/sys/fs/cgroup/memory.events", kills=2, since=0.0, until=ended_at
+    )
+    usage = RunUsageRow(
+        run_id=first,
+        work_key="key",
+        policy="reports",
+        mode="full",
+        node="node-1",
+        status="FAILURE",
+        submitted_at=ended_at - 20,
+        launched_at=None,
+        started_at=ended_at - 10,
+        ended_at=ended_at,
+        memory_peak=2 * 2**30,
+        out_of_memory=evidence,
+    )
+    assert "asked_memory" not in told("explain", first)
+    assert "killed" not in adaptive("explain", first).stdout
+    site.ledger.record_usage(usages=[usage])
+    again = site.submit("report", repeats=first)
+    found = told("explain", first)
+    assert found["out_of_memory"]["held"] == 2 * 2**30
+    assert found["out_of_memory"]["kills"] == 2
+    assert "asked_memory" not in found
+    assert "/sys/fs/cgroup/memory.events rose by 2" in " ".join(adaptive("explain", first).stdout.split())
+    found = told("explain", again)
+    assert found["asked_memory"] == {"at_least": 3 * 2**30, "after": first, "held": 2 * 2**30}
+    assert "out_of_memory" not in found
+    shown = " ".join(adaptive("explain", again).stdout.split())
+    assert f"at least 3 GiB, or all that can be had: the attempt before it, {first[:8]}" in shown
 
 
 def test_a_run_that_waits_for_its_first_cycle(site: Site, told: Told) -> None:

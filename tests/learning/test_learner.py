@@ -220,6 +220,18 @@ def test_killed_again_and_again_it_asks_for_no_more_than_half_beyond_what_was_se
     assert estimate(learner).memory.p50 == 3 * GIB
 
 
+def test_a_kill_asks_for_no_more_than_a_run_can_be_given() -> None:
+    """What is asked for is bounded by the machine; what runs really took is not."""
+    learner = taught([*(ended() for _ in range(8)), failed(6 * GIB, killed=True)])
+    bounded, free = learner.estimate(WORK, "full", most_memory=8 * GIB), learner.estimate(WORK, "full")
+    assert bounded is not None
+    assert free is not None
+    assert (bounded.memory.p50, free.memory.p50) == (8 * GIB, 9 * GIB)
+    assert learner.estimate(WORK, "full", most_memory=8 * GIB) is bounded
+    large = taught([ended(memory=10 * GIB) for _ in range(8)])
+    assert large.estimate(WORK, "full", most_memory=8 * GIB) is large.estimate(WORK, "full")
+
+
 def test_a_first_run_that_was_killed_is_evidence_of_memory_alone() -> None:
     """What it would take otherwise is assumed, as it is without any run."""
     learner = Learner(assumed=lambda work, mode: Demand(2.0, GIB, 90.0))

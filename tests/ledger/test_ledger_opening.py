@@ -1,16 +1,19 @@
 """Tables are made and migrated on first use, by whichever process comes first, and never half."""
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, create_engine, inspect, text
+from sqlalchemy import Connection, MetaData, create_engine, inspect, make_url, text
+from sqlalchemy.schema import CreateSchema
 
 from adaptive_assets.ledger import Ledger, LedgerError, LedgerStatus, migrating, sqlite_ledger_url, tables
 from tests.ledger.conftest import OpenLedger
-from tests.ledger.examples import queued
+from tests.ledger.examples import queued, usage
 from tests.ledger.processes import heard, process, tell
 
 
@@ -60,6 +63,31 @@ def test_the_migrated_tables_are_those_that_queries_use(ledger: Ledger) -> None:
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
     assert ledger._database.read("compare", differences) == []
+
+
+def test_what_an_older_version_recorded_is_read_by_this_one(url: str, open_ledger: OpenLedger) -> None:
+    """Tables as the first version made them, with a row in them, are brought up to date by the first use."""
+    schema = None if url.startswith("sqlite") else "adaptive_assets"
+    row = usage("r1")
+    kept = {
+        name: value for name, value in asdict(row).items() if name not in {"root_run_id", "out_of_memory"}
+    }
+    if (file := make_url(url).database) and schema is None:
+        Path(file).parent.mkdir(parents=True)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if schema is not None:
+            connection.execute(CreateSchema(schema))
+            connection.execute(text(f"SET LOCAL search_path TO {schema}"))
+        config = migrating._config()
+        config.attributes.update(connection=connection, schema=schema)
+        command.upgrade(config, "0001")
+        marks = ", ".join(f":{name}" for name in kept)
+        connection.execute(text(f"INSERT INTO usages ({', '.join(kept)}) VALUES ({marks})"), kept)
+    engine.dispose()
+    ledger = open_ledger(url)
+    assert ledger.usages() == [row]
+    assert ledger.out_of_memory("r1") == []
 
 
 def test_on_postgresql_everything_is_in_the_ledgers_schema(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_assets.ledger import ActivationRow, FaultRow, Ledger, LedgerError, LedgerStatus
+from adaptive_assets.ledger import ActivationRow, FaultRow, Ledger, LedgerError, LedgerStatus, OutOfMemory
 from adaptive_assets.planning.work_key import work_key
 from tests.ledger.conftest import OpenLedger
 from tests.ledger.examples import (
@@ -133,6 +133,18 @@ def test_usage_is_recorded_once_for_a_run(ledger: Ledger) -> None:
     assert [row.run_id for row in ledger.usages()] == ["r2", "r1", "r3"]
     assert ledger.usages(policy="delay-forecast", since=1100.0) == [first, usage("r3", ended_at=1200.0)]
     assert ledger.usages(policy="other") == [usage("r2", policy="other", ended_at=1050.0)]
+
+
+def test_evidence_of_want_of_memory_is_found_by_the_root_run(ledger: Ledger) -> None:
+    """Of all attempts at the same thing, those that were killed for it, in the order of their ends."""
+    seen = OutOfMemory(killed_at=1099.5, counter="/proc/vmstat", kills=2, since=1098.75, until=1099.75)
+    first = replace(usage("r1", ended_at=1100.0), status="FAILURE", out_of_memory=seen)
+    second = replace(usage("r2", ended_at=1300.0), status="FAILURE", root_run_id="r1", out_of_memory=seen)
+    failed = replace(usage("r3", ended_at=1200.0), status="FAILURE", root_run_id="r1")
+    ledger.record_usage(usages=[second, failed, first, replace(first, run_id="other")])
+    assert ledger.out_of_memory("r1") == [first, second]
+    assert ledger.out_of_memory("r2") == [second]
+    assert ledger.usages(since=1200.0) == [failed, second]
 
 
 def test_the_status_tells_the_last_of_everything(ledger: Ledger) -> None:

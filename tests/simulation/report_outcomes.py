@@ -87,7 +87,7 @@ def _outcome(run: TracedRun, launched: float, ended: float, *, unlucky: bool) ->
         ended_s=ended,
         node="node-1",
         attempts=2 if unlucky else 1,
-        oom_kills=int(unlucky),
+        killed_at=(launched - waited / 2,) if unlucky else (),
         preemptions=2 * int(unlucky),
         waited_s=waited,
         useful_core_s=run.cpu * run.duration_s,

@@ -56,7 +56,7 @@ def test_each_tier_that_has_runs_is_measured_and_all_together() -> None:
         outcome(
             ended("a", tier="critical", wait=10, end=60, deadline_s=50.0, missed=True),
             ended("b", tier="critical", wait=0, end=40, deadline_s=50.0),
-            ended("c", wait=30, end=80, mode="reduced", oom_kills=1, preemptions=2, wasted_core_s=5.0),
+            ended("c", wait=30, end=80, mode="reduced", killed_at=(40.0,), preemptions=2, wasted_core_s=5.0),
         )
     )
     assert [tier.tier for tier in measures.tiers] == ["critical", "batch"]

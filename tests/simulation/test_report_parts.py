@@ -30,8 +30,9 @@ from adaptive_assets.simulation.report.axes import (
     wait_scale,
 )
 from adaptive_assets.simulation.report.frame import steps
-from adaptive_assets.simulation.report.history import Machine, Mark, history
-from adaptive_assets.simulation.report.incidents import spells
+from adaptive_assets.simulation.report.gantt import gantt_plot
+from adaptive_assets.simulation.report.history import Machine, Mark, history, queue_plot
+from adaptive_assets.simulation.report.incidents import kills, spells
 from adaptive_assets.simulation.report.markup import Markup, tag
 from adaptive_assets.simulation.report.spread import Curve, waits_plot
 from adaptive_assets.simulation.report.timeline import timeline
@@ -226,6 +227,35 @@ def test_marks_at_one_spot_are_one() -> None:
     assert (drawn.count('class="preempted"'), drawn.count('class="killed"')) == (1, 1)
     assert "and 2 more" in drawn
     assert ET.fromstring(drawn).tag == "svg"
+
+
+def test_marks_that_would_touch_are_one() -> None:
+    """Each stands where the first of those that it stands for was; what is farther off has its own."""
+    marks = [Mark(float(at), "killed", f"at {at}") for at in (900, 10, 12, 14, 500)]
+    drawn = ET.fromstring(queue_plot((), TIERS, 1.0, marks, 1000.0))
+    crosses = [path for path in drawn.iter("path") if path.get("class") == "killed"]
+    assert [cross.findtext("title", "").splitlines() for cross in crosses] == [
+        ["10s: at 10", "12s: at 12", "14s: at 14"],
+        ["8m 20s: at 500"],
+        ["15m: at 900"],
+    ]
+
+
+def test_every_kill_is_told_with_its_time() -> None:
+    """Of all runs in the order of time; one that was killed before says for which time it is now."""
+    one = replace(run("a", "batch", 0.0, 50.0, 100.0), killed_at=(20.0, 40.0))
+    other = replace(run("b", "critical", 0.0, 50.0, 100.0), killed_at=(30.0,))
+    marks = kills([one, other])
+    assert [(mark.at, mark.kind, mark.told) for mark in marks] == [
+        (20.0, "killed", f"{one.run.name} (a)"),
+        (30.0, "killed", f"{other.run.name} (b)"),
+        (40.0, "killed", f"{one.run.name} (a), for the 2nd time"),
+    ]
+    many = [mark.told.split()[-2] for mark in kills([replace(one, killed_at=tuple(map(float, range(23))))])]
+    assert (many[2], many[10], many[12], many[20], many[22]) == ("3rd", "11th", "13th", "21st", "23rd")
+    drawn = gantt_plot([one, other], TIERS, 100.0)
+    assert drawn.count('class="killed"') == 3
+    assert "killed for want of memory at 20s, 40s" in drawn
 
 
 def test_a_watched_planner_plans_the_same() -> None:

@@ -122,6 +122,7 @@ def holds(outcome: Outcome) -> None:
             assert run.released_s <= run.launched_s <= run.started_s <= run.ended_s <= outcome.end_s
             assert run.ended_s - run.started_s >= run.run.duration_s - 1e-6
             assert run.attempts >= 1 + run.oom_kills
+            assert all(run.run.submit_s <= at <= outcome.end_s for at in run.killed_at)
 
 
 def parents_first(outcome: Outcome) -> None:

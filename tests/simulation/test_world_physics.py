@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import RunState
 from adaptive_assets.planning.verdicts import Verdict
 from adaptive_assets.simulation.events import Scenario, SlowDisk, StrangerCpu, StrangerMemory
@@ -126,12 +127,21 @@ def test_out_of_memory_kills_the_largest_and_it_is_retried() -> None:
     )
     a, b = by_id(outcome)["a"], by_id(outcome)["b"]
     assert (b.oom_kills, b.attempts) == (0, 1)
-    assert (a.oom_kills, a.attempts, a.wait_s) == (1, 2, 0)
+    assert (a.killed_at, a.attempts, a.wait_s) == ((15.0,), 2, 0)
     assert ends(outcome) == {"a": 315, "b": 100}  # at 15 s each had 77.5 % of its peak
     assert a.wasted_core_s == pytest.approx(15)
     asked = [run.estimate.memory.p50 for each in planner.seen for run in each.queued if run.estimate]
     assert asked
     assert asked == [pytest.approx(0.8 * 8 * GIB)]  # 1.5 times what it held is more than there is
+
+
+def test_after_a_kill_the_other_runs_of_the_kind_still_fit_the_machine() -> None:
+    """One that held most of the machine when it was killed asks for all of it, and not for more than that."""
+    crowd = [traced(str(number), 60, at=300.0 * number, name="report", memory=6 * GIB) for number in range(4)]
+    stranger = Scenario((StrangerMemory(at=20, lasts=20, amount=3 * GIB),))
+    outcome = play(*crowd, memory=8 * GIB, scenario=stranger, planner=plan)
+    assert [run.oom_kills for run in outcome.runs] == [1, 0, 0, 0]
+    assert all(run.finished for run in outcome.runs)
 
 
 def test_a_run_that_never_fits_its_machine_fails_in_the_end() -> None:
@@ -140,6 +150,7 @@ def test_a_run_that_never_fits_its_machine_fails_in_the_end() -> None:
     outcome = play(traced("a", 100, memory=9 * GIB), memory=8 * GIB, settings=settings)
     a = by_id(outcome)["a"]
     assert (a.ended_s, a.attempts, a.oom_kills) == (None, 3, 3)
+    assert list(a.killed_at) == sorted(set(a.killed_at))
     assert a.unfinished == "killed 3 times for want of memory"
 
 

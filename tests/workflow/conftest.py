@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeInstance
-from tests.workflow.world import IDLE, LAUNCHER, World, coordinator_section, open_world
+from tests.workflow.world import CODE, IDLE, LAUNCHER, World, coordinator_section, open_world
 
 MakeWorld = Callable[..., World]
 
 
 @pytest.fixture
 def make_world(make_instance: MakeInstance, tmp_path: Path) -> Iterator[MakeWorld]:
-    """``make_world(policies, postgres=False, config={…}, **sections)``: a deployment under them."""
+    """``make_world(policies, postgres=False, config={…}, code="…", **sections)``: a deployment of them."""
     with ExitStack() as stack:
 
         def make(
@@ -23,6 +23,7 @@ def make_world(make_instance: MakeInstance, tmp_path: Path) -> Iterator[MakeWorl
             *,
             postgres: bool = False,
             config: dict[str, Any] | None = None,
+            code: str = CODE,
             **sections: Any,
         ) -> World:
             file = tmp_path / "policies.yaml"
@@ -33,7 +34,7 @@ def make_world(make_instance: MakeInstance, tmp_path: Path) -> Iterator[MakeWorl
                 run_launcher=LAUNCHER,
                 **sections,
             )
-            return stack.enter_context(open_world(instance, tmp_path, file))
+            return stack.enter_context(open_world(instance, tmp_path, file, code))
 
         yield make
 

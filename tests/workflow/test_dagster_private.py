@@ -2,12 +2,14 @@
 
 import inspect
 import logging
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._utils import get_run_crash_explanation
 from dagster_shared.record import copy
 
 from adaptive_assets.workflow import dagster_private as private
@@ -196,6 +198,17 @@ def _backend(storage: Any) -> int:
     """The server process that serves the next query of a storage."""
     with storage.connect() if hasattr(storage, "connect") else storage._connect() as connection:
         return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+
+def test_a_sigkill_is_told_in_these_words(world: World) -> None:
+    """What Dagster says of a process that was killed, and of one that was ended otherwise."""
+    run = world.run(world.submit("readings"))
+    before = time.time()
+    for exit_code in (-9, -15, 1):
+        message = get_run_crash_explanation(f"Run execution process for {run.run_id}", exit_code)
+        world.instance.report_engine_event(message, run)
+    (at,) = private.sigkills(world.instance, run.run_id)
+    assert before <= at <= time.time()
 
 
 def test_the_statuses_part_the_runs_into_active_and_finished() -> None:

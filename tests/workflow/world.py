@@ -184,11 +184,13 @@ def submit_context(world: World, run: dg.DagsterRun) -> SubmitRunContext:
 
 
 @contextmanager
-def open_world(instance: dg.DagsterInstance, folder: Path, policies: Path) -> Iterator[World]:
-    """The deployment around ``instance``."""
-    code = folder / "project.py"
-    code.write_text(CODE)
-    origin = LoadableTargetOrigin(executable_path=None, python_file=str(code), working_directory=str(folder))
+def open_world(
+    instance: dg.DagsterInstance, folder: Path, policies: Path, code: str = CODE
+) -> Iterator[World]:
+    """The deployment around ``instance``, of the project that ``code`` is."""
+    file = folder / "project.py"
+    file.write_text(code)
+    origin = LoadableTargetOrigin(executable_path=None, python_file=str(file), working_directory=str(folder))
     with in_process_test_workspace(instance, origin) as workspace:
         yield World(instance, workspace, workspace.process_context, policies)
 
@@ -205,6 +207,7 @@ def coordinator_section(policies: Path, **config: Any) -> dict[str, Any]:
 LAUNCHER: dict[str, Any] = {"module": "tests.workflow.world", "class": "RecordingLauncher"}
 
 __all__: Sequence[str] = [
+    "CODE",
     "IDLE",
     "LAUNCHER",
     "RecordingLauncher",

@@ -97,6 +97,9 @@ class Comparison:
 
 def _last(outcome: Outcome) -> float:
     instants = (
-        at for run in outcome.runs for at in (run.released_s, run.launched_s, run.ended_s) if at is not None
+        at
+        for run in outcome.runs
+        for at in (run.released_s, run.launched_s, run.ended_s, *run.killed_at)
+        if at is not None
     )
     return min(outcome.end_s, max(instants, default=0.0))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from adaptive_assets.simulation.report.axes import Scale, short_seconds, time_ticks
 from adaptive_assets.simulation.report.markup import Child, Markup, fixed, lines, tag
 
-__all__ = ["bottom_axis", "left_axis", "plot", "steps", "swatch", "time_axis", "tooltip"]
+__all__ = ["bottom_axis", "cross", "left_axis", "plot", "steps", "swatch", "time_axis", "tooltip"]
 
 
 def plot(width: float, height: float, label: str, parts: Iterable[Child], *, small: bool = False) -> Markup:
@@ -80,6 +80,12 @@ def steps(points: Sequence[tuple[float, float]], end: float, base: float | None 
 def tooltip(text: str, x: float, y: float, width: float, height: float) -> Markup:
     """An invisible area that says ``text`` when one points at it."""
     return tag("rect", tag("title", text), class_="hit", x=x, y=y, width=max(width, 0.5), height=height)
+
+
+def cross(x: float, y: float, class_: str, *content: Child) -> Markup:
+    """A small cross at a place."""
+    shape = f"M{fixed(x - 3.2)} {fixed(y - 3.2)}l6.4 6.4m0 -6.4l-6.4 6.4"
+    return tag("path", *content, class_=class_, d=shape)
 
 
 def swatch(colour: str) -> Markup:

@@ -7,7 +7,7 @@ from adaptive_assets.planning.demand import FULL
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.simulation.outcome import RunOutcome
 from adaptive_assets.simulation.report.axes import Scale
-from adaptive_assets.simulation.report.frame import plot, time_axis
+from adaptive_assets.simulation.report.frame import cross, plot, time_axis
 from adaptive_assets.simulation.report.markup import Child, Markup, fixed, tag
 
 __all__ = ["MOST_RUNS", "gantt_plot"]
@@ -54,6 +54,8 @@ def _row(run: RunOutcome, released_s: float, tier: int, x: Scale, y: float, end_
             rx=2,
             opacity=faded,
         )
+    for killed_at in run.killed_at:
+        yield cross(x(killed_at), middle, "killed")
     if run.deadline_s is not None and run.deadline_s <= end_s:
         at = fixed(x(run.deadline_s))
         late = "due" if run.missed else "kept"
@@ -80,7 +82,7 @@ def _told(run: RunOutcome, released_s: float) -> str:
     if run.deadline_s is not None:
         told.append(f"deadline {seconds(run.deadline_s)}: {'missed' if run.missed else 'kept'}")
     if run.oom_kills:
-        told.append(f"killed for memory {run.oom_kills} times")
+        told.append("killed for want of memory at " + ", ".join(map(seconds, run.killed_at)))
     if run.preemptions:
         told.append(f"gave way {run.preemptions} times")
     blocked = sorted(run.blocked_by.items(), key=lambda item: -item[1])[:4]

@@ -13,7 +13,15 @@ from adaptive_assets.simulation.report.axes import (
     short_seconds,
     time_ticks,
 )
-from adaptive_assets.simulation.report.frame import bottom_axis, left_axis, plot, steps, time_axis, tooltip
+from adaptive_assets.simulation.report.frame import (
+    bottom_axis,
+    cross,
+    left_axis,
+    plot,
+    steps,
+    time_axis,
+    tooltip,
+)
 from adaptive_assets.simulation.report.markup import Child, Markup, fixed, tag
 from adaptive_assets.simulation.report.timeline import Band, Frame
 
@@ -28,6 +36,8 @@ GAP: Final = 34.0
 LANE: Final = 17.0
 POINTED_AT: Final = 160
 """How many stretches of a plot have a tooltip."""
+APART: Final = 8.0
+"""Marks that are nearer to each other are one: they could not be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +102,19 @@ def history(
         _title(memory_name, memory_top),
         *_strip([(frame, frame.memory) for frame in frames], "memory", x, memory_top, machine.memory_guard),
         *_marks(marks, x, marks_top + 10),
+        *_mark_names(marks, marks_top + 10),
         *_pointed_at(frames, tiers, machine, x, top, memory_top + STRIP - top),
         tag("text", "since the start", x=RIGHT + 8, y=bottom + 16),
     ]
     return plot(WIDTH, bottom + 24, "Runs waiting, CPU and memory over time", parts)
 
 
-def queue_plot(frames: Sequence[Frame], tiers: Sequence[str], longest: float, end_s: float) -> Markup:
-    """Runs waiting over time alone, small enough to stand beside those of other planners."""
+def queue_plot(
+    frames: Sequence[Frame], tiers: Sequence[str], longest: float, marks: Sequence[Mark], end_s: float
+) -> Markup:
+    """Runs waiting over time alone, with ``marks`` above, small enough to stand beside other planners'."""
     x = Scale(0.0, end_s, 34.0, 344.0)
-    y = Scale(0.0, longest, 128.0, 10.0)
+    y = Scale(0.0, longest, 128.0, 18.0)
     return plot(
         352.0,
         150.0,
@@ -109,6 +122,7 @@ def queue_plot(frames: Sequence[Frame], tiers: Sequence[str], longest: float, en
         [
             left_axis(y, amount_ticks(longest), 34.0, 344.0, short_number),
             *_stacked(frames, tiers, x, y),
+            *_marks(marks, x, 7.0),
             time_axis(x, 128.0, 5),
         ],
     )
@@ -163,20 +177,32 @@ def _backwards(points: Sequence[tuple[float, float]], end: float) -> str:
 
 def _marks(marks: Sequence[Mark], x: Scale, y: float) -> Iterable[Markup]:
     """Crosses where memory ran out, triangles where runs had to give way; those at one spot are one mark."""
-    together: dict[tuple[float, str], list[Mark]] = {}
-    for mark in marks:
-        together.setdefault((round(x(mark.at) / 3) * 3, mark.kind), []).append(mark)
-    for (at, kind), found in together.items():
+    for at, kind, found in _together(marks, x):
         told = [f"{short_seconds(mark.at)}: {mark.told}" for mark in found[:8]]
         if len(found) > 8:
             told.append(f"and {len(found) - 8} more")
         title = tag("title", "\n".join(told))
-        shape = (
-            f"M{fixed(at - 3.2)} {fixed(y - 3.2)}l6.4 6.4m0 -6.4l-6.4 6.4"
-            if kind == "killed"
-            else f"M{fixed(at)} {fixed(y + 12.5)}l-3.6 -6.6h7.2Z"
-        )
-        yield tag("path", title, class_=kind, d=shape)
+        if kind == "killed":
+            yield cross(at, y, kind, title)
+        else:
+            yield tag("path", title, class_=kind, d=f"M{fixed(at)} {fixed(y + 12.5)}l-3.6 -6.6h7.2Z")
+
+
+def _together(marks: Sequence[Mark], x: Scale) -> list[tuple[float, str, list[Mark]]]:
+    """Marks of one kind that would cover each other, with the place of the first of them."""
+    spots: dict[str, tuple[float, list[Mark]]] = {}
+    places: list[tuple[float, str, list[Mark]]] = []
+    for mark in sorted(marks, key=lambda mark: mark.at):
+        at, found = spots.get(mark.kind, (-APART, []))
+        if x(mark.at) - at >= APART:
+            at, found = x(mark.at), []
+            spots[mark.kind] = at, found
+            places.append((at, mark.kind, found))
+        found.append(mark)
+    return places
+
+
+def _mark_names(marks: Sequence[Mark], y: float) -> Iterable[Markup]:
     if any(mark.kind == "killed" for mark in marks):
         yield tag("text", "out of memory", x=RIGHT + 8, y=y + 3.5)
     if any(mark.kind == "preempted" for mark in marks):

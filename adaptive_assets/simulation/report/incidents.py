@@ -1,5 +1,6 @@
-"""What lasted on the axis of time: the events of the scenario, in words."""
+"""What happened on the axis of time, in words: the events of the scenario, and runs that were killed."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from adaptive_assets.planning.wording import cores, number, seconds, size
@@ -14,9 +15,10 @@ from adaptive_assets.simulation.events import (
     StrangerCpu,
     StrangerMemory,
 )
-from adaptive_assets.simulation.report.history import Spell
+from adaptive_assets.simulation.outcome import RunOutcome
+from adaptive_assets.simulation.report.history import Mark, Spell
 
-__all__ = ["spells"]
+__all__ = ["kills", "spells"]
 
 
 def spells(scenario: Scenario, end_s: float) -> list[Spell]:
@@ -31,6 +33,21 @@ def spells(scenario: Scenario, end_s: float) -> list[Spell]:
         if event.at < end_s
     ]
     return sorted(found, key=lambda spell: (spell.start_s, spell.end_s))
+
+
+def kills(runs: Iterable[RunOutcome]) -> list[Mark]:
+    """Each time that one of ``runs`` was killed for want of memory, in the order of time."""
+    marks = []
+    for run in runs:
+        for time, at in enumerate(run.killed_at, start=1):
+            again = f", for the {_ordinal(time)} time" if time > 1 else ""
+            marks.append(Mark(at, "killed", f"{run.run.name} ({run.run.run_id}){again}"))
+    return sorted(marks, key=lambda mark: mark.at)
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
 
 
 def told(event: Event) -> str:

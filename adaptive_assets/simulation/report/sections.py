@@ -11,7 +11,7 @@ from adaptive_assets.simulation.report.frame import swatch
 from adaptive_assets.simulation.report.gantt import MOST_RUNS, gantt_plot
 from adaptive_assets.simulation.report.heat import heat_table
 from adaptive_assets.simulation.report.history import Machine, history, queue_plot
-from adaptive_assets.simulation.report.incidents import spells
+from adaptive_assets.simulation.report.incidents import kills, spells
 from adaptive_assets.simulation.report.markup import Child, Markup, lines, tag
 from adaptive_assets.simulation.report.spread import Curve, waits_plot
 from adaptive_assets.simulation.report.timeline import timeline
@@ -30,7 +30,8 @@ def time_section(comparison: Comparison) -> Iterator[Child]:
     yield tag(
         "p",
         "Lines of the machine are means over what is a pixel or two wide; the veil around them reaches from"
-        " the least to the most. Scales are the same for every planner.",
+        " the least to the most. Crosses are runs that were killed for want of memory, triangles those that"
+        " had to give way; several at about one time are one mark. Scales are the same for every planner.",
         class_="lead",
     )
     yield _tier_key(comparison)
@@ -93,7 +94,7 @@ def runs_section(comparison: Comparison) -> Iterator[Child]:
     yield tag(
         "p",
         "Thin while it waits, thick while it runs, paler in a lesser mode. A stroke is a deadline, red if it"
-        " was missed.",
+        " was missed; a cross is where an attempt was killed for want of memory.",
         class_="lead",
     )
     yield _tier_key(comparison)
@@ -119,7 +120,7 @@ def _history(comparison: Comparison, contender: Contender, longest: float) -> Ma
         outcome.tiers,
         longest,
         machine,
-        contender.marks,
+        [*contender.marks, *kills(outcome.runs)],
         spells(comparison.scenario, comparison.end_s),
         comparison.end_s,
     )
@@ -133,8 +134,10 @@ def _queues(comparison: Comparison, longest: float) -> Iterator[Markup]:
         name = tag("h3", swatch(colour_of(comparison, contender)), f" {contender.name} ")
         left = sum(not run.finished for run in outcome.runs)
         ended = f"{left:,} never ended well" if left else f"all done after {seconds(outcome.end_s)}"
-        told = tag("p", f"at most {most:,} waiting, {ended}", class_="soft")
-        plot = queue_plot(frames, outcome.tiers, longest, comparison.end_s)
+        marks = kills(outcome.runs)
+        killed = f"{len(marks):,} out of memory, " if marks else ""
+        told = tag("p", f"at most {most:,} waiting, {killed}{ended}", class_="soft")
+        plot = queue_plot(frames, outcome.tiers, longest, marks, comparison.end_s)
         yield tag("div", name, told, plot, class_="panel")
 
 
