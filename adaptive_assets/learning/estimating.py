@@ -15,17 +15,19 @@ def estimated(
     records: Sequence[Record],
     kin: Sequence[Resemblance | None],
     assumed: Demand | None,
-    floor: float = 0.0,
+    least: tuple[float, float] = (0.0, 0.0),
     size: float | None = None,
 ) -> Estimate | None:
     """What the next run will take; ``None`` where neither its kind nor its kin say anything.
 
     ``records`` and ``kin`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen, while others
     were, is what is ``assumed`` of it, and without that there is no estimate either.  Memory is at least
-    ``floor`` bytes, in every quantile.
+    the first of ``least`` in its upper quantiles, and the second in its median (bytes); the first in both,
+    where no run of its own has said what it takes.
     """
     outlooks = [outlook(record, relation, size) for record, relation in zip(records, kin, strict=True)]
     known = next((look for look in outlooks if look is not None), None)
+    floor, median = least
     if known is None and not floor:
         return None
     duration, cpu, memory = map(_spread, outlooks, _amounts(assumed))
@@ -35,7 +37,7 @@ def estimated(
     return Estimate(
         duration=duration,
         cpu=cpu,
-        memory=memory.at_least(floor),
+        memory=memory.at_least(floor, median=median if known is not None and own else None),
         runs=(
             max(record.level.weight for record in records)
             if own

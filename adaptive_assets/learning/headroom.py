@@ -15,6 +15,9 @@ _BACK: Final = 0.75
 
 _GONE: Final = 1.05
 
+_CHANGED: Final = 2
+"""Runs killed in a row from which on all runs of their kind are expected to need more."""
+
 
 def next_asked(held: float, asked: float) -> float:
     """The bytes that the next attempt of a run asks for at least, which was killed for want of memory.
@@ -25,29 +28,40 @@ def next_asked(held: float, asked: float) -> float:
 
 
 def asking_for(known: Estimate, memory: float) -> Estimate:
-    """What is ``known`` of a run, and that it asks for ``memory`` bytes at least, whatever its kin take."""
-    return replace(known, memory=known.memory.at_least(memory), source=Source.OWN)
+    """What is ``known`` of a run, and that it asks for ``memory`` bytes at least, whatever its kin take.
+
+    Its median is what it held when it was killed: it may have been the machine that was full, and of others.
+    """
+    return replace(known, memory=known.memory.at_least(memory, median=memory / MORE), source=Source.OWN)
 
 
 class Headroom:
-    """The least that the next run must be expected to take, in bytes; 0 where nothing asks for it.
+    """The least that the next run must be expected to take at worst, in bytes; 0 where nothing asks for it.
 
     A run that failed took at least its peak, and one that was killed for want of memory wanted more.  Both
     say nothing of what success takes, so this is no evidence beside that of runs that succeeded, but a floor
     below it: each of those that takes less brings it down a quarter of the way, one that takes more ends it.
     """
 
-    __slots__ = ("floor",)
+    __slots__ = ("_kills", "floor")
 
     def __init__(self) -> None:
         self.floor = 0.0
+        self._kills = 0
+
+    @property
+    def median(self) -> float:
+        """The floor of the median as well: one killed may be a large one, two in a row are a change."""
+        return self.floor if self._kills >= _CHANGED else 0.0
 
     def failed(self, peak: float, *, out_of_memory: bool) -> None:
         """A run ended without success when it held ``peak`` bytes at the most."""
         self.floor = max(self.floor, peak * (MORE if out_of_memory else 1.0))
+        self._kills += out_of_memory
 
     def succeeded(self, peak: float | None) -> None:
         """A run ended well; where its peak was not seen, it is taken to have needed half of the floor."""
+        self._kills = 0
         took = self.floor / 2 if peak is None else peak
         if took * _GONE >= self.floor or self.floor < 1:
             self.floor = 0.0

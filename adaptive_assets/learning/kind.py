@@ -100,12 +100,13 @@ class Kind:
             self._estimates.clear()
         at = bucket(size) if size is not None and any(record.trend for record in self.records) else None
         floor = min(self._headroom.floor, most_memory)
+        median = min(self._headroom.median, most_memory)
         asked = (at, assumed, floor)
         if asked not in self._estimates:
             if len(self._estimates) >= _SIZES:
                 self._estimates.clear()
             self._estimates[asked] = estimated(
-                self.records, self._kin or kin.of(self._key), assumed, floor, at
+                self.records, self._kin or kin.of(self._key), assumed, (floor, median), at
             )
         return self._estimates[asked]
 

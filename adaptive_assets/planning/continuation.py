@@ -53,13 +53,14 @@ class Continuation:
             overdue = self._at - (run.acted_at or self._at) >= SUSPENDED_AT_MOST_S
             demand = self._demands.of_run(run, run.mode)
             suspended = run.state is RunState.SUSPENDED
-            needs = host.insists_on(demand) if suspended else 0.0
+            wants = host.insists_on(demand) if suspended else min(demand.cpu, host.cpu_ceiling)
+            needs = max(0.0, wants - (run.cpu_used or 0.0))  # one that was slowed down uses what is left over
             free = host.free_cpu(len(self._book.tiers))
             left = replace(demand, memory=0, duration=ends_at(run, demand, self._at) - self._at)
-            if not overdue and (needs > free or host.strained or self._reservations.delayed(left, host)):
+            in_the_way = self._reservations.delayed(left, self.rank(run), host)
+            if not overdue and (needs > free or host.strained or in_the_way):
                 continue
-            if suspended:
-                host.shadow_cpu += min(demand.cpu, host.cpu_ceiling)
+            host.shadow_cpu += min(demand.cpu, host.cpu_ceiling) if suspended else needs
             self.moves[run.run_id] = Move(Verdict.RESUME, self._reason(run, needs, free, overdue=overdue))
 
     def _leave_stopped(self, first: Reservation) -> None:

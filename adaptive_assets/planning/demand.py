@@ -1,6 +1,6 @@
 """What a run is expected to ask of the machine."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -53,28 +53,13 @@ class Demand:
     """The 75th percentile: what it counts for in a sum."""
     least_memory: float | None = None
     """Bytes below which it surely does not do (``None``: ``memory``): what is only learned may be less."""
-    median_memory: float | None = None
-    """The median."""
+    evictable: bool = False
+    """Whether it can leave before memory runs out, so that the mean is all that need be counted on."""
 
     @property
     def median(self) -> float:
         """The median duration, in seconds."""
         return self.duration if self.typical is None else self.typical
-
-    @property
-    def hopeful(self) -> "Demand":
-        """The same demand, if it takes the median of its memory."""
-        middle = self.median_memory
-        if middle is None:
-            return self
-        return replace(
-            self,
-            memory=round(middle),
-            memory_share=middle,
-            mean_memory=middle,
-            highest_memory=middle,
-            memory_sigma=0.0,
-        )
 
     def within(self, limit: "Demand") -> "Demand":
         """The same demand, in no respect greater than ``limit``."""
@@ -95,7 +80,6 @@ class Demand:
             highest_memory=None if self.highest_memory is None else self.highest_memory * memory,
             memory_share=None if self.memory_share is None else self.memory_share * memory,
             least_memory=None if self.least_memory is None else self.least_memory * memory,
-            median_memory=None if self.median_memory is None else self.median_memory * memory,
         )
 
 
@@ -144,7 +128,6 @@ def learned_demand(estimate: Estimate, confidence: float) -> Demand:
         highest_memory=memory.p99,
         memory_share=memory.at(SUMMED),
         least_memory=memory.p50 if estimate.source is Source.OWN else 0.0,
-        median_memory=memory.p50,
     )
 
 

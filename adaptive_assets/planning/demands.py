@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, learned_demand
 from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.evictable import is_evictable
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.policy import Policy, PolicyBook
 
@@ -16,15 +17,18 @@ class Demands:
     def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
         self._learned = snapshot.estimates
         self._book = book
-        self._known: dict[tuple[int, int, str], Demand] = {}
+        self._actions = snapshot.actions
+        self._known: dict[tuple[int, int, str, bool], Demand] = {}
         self._same: dict[Demand, Demand] = {}
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> Demand:
         """The demand of this very run, of which more may be known than of its kind."""
-        key = (id(run.work), id(run.estimate), mode)
+        evictable = is_evictable(run, self._book, self._actions)
+        key = (id(run.work), id(run.estimate), mode, evictable)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._one(self._look_up(run.work, mode, run.estimate))
+            found = self._look_up(run.work, mode, run.estimate)
+            known = self._known[key] = self._one(replace(found, evictable=True) if evictable else found)
         return known
 
     def _one(self, demand: Demand) -> Demand:

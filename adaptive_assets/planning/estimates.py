@@ -70,11 +70,12 @@ class Spread:
         """Every quantile times ``factor``."""
         return Spread(self.p50 * factor, self.p90 * factor, self.p99 * factor)
 
-    def at_least(self, floor: float) -> "Spread":
-        """No quantile below ``floor``."""
+    def at_least(self, floor: float, *, median: float | None = None) -> "Spread":
+        """No quantile below ``floor``; with ``median`` that is the least for the median alone."""
+        p50 = max(self.p50, floor if median is None else min(median, floor))
         if floor <= self.p50:
             return self
-        return Spread(floor, max(self.p90, floor), max(self.p99, floor))
+        return Spread(p50, max(self.p90, floor), max(self.p99, floor))
 
     def __post_init__(self) -> None:
         """Refuse what is no spread, wherever it comes from."""

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from math import inf, sqrt
+from math import inf
 from typing import Any, Final
 
 from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.memory import GROWTH, Memory
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Pressure, RunState
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, number, share, size
 from adaptive_assets.policy import Guards, PressureGuards
 
-__all__ = ["SETTLING_S", "SIGMAS", "SLIVER", "WIDEST", "Host", "is_settling", "shareable"]
+__all__ = ["SETTLING_S", "SLIVER", "WIDEST", "Host", "is_settling", "shareable"]
 
 SETTLING_S: Final = 15.0
 """How long a launched run may not show in the readings yet: start-up, plus the readings' smoothing."""
@@ -24,10 +25,6 @@ free for what is not known of a run."""
 CROWD: Final = 2.0
 """How many times the guarded CPU the runs of a tier and above may be to share, where promises call for it."""
 
-SIGMAS: Final = 1.5
-"""Standard deviations by which the memory of runs together is predicted to exceed its mean. Their tails are
-long: more of them would leave the machine half empty, and the guard keeps a margin beside."""
-
 SLIVER: Final = 1e-9
 """Cores: sums of fractions differ in their last digits by the order of adding."""
 
@@ -38,14 +35,11 @@ def is_settling(run: ActiveRun, at: float) -> bool:
 
 
 def _to_come(run: ActiveRun, demand: Demand, at: float) -> float:
-    """The share of its growth that a run still has before it, by its median duration where that was learned.
-
-    Squared: most of what a run takes it takes in its first half, when it reads.
-    """
+    """The share of its growth that a run still has before it, by its median duration if that was learned."""
     if demand.mean_memory is None:
         return 1.0
     ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-    return max(0.0, 1.0 - ran / demand.median) ** 2 if demand.median > 0 else 0.0
+    return max(0.0, 1.0 - ran / demand.median) ** GROWTH if demand.median > 0 else 0.0
 
 
 def shareable(lacks: Iterable[Reason]) -> bool:
@@ -59,12 +53,6 @@ class Host:
 
     In use is the live reading of the whole machine, strangers included. Promised (*shadow load*) is what
     runs are predicted to take beyond what the reading can already show of them.
-
-    The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 75th
-    percentiles, which is cautious where there are many, and the mean of the sum plus some of its standard
-    deviations (`SIGMAS`), which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it
-    to the limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more
-    than the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself.
     What a run may still grow by shrinks as it comes nearer to its end, where that was learned.
     """
 
@@ -75,15 +63,7 @@ class Host:
     our_cpu: float = 0.0
     """Cores that our runs use, or are soon to use."""
     shadow_cpu: float = 0.0
-    seen_memory: float = 0.0
-    """Bytes of the reading that are ours."""
-    alone_memory: float = 0.0
-    peak_memory: float = 0.0
-    mean_memory: float = 0.0
-    memory_variance: float = 0.0
-    highest_memory: float = 0.0
-    counted: int = 0
-    """Runs whose memory is in these sums."""
+    memory: Memory = field(default_factory=Memory)
     cpu_by_rank: dict[int, float] = field(default_factory=dict)
     """Cores that our runs would use, by the place of their tier; without those that gave way."""
     slowed: list[tuple[int, float]] = field(default_factory=list)
@@ -103,12 +83,13 @@ class Host:
             self.cpu_ceiling = self.machine.cpu_capacity * self.guards.cpu
             self.most_for_one = self.cpu_ceiling * WIDEST
             self.memory_ceiling = self.machine.memory_capacity * self.guards.memory
+            self.memory.most_unknown = self.memory_ceiling * WIDEST
             self.strained = tuple(_strains(self.machine.pressure, self.guards.pressure))
 
     @property
     def promised_memory(self) -> float:
         """Bytes that our runs are predicted to take beyond what they use."""
-        return self._predicted_memory() - self.seen_memory
+        return self.memory.predicted() - self.memory.seen
 
     def count(self, run: ActiveRun, rank: int, demand: Demand, at: float) -> None:
         """Count an active run, whose tier has the place ``rank``."""
@@ -125,26 +106,29 @@ class Host:
             else:
                 self._crowd(rank, demand)
         if run.memory_used is not None:
-            self.seen_memory += run.memory_used
-            self._add(demand, run.memory_used, 1.0 if settling else _to_come(run, demand, at))
+            self.memory.add(demand, run.memory_used, 1.0 if settling else _to_come(run, demand, at))
         elif settling:
-            self._add(demand, 0, 1.0)
+            self.memory.add(demand)
 
     def take(self, demand: Demand, rank: int) -> None:
         """Promise ``demand`` to a run that this cycle admits."""
         self._crowd(rank, demand)
         self.our_cpu += min(demand.cpu, self.cpu_ceiling)
         self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
-        self._add(demand, 0, 1.0)
+        self.memory.add(demand)
 
     def is_shared_by(self, demand: Demand, rank: int) -> bool:
         """Whether a run could share the CPU with those of its tier and above without making it too slow.
 
-        Of its memory the median must fit: it goes so because it would surely be late if it waited.
+        All memory must fit on average: it goes so because it would surely be late if it waited.
         """
         peers = sum(cpu for other, cpu in self.cpu_by_rank.items() if other <= rank)
         crowd = peers + min(demand.cpu, self.cpu_ceiling)
-        return crowd <= CROWD * self.cpu_ceiling and self.more_memory(demand.hopeful) <= self.free_memory()
+        return crowd <= CROWD * self.cpu_ceiling and self.memory_on_average(demand) <= self.memory_ceiling
+
+    def memory_on_average(self, one_more: Demand | None = None) -> float:
+        """Bytes in use on the whole machine once all runs have grown, as it is on average."""
+        return self._used_memory() + self.memory.on_average(one_more) - self.memory.seen
 
     def free_cpu(self, rank: int) -> float:
         """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""
@@ -157,46 +141,11 @@ class Host:
         """Bytes under the guard."""
         if self.machine is None:
             return inf
-        # readings lag behind: ours may be seen in use before they show in the whole machine's
-        return self.memory_ceiling - max(self.machine.memory_used, self.seen_memory) - self.promised_memory
+        return self.memory_ceiling - self._used_memory() - self.promised_memory
 
     def more_memory(self, demand: Demand) -> float:
         """By how many bytes the predicted peak grows with one more run."""
-        return self._predicted_memory(demand) - self._predicted_memory()
-
-    def _predicted_memory(self, one_more: Demand | None = None) -> float:
-        """The peak of our runs together, in bytes."""
-        runs, peak, mean = self.counted, self.peak_memory, self.mean_memory
-        variance, highest = self.memory_variance, self.highest_memory
-        if one_more is not None:
-            runs += 1
-            alone, share, average, high, sigma = self._memory_of(one_more)
-            if runs == 1:
-                return alone
-            peak, mean, highest = peak + share, mean + average, highest + high
-            variance += sigma**2
-        if runs < 2:
-            return self.alone_memory
-        return max(peak, min(mean + SIGMAS * sqrt(variance), highest))
-
-    def _memory_of(self, demand: Demand) -> tuple[float, float, float, float, float]:
-        """What a run counts for: alone, in a sum, on average, at the most, and its standard deviation.
-
-        An estimate that is wide, for want of evidence, counts for no more than half of the machine, unless
-        its median does: a guess is no reason to keep a run waiting until nothing else is left.
-        """
-        memory = float(demand.memory)
-        if demand.least_memory is None:
-            return memory, memory, memory, memory, 0.0
-        most = max(demand.least_memory, self.memory_ceiling * WIDEST)
-        share, mean, high = demand.memory_share, demand.mean_memory, demand.highest_memory
-        return (
-            min(memory, most),
-            most if share is None else min(share, most),
-            most if mean is None else min(mean, most),
-            most if high is None else min(high, most),
-            min(demand.memory_sigma, most),
-        )
+        return self.memory.predicted(demand) - self.memory.predicted()
 
     def insists_on(self, demand: Demand) -> float:
         """The cores without which a run does not start."""
@@ -218,27 +167,19 @@ class Host:
         if self.machine is None:
             return ()
         return (
-            *self._memory(demand, mode, self.machine),
-            *self._cpu(demand, rank, mode, self.machine),
+            *self._lacking_memory(demand, mode, self.machine),
+            *self._lacking_cpu(demand, rank, mode, self.machine),
             *self.strained,
         )
 
     def _crowd(self, rank: int, demand: Demand) -> None:
         self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + min(demand.cpu, self.cpu_ceiling)
 
-    def _add(self, demand: Demand, used: int, to_come: float) -> None:
-        """Count a run that uses ``used`` bytes; ``to_come`` is the share of its growth that may come."""
-        *expected, sigma = self._memory_of(demand)
-        alone, share, mean, highest = (used + to_come * max(0.0, amount - used) for amount in expected)
-        self.counted += 1
-        self.alone_memory += alone
-        self.peak_memory += share
-        self.mean_memory += mean
-        self.highest_memory += highest
-        if used <= expected[0]:
-            self.memory_variance += (to_come * sigma) ** 2
+    def _used_memory(self) -> float:
+        """Bytes in use on the whole machine; readings lag behind, and ours may be seen in use before."""
+        return max(float(self.machine.memory_used), self.memory.seen) if self.machine else self.memory.seen
 
-    def _memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
+    def _lacking_memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
         needs, free = self.more_memory(demand), self.free_memory()
         if needs > free:
             yield Reason(
@@ -257,7 +198,7 @@ class Host:
                 },
             )
 
-    def _cpu(self, demand: Demand, rank: int, mode: str, machine: MachineReading) -> Iterator[Reason]:
+    def _lacking_cpu(self, demand: Demand, rank: int, mode: str, machine: MachineReading) -> Iterator[Reason]:
         free = self.free_cpu(rank)
         needs = self.insists_on(demand)
         if needs > max(0.0, free) + SLIVER:  # what needs no CPU here never waits for it

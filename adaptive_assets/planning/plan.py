@@ -12,13 +12,14 @@ from adaptive_assets.planning.continuation import Continuation
 from adaptive_assets.planning.degradation import Ladder, Squeeze, Step
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.eviction import evict
 from adaptive_assets.planning.host import Host, shareable
 from adaptive_assets.planning.pacing import next_pace
 from adaptive_assets.planning.patience import promote
 from adaptive_assets.planning.preemption import Blocked, Preemption
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.releases import releases
-from adaptive_assets.planning.reservations import MOST, Reservations
+from adaptive_assets.planning.reservations import MOST, Reservation, Reservations
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.running import on_active
 from adaptive_assets.planning.shares import Shares
@@ -38,6 +39,9 @@ TRICKLE_S = 120.0
 """After so long, the head of the line no longer waits for strangers who keep the machine busy while our own
 work uses no more of it than a single run may insist on. It goes if it lacks only CPU or calm: strangers slow
 our work down, and never to none."""
+
+FORCEABLE = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.PACE))
+"""What may be lacking where a run goes because it would be late if it waited."""
 
 IDLE = 0.25
 """The share of the guarded machine that work ahead leaves free for real work."""
@@ -74,6 +78,7 @@ class _Planner:
         self._continuation = Continuation(snapshot, book, self._demands, self._room, self._reservations)
         self._preemption = Preemption(snapshot, book, self._demands, self._room)
         self._blocked: list[Blocked] = []
+        self._forced: list[Blocked] = []
         self._triage = triage(snapshot, book, self._demands)
         self._decisions: list[Decision] = []
         self._promoted = False
@@ -88,7 +93,9 @@ class _Planner:
             band.most = inf  # what it waits for first, a price among it, is said already
             self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
         self._preemption.make_way(self._blocked)
+        self._preemption.make_calm(self._forced)
         moves = {**self._continuation.moves, **self._preemption.moves}
+        moves |= evict(self._snapshot, self._book, self._demands, self._room, moves)
         return Plan(
             self._at,
             self._book.revision,
@@ -183,7 +190,7 @@ class _Planner:
         """The reservation that a run would delay, on whichever machine it were placed."""
         delayed = None
         for host in self._room.open_to(demand, rank, most):
-            delayed = self._reservations.delayed(demand, host, above)
+            delayed = self._reservations.delayed(demand, rank, host, above)
             if delayed is None:
                 return ()
         return (delayed.reason(self._at),) if delayed else ()
@@ -210,14 +217,20 @@ class _Planner:
         lacking = {reason.code for reason in turn.lacks}
         if promise.deadline_at is None or band.rungs or band.only_rungs or band.policy.opportunity:
             return False
-        if not lacking or not lacking <= {ReasonCode.CPU, ReasonCode.MEMORY}:
+        if not lacking or not lacking <= FORCEABLE:
             return False
         if len(self._blocked) >= MOST or not promise.met_by(band.typical, self._at):
             return False
-        if not self._room.shared_by(band.full, band.rank, band.most):
+        if not self._shared(band):
             return False
         waits = self._reservations.soonest(band.work, band.policy.tier, band.rank, band.full, band.most)
         return not promise.met_by(band.full, waits.start)
+
+    def _shared(self, band: Band) -> list[Host]:
+        """The machines on which it may share, and delays nobody of a higher tier."""
+        hosts = self._room.shared_by(band.full, band.rank, band.most)
+        rank = band.rank
+        return [host for host in hosts if not self._reservations.delayed(band.full, rank, host, rank)]
 
     def _ladder(self, turn: Turn) -> Ladder | None:
         """The rungs, if the run would now take one."""
@@ -250,6 +263,9 @@ class _Planner:
         else:
             how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
         host = self._take(turn, band.full)
+        if forced and host:
+            here = self._reservations.now(band.work, band.policy.tier, band.rank, host)
+            self._forced.append(self._waits(turn, band.full, here))
         self._promoted |= band.promoted
         reasons = (*self._patience_over(band, run), *self._overdue(band, run), how, *late)
         self._decide(Verdict.LAUNCH, band, (run,), reasons, host=host)
@@ -287,10 +303,10 @@ class _Planner:
         """Of several machines those to place it on: where it may share, or is in nobody's way."""
         band, hosts = turn.band, self._room.hosts
         if turn.lacks and demand is band.full:
-            return self._room.shared_by(demand, band.rank, band.most) or hosts
+            return self._shared(band) or hosts
         if band.policy.opportunity:
             hosts = self._idle(band)
-        return [host for host in hosts if not self._reservations.delayed(demand, host)]
+        return [host for host in hosts if not self._reservations.delayed(demand, band.rank, host)]
 
     def _hold(self, turn: Turn, ladder: Ladder | None) -> None:
         """Defer what is left of the band, and reserve a start for the first if room is what it waits for.
@@ -325,14 +341,21 @@ class _Planner:
         demand = ladder.least if ladder and (turn.never_fits or band.only_rungs) else band.full
         if demand is None or len(self._blocked) >= MOST:
             return
-        strict = shareable(turn.lacks) and self._at - turn.run.submitted_at >= TRICKLE_S
-        rank = 0 if band.promoted else band.rank
+        waited = self._at - turn.run.submitted_at
         reservation = self._reservations.reserve(
-            band.work, band.policy.tier, rank, demand, band.most, strict=strict
+            band.work,
+            band.policy.tier,
+            0 if band.promoted else band.rank,
+            demand,
+            band.most,
+            strict=shareable(turn.lacks) and waited >= TRICKLE_S,
+            impatient=band.rank == 0 and waited >= self._book.tiers[0].patience,
         )
-        self._blocked.append(
-            Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)
-        )
+        self._blocked.append(self._waits(turn, demand, reservation))
+
+    def _waits(self, turn: Turn, demand: Demand, reservation: Reservation) -> Blocked:
+        band = turn.band
+        return Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)
 
     def _lacks(self, band: Band) -> tuple[Reason, ...]:
         """What is missing for full mode; where the whole machine is too small, that alone."""

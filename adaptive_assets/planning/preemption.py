@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import floor
 from typing import Final
 
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.evictable import MOST_TIMES
 from adaptive_assets.planning.host import SETTLING_S, SLIVER, Host
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.ranks import rank_of
@@ -16,19 +18,18 @@ from adaptive_assets.planning.reservations import Reservation
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
+from adaptive_assets.planning.victims import core_seconds_lost, enough, price_of_leaving
 from adaptive_assets.planning.wording import cores, seconds, size
 from adaptive_assets.policy import Policy, PolicyBook, Tier
 
-__all__ = ["HEADS", "HOLD_S", "MOST_TIMES", "WORTH_S", "Blocked", "Move", "Preemption"]
-
-MOST_TIMES: Final = 3
-"""A run that had to give way so often is left alone."""
+__all__ = ["HEADS", "HOLD_S", "WORTH_S", "Blocked", "Move", "Preemption"]
 
 HOLD_S: Final = 60.0
 """A run whose state was changed stays as it is for so long: room that comes and goes must not shake it."""
 
 WORTH_S: Final = 60.0
-"""Without a deadline it must expect to wait longer than this before another run loses its progress for it."""
+"""Without a deadline that it can keep, it must expect to wait longer than this before another run loses its
+progress for it."""
 
 LOSS_AT_LEAST: Final = 1000.0
 """Core-seconds of progress that a requeue may waste, beside as much as the run takes that it is for."""
@@ -85,9 +86,9 @@ class _Victim:
     promised: bool
 
     @property
-    def cost(self) -> tuple[bool, int, int, float]:
-        """The least first: no deadline, the lowest tier, not preempted before, little progress lost."""
-        return (self.promised, -self.rank, self.run.preempted, self.lost / max(1.0, self.memory))
+    def cost(self) -> tuple[bool, int, float]:
+        """The least first: no deadline, the lowest tier, and little lost for what is freed."""
+        return (self.promised, -self.rank, price_of_leaving(self.run, self.lost, self.memory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,24 @@ class Preemption:
                 balance.memory -= reserved.more_memory(each.demand)
                 balance.slots -= 1
 
+    def make_calm(self, forced: Sequence[Blocked]) -> None:
+        """Slow others down for runs that go although CPU is short; each is reserved its machine, for now."""
+        if not forced:
+            return
+        if not self._on:
+            self._describe_those_below(forced)
+        for each in forced:
+            host = self._room.host_of(each.reservation.host)
+            if host is None:
+                continue
+            lacking = -host.free_cpu(each.rank)
+            for victim in sorted(self._candidates(each, host, Action.RENICE), key=lambda victim: victim.cost):
+                if lacking <= SLIVER:
+                    break
+                reason = self._reason(each, victim, _Balance(lacking, 0.0, 0.0))
+                self.moves[victim.run.run_id] = Move(Verdict.SLOW, reason)
+                lacking -= victim.cpu
+
     def _describe_those_below(self, blocked: Sequence[Blocked]) -> None:
         """Look at the active runs that one of ``blocked`` may preempt; where there are none, at nothing."""
         preempted = {tier for each in blocked for tier in self._tier(each.policy).preempts}
@@ -211,7 +230,7 @@ class Preemption:
         actions = (Action.RENICE, Action.SUSPEND, Action.REQUEUE) if only_cpu else (Action.REQUEUE,)
         for hardest in actions:
             candidates = sorted(self._candidates(blocked, host, hardest), key=lambda victim: victim.cost)
-            if chosen := _enough(candidates, short):
+            if chosen := enough(candidates, partial(_covers, short)):
                 return chosen
         return []
 
@@ -237,7 +256,6 @@ class Preemption:
         demand = self._demands.of_run(run, run.mode)
         if run.state is RunState.RUNNING and ends_at(run, demand, self._at) - self._at <= LEAVING_S:
             return None
-        ran = run.ran_s if run.ran_s is not None else self._at - (run.started_at or self._at)
         changed = run.acted_at if run.acted_at is not None or not run.preempted else run.launched_at
         return _Known(
             run,
@@ -247,7 +265,7 @@ class Preemption:
             held=changed is not None and 0 <= self._at - changed < HOLD_S,
             cpu=0.0 if run.state is RunState.SUSPENDED else self._cpu(run),
             memory=self._memory(run),
-            lost=max(0.0, ran) * demand.cpu,
+            lost=core_seconds_lost(run, demand, self._at),
             promised=bool(run.deadline_at or (policy.objective and policy.objective.deadline)),
         )
 
@@ -258,7 +276,7 @@ class Preemption:
             return waits > LEAVING_S
         if lost > LOSS_AT_LEAST + blocked.demand.cpu * blocked.demand.median:
             return False
-        if blocked.promise.deadline_at is None:
+        if blocked.promise.deadline_at is None or not blocked.promise.met_by(blocked.typical, self._at):
             return waits > WORTH_S
         kept_now = blocked.promise.met_by(blocked.typical, self._at + LEAVING_S)
         return kept_now and not blocked.promise.met_by(blocked.demand, blocked.reservation.start)
@@ -312,23 +330,7 @@ def _action(run: ActiveRun, allowed: int, hardest: Action) -> Action | None:
     return None
 
 
-def _enough(candidates: Sequence[_Victim], short: _Balance) -> list[_Victim]:
-    """The first of ``candidates`` that together make up for ``short``, without those that it goes without."""
-    chosen: list[_Victim] = []
-    for victim in candidates:
-        if _covers(chosen, short):
-            break
-        chosen.append(victim)
-    if not _covers(chosen, short):
-        return []
-    for victim in tuple(chosen):  # the cheap ones taken first may be spared by a large one taken last
-        rest = [other for other in chosen if other is not victim]
-        if _covers(rest, short):
-            chosen = rest
-    return chosen
-
-
-def _covers(victims: Sequence[_Victim], short: _Balance) -> bool:
+def _covers(short: _Balance, victims: Sequence[_Victim]) -> bool:
     gone = [victim for victim in victims if victim.action is Action.REQUEUE]
     return (
         sum(victim.cpu for victim in victims) >= short.cpu

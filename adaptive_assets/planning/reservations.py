@@ -30,7 +30,7 @@ class Reservation:
     """A blocked run is expected to start on ``host`` at ``start`` (infinite: nothing of ours is in its way).
 
     It takes ``takes_cpu`` and ``takes_memory``; ``cpu``, ``memory`` and ``slots`` are what will be left over
-    then.  A ``strict`` one lets nobody past.
+    then.  A ``strict`` one lets nobody past, an ``impatient`` one nobody of lower tiers.
     """
 
     work: Work
@@ -44,10 +44,11 @@ class Reservation:
     memory: float
     slots: float
     strict: bool = False
+    impatient: bool = False
 
-    def delayed_by(self, demand: Demand, cpu: float, end: float) -> bool:
-        """Whether a run that insists on ``cpu`` cores and ends at ``end`` would be in its way."""
-        if self.strict:
+    def delayed_by(self, demand: Demand, rank: int, cpu: float, end: float) -> bool:
+        """Whether a run of a tier's ``rank`` that insists on ``cpu`` and ends at ``end`` is in its way."""
+        if self.strict or (self.impatient and rank > self.rank):
             return True
         if end <= self.start:
             return False
@@ -99,29 +100,45 @@ class Reservations:
         """When a run that is launched now has surely ended."""
         return self._at + LAUNCH_S + demand.duration
 
-    def delayed(self, demand: Demand, host: Host, above: int | None = None) -> Reservation | None:
-        """The first reservation, of a tier before ``above``, that a run on ``host`` would delay."""
+    def delayed(
+        self, demand: Demand, rank: int, host: Host, above: int | None = None
+    ) -> Reservation | None:
+        """The first reservation, of a tier before ``above``, that a run of ``rank`` on ``host`` delays."""
         end, cpu = self.end(demand), host.insists_on(demand)
         for reservation in self.held:
             if above is not None and reservation.rank >= above:
                 continue
             elsewhere = reservation.host != host.name and reservation.slots >= 1 and not reservation.strict
-            if not elsewhere and reservation.delayed_by(demand, cpu, end):
+            if not elsewhere and reservation.delayed_by(demand, rank, cpu, end):
                 return reservation
         return None
 
     def reserve(
-        self, work: Work, tier: str, rank: int, demand: Demand, most: float, *, strict: bool
+        self,
+        work: Work,
+        tier: str,
+        rank: int,
+        demand: Demand,
+        most: float,
+        *,
+        strict: bool,
+        impatient: bool = False,
     ) -> Reservation:
         """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
+        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass. Nobody of lower
+        tiers passes an ``impatient`` one.
         """
         found = self.soonest(work, tier, rank, demand, most)
         found.strict = strict and isinf(found.start)
+        found.impatient = impatient
         if len(self.held) < MOST:
             self.held.append(found)
         return found
+
+    def now(self, work: Work, tier: str, rank: int, host: Host) -> Reservation:
+        """What a run has on ``host`` that goes although there is no room: nothing is left over."""
+        return Reservation(work, tier, rank, host.name, inf, 0.0, 0.0, inf, inf, inf)
 
     def soonest(self, work: Work, tier: str, rank: int, demand: Demand, most: float) -> Reservation:
         """The soonest start of a blocked run, on a machine for which it pays no more than ``most``."""

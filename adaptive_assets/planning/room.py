@@ -117,8 +117,8 @@ class Room:
         return host
 
     def shared_by(self, demand: Demand, rank: int, most: float = inf) -> list[Host]:
-        """The machines whose CPU ``demand`` could share with its peers, and where its median memory fits."""
-        if any(True for _ in self._limits()):
+        """The machines that ``demand`` could share with its peers, whatever the pace."""
+        if any(reason.code is not ReasonCode.PACE for reason in self._limits()):
             return []
         return [
             host for host in self.affordable(most) if host.is_shared_by(demand, rank) and not host.strained

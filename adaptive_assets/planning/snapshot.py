@@ -206,6 +206,7 @@ class Snapshot:
 
     ``queued`` is in the order of submission.  ``machine`` is ``None`` when no reading is recent enough to
     be believed.  ``run_limit`` is the coordinator's ``max_concurrent_runs`` (``None``: no limit).
+    ``actions`` are those that launchers will support for runs that are launched now.
 
     ``nodes`` are given where runs can be placed on several machines; without them there is ``machine`` alone.
     ``estimates`` are by :func:`~adaptive_assets.planning.demand.estimate_key`.  ``usage`` is what each owner
@@ -220,6 +221,7 @@ class Snapshot:
     data: Mapping[str, DataState] = field(default_factory=dict)
     backlogs: tuple[Backlog, ...] = ()
     run_limit: int | None = None
+    actions: tuple[Action, ...] = ()
     nodes: tuple[Node, ...] = ()
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import islice
-from math import inf
+from math import ceil, inf
 from operator import attrgetter, lt
 from typing import Final
 
@@ -32,6 +32,9 @@ Position = tuple[int, float, int, int, float, str]
 AGE: Final = attrgetter("submitted_at", "run_id")
 """The order of submission, as a key."""
 
+AGAIN_S: Final = 60.0
+"""The least time that is given again to what is late: two cycles for a launch, and some."""
+
 FRONT = -1
 """Before the first tier."""
 
@@ -57,22 +60,35 @@ class Band:
     by_age: bool = False
     """Whether the runs stand in the order of their submission."""
     next: int = 0
+    at: float = 0.0
+    """Now."""
 
     @classmethod
-    def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands) -> "Band":
+    def of(
+        cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float
+    ) -> "Band":
         """A band of ``runs``, all of the kind ``work``, with nothing against them; sorts ``runs``."""
         policy = book.policy(work.policy)
         rank = rank_of(policy, book)
         most = policy.cost.at_most if policy.cost and book.prices else inf
-        band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most)
-        allowed = policy.objective.deadline if policy.objective else None
-        band.by_age = _sort(runs, inf if allowed is None else allowed)
+        band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most, at=at)
+        band._sort()
         return band
 
     def position(self, run: QueuedRun) -> Position:
-        """The place of ``run`` in the line of all runs, as if its owner had used nothing."""
+        """The place of ``run`` in the line of all runs, as if its owner had used nothing.
+
+        One that cannot be in time any more is given as much time again as it had, as often as it takes: what
+        is late anyway is not to make others late.
+        """
         due = Promise.of(self.policy, run).deadline_at
-        latest_start = inf if due is None else due - self.full.duration
+        latest_start = inf
+        if due is not None:
+            late = self.at - (due - self.full.median)
+            if late > 0:
+                allowed = max(due - run.submitted_at, AGAIN_S)
+                due += ceil(late / allowed) * allowed
+            latest_start = due - self.full.duration
         rank = FRONT if self.promoted else self.rank
         return (rank, latest_start, 0, -run.priority, run.submitted_at, run.run_id)
 
@@ -91,6 +107,18 @@ class Band:
         """The runs that have no decision yet."""
         return tuple(self.runs[self.next :])
 
+    def _sort(self) -> None:
+        """First in line first. Most come in the order of submission, and where all are alike that is it."""
+        runs = self.runs
+        if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
+            submitted = [run.submitted_at for run in runs]
+            if not all(map(lt, submitted, islice(submitted, 1, None))):
+                runs.sort(key=AGE)
+            due = Promise.of(self.policy, runs[0]).deadline_at
+            self.by_age = due is None or due - self.full.median >= self.at
+        if not self.by_age:
+            runs.sort(key=self.position)
+
 
 @dataclass(slots=True)
 class Triage:
@@ -107,7 +135,7 @@ def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
     hours: dict[str, tuple[Reason, ...]] = {}
     for runs in _by_kind(snapshot.queued):
         work = runs[0].work
-        band = Band.of(work, book, runs, demands)
+        band = Band.of(work, book, runs, demands, snapshot.at)
         policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)
         if policy.name not in hours:
@@ -123,27 +151,6 @@ def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
     for bands in (sorted_out.waiting, sorted_out.expired):
         bands.sort(key=lambda band: band.position(band.runs[0]))
     return sorted_out
-
-
-def _sort(runs: list[QueuedRun], allowed_s: float) -> bool:
-    """First in line first, as by `Band.position`: among runs of a kind the rest of it is the same.
-
-    Says whether that is the order of submission, in which most come already.
-    """
-    if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
-        submitted = [run.submitted_at for run in runs]
-        if not all(map(lt, submitted, islice(submitted, 1, None))):
-            runs.sort(key=AGE)
-        return True
-    runs.sort(
-        key=lambda run: (
-            run.submitted_at + allowed_s if run.deadline_at is None else run.deadline_at,
-            -run.priority,
-            run.submitted_at,
-            run.run_id,
-        )
-    )
-    return False
 
 
 def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:

@@ -68,6 +68,7 @@ class ReasonCode(StrEnum):
     FORCED = "forced"
     FITS = "fits"
     GIVES_WAY = "gives_way"
+    MEMORY_RUNS_OUT = "memory_runs_out"
     ROOM_AGAIN = "room_again"
     KEPT = "kept"
 

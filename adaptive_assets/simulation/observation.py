@@ -58,6 +58,7 @@ class Observer:
             machine=self._believed(self._machines[0], now) if one else None,
             data=self._readiness.states(),
             run_limit=self._settings.run_limit,
+            actions=self._settings.actions,
             nodes=() if one else tuple([self._node(machine) for machine in self._machines]),
             estimates=estimates,
             usage=self._told.usage.at(starts_at + now),

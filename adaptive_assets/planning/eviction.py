@@ -1,0 +1,97 @@
+"""Eviction: which active runs are queued again before the kernel kills one for want of memory.
+
+The kernel would kill the largest process, whoever's it is. Here the least important run leaves that loses the
+least of its work for the memory that it frees. Kubernetes evicts pods for the same reason.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.preemption import Move
+from adaptive_assets.planning.ranks import rank_of
+from adaptive_assets.planning.releases import LEAVING_S, ends_at
+from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
+from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
+from adaptive_assets.planning.victims import core_seconds_lost, enough, price_of_leaving
+from adaptive_assets.planning.wording import seconds, size
+from adaptive_assets.policy import PolicyBook
+
+__all__ = ["EDGE", "evict"]
+
+EDGE: Final = 0.5
+"""How much of the margin that the memory guard leaves may be expected to be used before runs leave."""
+
+
+def evict(
+    snapshot: Snapshot, book: PolicyBook, demands: Demands, room: Room, moves: Mapping[str, Move]
+) -> dict[str, Move]:
+    """The requeues that keep the memory of every machine from running out, beside ``moves``.
+
+    What leaves or ends within moments counts as gone: it takes no less time to free memory here.
+    """
+    found: dict[str, Move] = {}
+    for host in room.hosts:
+        excess = _excess(host)
+        if excess <= 0:
+            continue
+        here = [run for run in snapshot.active if room.host_of(run.node) is host]
+        gone = {run.run_id for run in here if _leaves(run, demands, snapshot.at, moves.get(run.run_id))}
+        excess -= sum(run.memory_used or 0 for run in here if run.run_id in gone)
+        if excess > 0:
+            able = (run for run in here if run.run_id not in gone and run.run_id not in moves)
+            for run, lost in _cheapest(able, excess, snapshot, book, demands):
+                found[run.run_id] = Move(Verdict.REQUEUE, _reason(run, host, excess, lost))
+    return found
+
+
+def _excess(host: Host) -> float:
+    """Bytes that are expected to be in use beyond the edge."""
+    if host.machine is None:
+        return 0.0
+    edge = host.memory_ceiling + EDGE * (host.machine.memory_capacity - host.memory_ceiling)
+    return host.memory_on_average() - edge
+
+
+def _leaves(run: ActiveRun, demands: Demands, at: float, move: Move | None) -> bool:
+    if run.state is RunState.LEAVING or (move is not None and move.verdict is Verdict.REQUEUE):
+        return True
+    if run.state is RunState.SUSPENDED:
+        return False
+    return ends_at(run, demands.of_run(run, run.mode), at) - at <= LEAVING_S
+
+
+def _cheapest(
+    runs: Iterable[ActiveRun], excess: float, snapshot: Snapshot, book: PolicyBook, demands: Demands
+) -> Iterator[tuple[ActiveRun, float]]:
+    """The runs that free ``excess`` bytes at the least loss, or all that can, each with what it loses."""
+    able: list[tuple[ActiveRun, float, tuple[int, float, str]]] = []
+    for run in runs:
+        demand = demands.of_run(run, run.mode)
+        if run.memory_used and demand.evictable:
+            lost = core_seconds_lost(run, demand, snapshot.at)
+            rank = rank_of(book.policy(run.work.policy), book)
+            able.append((run, lost, (-rank, price_of_leaving(run, lost, run.memory_used), run.run_id)))
+    able.sort(key=lambda each: each[2])
+    chosen = enough(able, lambda some: sum(each[0].memory_used or 0 for each in some) >= excess)
+    yield from ((run, lost) for run, lost, _ in chosen or able)
+
+
+def _reason(run: ActiveRun, host: Host, excess: float, lost: float) -> Reason:
+    expected, capacity = host.memory_on_average(), host.machine.memory_capacity if host.machine else 0
+    return Reason(
+        ReasonCode.MEMORY_RUNS_OUT,
+        f"leaves before memory runs out: {size(expected)} of {size(capacity)} are expected to be in use,"
+        f" {size(excess)} too much, and it holds {size(run.memory_used or 0)};"
+        f" {seconds(lost)} of CPU time are lost",
+        {
+            "expected": expected,
+            "capacity": capacity,
+            "excess": excess,
+            "memory": run.memory_used or 0,
+            "lost_core_s": lost,
+            "preempted": run.preempted,
+        },
+    )

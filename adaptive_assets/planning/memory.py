@@ -1,0 +1,110 @@
+"""The memory that the runs of one machine take together, as far as it can be foreseen."""
+
+from dataclasses import dataclass
+from math import inf, sqrt
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+
+__all__ = ["EVICTABLE_SIGMAS", "GROWTH", "OUTGROWN", "SIGMAS", "Memory"]
+
+SIGMAS: Final = 1.5
+"""Standard deviations by which the memory of runs together is predicted to exceed its mean. Their tails are
+long: more of them would leave the machine half empty, and the guard keeps a margin beside."""
+
+EVICTABLE_SIGMAS: Final = 0.5
+"""As many do where enough of the runs can leave in time, should memory run short."""
+
+GROWTH: Final = 5
+"""How early a run takes what it takes: after a share of its median duration, the rest to this power is what
+is left of its growth. Most reads its input first; after a fifth of its time a run has two thirds."""
+
+OUTGROWN: Final = 2.0
+"""A run that takes more than was expected of it will take so many times as much, as long as it is young."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """The sums over the runs of one machine; all in bytes.
+
+    The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 75th
+    percentiles, which is cautious where there are many, and the mean of the sum plus some of its standard
+    deviations (`SIGMAS`), which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it
+    to the limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more
+    than the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself.
+
+    That caution is for runs that stay whatever happens. With those that can be requeued before memory runs
+    out (:mod:`.eviction`), it is enough if all together fit on average, and the others in all likelihood.
+    """
+
+    most_unknown: float = inf
+    """What an estimate counts for at the most that is wide for want of evidence, unless its median does: a
+    guess is no reason to keep a run waiting until nothing else is left."""
+    seen: float = 0.0
+    """What runs were seen to hold."""
+    mean: float = 0.0
+    """Of all runs, as is the next one."""
+    variance: float = 0.0
+    evictable: int = 0
+    staying: int = 0
+    """Runs that stay, whose sums are the following."""
+    alone: float = 0.0
+    shares: float = 0.0
+    staying_mean: float = 0.0
+    staying_variance: float = 0.0
+    highest: float = 0.0
+
+    def add(self, demand: Demand, used: float = 0.0, to_come: float = 1.0) -> None:
+        """Count a run that holds ``used``; ``to_come`` is the share of its growth that may come."""
+        *expected, sigma = self._amounts(demand)
+        if used > expected[2]:
+            expected = [max(amount, OUTGROWN * used) for amount in expected]
+        alone, share, mean, high = [used + to_come * max(0.0, amount - used) for amount in expected]
+        variance = (to_come * sigma) ** 2 if used <= expected[0] else 0.0
+        self.seen += used
+        self.mean += mean
+        self.variance += variance
+        if demand.evictable:
+            self.evictable += 1
+            return
+        self.staying += 1
+        self.alone += alone
+        self.shares += share
+        self.staying_mean += mean
+        self.staying_variance += variance
+        self.highest += high
+
+    def predicted(self, one_more: Demand | None = None) -> float:
+        """The peak of all runs together, with one more if that is given."""
+        runs, alone, shares, mean = self.staying, self.alone, self.shares, self.staying_mean
+        variance, highest, evictable = self.staying_variance, self.highest, self.evictable
+        all_mean, all_variance = self.mean, self.variance
+        if one_more is not None:
+            itself, share, average, high, sigma = self._amounts(one_more)
+            all_mean, all_variance = all_mean + average, all_variance + sigma**2
+            if one_more.evictable:
+                evictable += 1
+            else:
+                runs, alone, shares, mean = runs + 1, alone + itself, shares + share, mean + average
+                variance, highest = variance + sigma**2, highest + high
+        cautious = alone if runs < 2 else max(shares, min(mean + SIGMAS * sqrt(variance), highest))
+        return max(cautious, all_mean + EVICTABLE_SIGMAS * sqrt(all_variance)) if evictable else cautious
+
+    def on_average(self, one_more: Demand | None = None) -> float:
+        """The mean of the peak of all runs together, with one more if that is given."""
+        return self.mean if one_more is None else self.mean + self._amounts(one_more)[2]
+
+    def _amounts(self, demand: Demand) -> tuple[float, float, float, float, float]:
+        """What a run counts for: alone, in a sum, on average, at the most, and its standard deviation."""
+        memory = float(demand.memory)
+        if demand.least_memory is None:
+            return memory, memory, memory, memory, 0.0
+        most = max(demand.least_memory, self.most_unknown)
+        share, mean, high = demand.memory_share, demand.mean_memory, demand.highest_memory
+        return (
+            min(memory, most),
+            most if share is None else min(share, most),
+            most if mean is None else min(mean, most),
+            most if high is None else min(high, most),
+            min(demand.memory_sigma, most),
+        )
