@@ -1,12 +1,11 @@
 """``adaptive simulate``: what would have happened, under this planner and under what people use today."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,15 +21,26 @@ __all__ = ["simulate"]
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-def _number(text: str) -> float:
-    """A finite number greater than zero."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise click.BadParameter(f"`{text}` is not a number.") from None
-    if not 0 < number < math.inf:
-        raise click.BadParameter(f"`{text}` is not a finite number greater than zero.")
-    return number
+LEAST_CORES: Final = 0.01
+MOST_CORES: Final = 1e6
+LEAST_LOAD: Final = 0.001
+MOST_LOAD: Final = 1000.0
+"""Beyond these is a slip of the pen, with which a simulation would take for ever."""
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    """Reads a number from ``least`` to ``most``."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise click.BadParameter(f"`{text}` is not a number.") from None
+        if not least <= number <= most:
+            raise click.BadParameter(f"`{text}` is no number from {least:g} to {most:,.0f}.")
+        return number
+
+    return read
 
 
 def _size(text: str) -> int:
@@ -53,7 +63,12 @@ def _size(text: str) -> int:
 )
 @click.option("--policies", type=FILE, help="The policy file; without it, plain tiers and nothing promised.")
 @click.option("--scenario", type=FILE, help="What befalls machine and data meanwhile, as YAML.")
-@click.option("--cores", type=_number, metavar="NUMBER", help="Cores of the machine, or of each.")
+@click.option(
+    "--cores",
+    type=_number(LEAST_CORES, MOST_CORES),
+    metavar="NUMBER",
+    help="Cores of the machine, or of each.",
+)
 @click.option("--memory", type=_size, metavar="SIZE", help="Memory of the machine, or of each: 64GiB.")
 @click.option(
     "--nodes", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many machines."
@@ -61,7 +76,7 @@ def _size(text: str) -> int:
 @click.option("--cluster", type=FILE, help="Machines that differ, as YAML, in place of the three.")
 @click.option(
     "--load",
-    type=_number,
+    type=_number(LEAST_LOAD, MOST_LOAD),
     metavar="NUMBER",
     help="Stretch arrivals to ask for this share of the cores.",
 )

@@ -26,7 +26,7 @@ _Passing = NodeLoss | StrangerCpu | SlowDisk | DataTrouble | ClockSkew
 
 LEAKS_EVERY_S: Final = 5.0
 LEAK_STEPS: Final = 1000
-"""A leak is a row of steps of this length; a slow one of longer ones, so many to fill the smallest machine."""
+"""A leak is a row of steps of this length, or of longer ones, so many to fill the smallest machine."""
 
 
 class Drifts:
