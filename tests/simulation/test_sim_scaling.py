@@ -30,7 +30,7 @@ def test_a_load_that_is_none_is_refused(load: float) -> None:
 
 def test_a_load_that_takes_longer_than_a_century_is_refused() -> None:
     """Nobody could simulate it."""
-    with pytest.raises(ValueError, match="at a load of 1e-300 the workload .* would last beyond a century"):
+    with pytest.raises(ValueError, match=r"at a load of 1e-300 the workload .* would last beyond a century"):
         scaled(WORKLOAD, 1e-300, 8)
 
 

@@ -139,8 +139,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, complain
     with pytest.raises(ScenarioError) as refused:
         load_scenario(file)
     assert complaint in str(refused.value)
-    for path, complaint in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "this is a directory")):
-        with pytest.raises(ScenarioError, match=f"^{path}: .*{complaint}"):
+    for path, reason in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "this is a directory")):
+        with pytest.raises(ScenarioError, match=f"^{path}: .*{reason}"):
             load_scenario(path)
 
 
