@@ -31,7 +31,7 @@ def as_text(comparison: Comparison) -> str:
     if len(comparison.contenders) > 1:
         notes.append(f"{_BEST} best of its column, not marked where all are the same")
     if comparison.oracle is not None:
-        notes.append("oracle: told what each run will take, so a bound and no contender")
+        notes.append("oracle: told what each run will take, so no contender")
     soonest = soonest_end(comparison.workload, comparison.cluster)
     notes.append(f"work bound: by capacity alone, no planner is done before {seconds(soonest)}")
     parts.append("\n".join(notes))
