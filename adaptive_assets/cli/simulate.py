@@ -1,5 +1,6 @@
 """``adaptive simulate``: what would have happened, under this planner and under what people use today."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -115,8 +116,8 @@ def simulate(
     setting that a search finds), and an oracle that is told what every run will take.
     """
     inputs = read_inputs(Given(trace, trace_format, policies, scenario, cluster, cores, memory, nodes, load))
-    if html is not None and not html.parent.is_dir():
-        raise CliError(f"{html} cannot be written: there is no directory {html.parent}.")
+    if html is not None:
+        _check_place(html)
     found = _compared(inputs, load, seed, baselines=baselines, oracle=oracle, bar=_wants_bar(quiet, as_json))
     if html is not None:
         _write(html, found)
@@ -173,6 +174,14 @@ def _bar(*, shown: bool) -> Iterator[Callable[[float, str], None] | None]:
 def _wants_bar(quiet: bool, as_json: bool) -> bool:
     """Where somebody watches: not in a script, and not beside JSON that goes into a pipe."""
     return not quiet and sys.stderr.isatty() and not (as_json and not sys.stdout.isatty())
+
+
+def _check_place(html: Path) -> None:
+    """Before a simulation that may take minutes."""
+    if not html.parent.is_dir():
+        raise CliError(f"{html} cannot be written: there is no directory {html.parent}.")
+    if not os.access(html.parent, os.W_OK):
+        raise CliError(f"{html} cannot be written: you may not write into {html.parent}.")
 
 
 def _write(html: Path, found: "Comparison") -> None:

@@ -72,6 +72,16 @@ def test_ours_alone(folder: Path, adaptive: Adaptive) -> None:
     assert "\noracle" not in shown.stdout
 
 
+def test_what_never_ends_is_told_with_its_reason(folder: Path, adaptive: Adaptive) -> None:
+    """Here, work that is larger than the machine, and what depends on it."""
+    rows = "a,big,0,30,1,99000,batch,,\nb,next,0,30,1,100,batch,,a\nc,fine,0,30,1,100,batch,,\n"
+    (folder / "large.csv").write_text(HEADER + rows)
+    shown = adaptive("simulate", "--trace", "large.csv", *MACHINE, "--no-baselines", "--no-oracle")
+    assert shown.exit_code == 0
+    (told,) = (line for line in shown.stdout.splitlines() if line.startswith("never ended under adaptive: "))
+    assert told.endswith(": 1 depends on another, which failed; 1 killed 9 times for want of memory")
+
+
 def test_json_is_the_same_every_time(folder: Path, told: Told) -> None:
     """Everything but the time that planning took, which is told of every planner."""
     first, second = (told("simulate", "--trace", "runs.csv", *MACHINE, "--seed", "3") for _ in range(2))
@@ -154,6 +164,7 @@ def test_a_swf_trace(folder: Path, told: Told) -> None:
         (("--trace", "runs.csv", "--cluster", "c.yaml"), "c.yaml:1:"),
         (("--trace", "runs.csv", *MACHINE, "--html", "no/such/folder.html"), "there is no directory"),
         (("--trace", "runs.csv", *MACHINE, "--html", "."), "is a directory"),
+        (("--trace", "runs.csv", *MACHINE, "-q", "--html", "/proc/r.html"), "/proc/r.html cannot be written"),
         (("--trace", "runs.csv", *MACHINE, "--scenario", "s.yaml"), "s.yaml:1:35: there is no node `nod-1`"),
         (("--trace", "runs.csv", *MACHINE, "--policies", "p.yaml"), "runs.csv:2:"),
         (("--trace", "runs.csv", *MACHINE, "--seed", "-1"), "'--seed'"),
