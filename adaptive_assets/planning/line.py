@@ -4,7 +4,7 @@ from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.patience import promote
 from adaptive_assets.planning.shares import Shares
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.triage import triage
+from adaptive_assets.planning.triage import Position, triage
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["line"]
@@ -20,5 +20,10 @@ def line(snapshot: Snapshot, book: PolicyBook) -> list[str]:
     shares = Shares(snapshot, book, demands)
     sorted_out = triage(snapshot, book, demands)
     bands = [*promote(sorted_out.ready, snapshot, book), *sorted_out.waiting, *sorted_out.expired]
-    positions = [band.position(run, shares.level(band.policy)) for band in bands for run in band.runs]
+    positions: list[Position] = []
+    for band in bands:
+        use = shares.level(band.policy)
+        for run in band.runs:
+            rank, latest_start, _, priority, submitted_at, run_id = band.position(run)
+            positions.append((rank, latest_start, use, priority, submitted_at, run_id))
     return [run_id for *_, run_id in sorted(positions)]
