@@ -68,7 +68,7 @@ def play(cell: Cell, part: Part) -> Played:
     settings, book, seed = Settings(horizon_s=workload.span_s), policy_book(), cell.seed
     clock = time.perf_counter
     if part == "baselines":
-        tried = sweep(workload, book, CLUSTER, settings=settings, seed=seed)
+        tried = sweep(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock)
         trials = tuple(replace(trial, outcome=None) for trial in tried)
     elif part == "oracle":
         outcome = oracle(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock)

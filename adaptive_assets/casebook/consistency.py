@@ -38,7 +38,11 @@ def broken_references(case: CaseTerms, book: PolicyBook) -> Iterator[Finding]:
 
 def _within(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
     yield from _runs(terms, book)
-    nodes = {node.name: None for node in terms.nodes}
+    nodes: dict[str, None] = {}
+    for position, node in enumerate(terms.nodes):
+        if node.name in nodes:
+            yield Finding(("nodes", position, "name"), f"there are two nodes `{node.name}`", "rename one")
+        nodes[node.name] = None
     for position, active in enumerate(terms.active):
         if active.node is not None and active.node not in nodes:
             yield _unknown("node", active.node, nodes).below("active", position, "node")

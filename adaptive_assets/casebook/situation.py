@@ -24,6 +24,9 @@ from adaptive_assets.policy.units import UnitError, shorten
 __all__ = ["SnapshotTerms"]
 
 NOON: Final = datetime(2026, 6, 15, 12, tzinfo=UTC).timestamp()
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2999
+"""A century of age or of waiting on either side of these, the calendar still goes on."""
 
 
 def _instant(value: object) -> object:
@@ -37,6 +40,8 @@ def _instant(value: object) -> object:
         raise UnitError(f"`{shorten(str(value))}` is not an instant", example) from None
     if instant.tzinfo is None:
         raise UnitError(f"`{shorten(str(value))}` has no offset from UTC", example)
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise UnitError(f"`{shorten(str(value))}` is not from {FIRST_YEAR} to {LAST_YEAR}", example)
     return instant.timestamp()
 
 

@@ -1,8 +1,8 @@
 """``adaptive queue``: which runs are at work and which wait, in line, and why."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -15,8 +15,7 @@ from adaptive_assets.planning.wording import seconds
 if TYPE_CHECKING:
     import dagster as dg
 
-    from adaptive_assets.planning.triage import Position
-    from adaptive_assets.policy import PolicyBook
+    from adaptive_assets.planning.snapshot import Snapshot
     from adaptive_assets.workflow.dagster_private import RunRecord
     from adaptive_assets.workflow.governance import Governance
 
@@ -88,35 +87,51 @@ def gather(installation: Installation) -> list[Line]:
     active = [record for record in records if record.dagster_run.status is not dg.DagsterRunStatus.QUEUED]
     queued = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.QUEUED]
     active.sort(key=_launched_at)
-    queued.sort(key=lambda record: _place(record, governance.book))
+    places = _places(queued, installation, governance)
+    queued.sort(key=lambda record: _place(record.dagster_run, places))
     return [_line(record, governance) for record in (*active, *queued)]
 
 
-def _place(record: "RunRecord", book: "PolicyBook") -> "tuple[bool, bool, Position]":
-    """Where a run stands in the line that the planner itself forms; runs that no cycle has seen come last."""
-    from adaptive_assets.planning.demand import FULL, demand_of
-    from adaptive_assets.planning.snapshot import QueuedRun, Work
-    from adaptive_assets.planning.triage import Band
-    from adaptive_assets.workflow import tags
+def _places(
+    queued: "Sequence[RunRecord]", installation: Installation, governance: "Governance"
+) -> Mapping[str, int]:
+    """Where each run stands by what the last recorded plan knew, with those that were submitted since."""
+    from adaptive_assets.planning.line import line
+    from adaptive_assets.workflow.governance import facts_of
+    from adaptive_assets.workflow.queue_watch import queued_run
 
-    run = record.dagster_run
-    work = Work(run.job_name, run.tags.get(tags.POLICY, "default"))
-    policy = book.policy(work.policy)
-    queued = QueuedRun(run.run_id, work, record.create_timestamp.timestamp(), _priority(run))
-    admission = run.tags.get(tags.ADMISSION)
-    band = Band(
-        work=work, policy=policy, rank=book.rank(policy.tier), full=demand_of(policy, FULL), runs=[queued]
-    )
-    return admission is None, admission != tags.ADMITTED, band.position(queued)
+    recorded = _last_snapshot(installation)
+    known = {run.run_id: run for run in recorded.queued}
+    runs = []
+    for record in queued:
+        run = record.dagster_run
+        found = known.get(run.run_id)
+        submitted_at = record.create_timestamp.timestamp()
+        runs.append(found or queued_run(run, governance.work_of(facts_of(run)), submitted_at))
+    in_line = line(replace(recorded, queued=tuple(runs)), governance.book)
+    return {run_id: place for place, run_id in enumerate(in_line)}
 
 
-def _priority(run: "dg.DagsterRun") -> int:
-    from adaptive_assets.workflow.dagster_private import PRIORITY_TAG
+def _last_snapshot(installation: Installation) -> "Snapshot":
+    """That of the last recorded cycle; before the first, and where none can be read, one of nothing."""
+    from adaptive_assets.ledger import LedgerError
+    from adaptive_assets.planning.snapshot import Snapshot
 
     try:
-        return int(run.tags.get(PRIORITY_TAG, "0"))
-    except ValueError:
-        return 0
+        cycle = installation.ledger.latest_status().cycle_id if installation.ledger else None
+        if installation.ledger and cycle is not None:
+            return installation.ledger.snapshot(cycle)
+    except LedgerError:
+        pass  # what is declared and submitted is still known
+    return Snapshot(time.time())
+
+
+def _place(run: "dg.DagsterRun", places: Mapping[str, int]) -> tuple[bool, bool, int]:
+    """Admitted runs first, and runs that no cycle has seen last."""
+    from adaptive_assets.workflow import tags
+
+    admission = run.tags.get(tags.ADMISSION)
+    return admission is None, admission != tags.ADMITTED, places[run.run_id]
 
 
 def _launched_at(record: "RunRecord") -> float:

@@ -1,12 +1,12 @@
 """``adaptive simulate``: what would have happened, under this planner and under what people use today."""
 
-import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,15 +22,26 @@ __all__ = ["simulate"]
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-def _number(text: str) -> float:
-    """A finite number greater than zero."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise click.BadParameter(f"`{text}` is not a number.") from None
-    if not 0 < number < math.inf:
-        raise click.BadParameter(f"`{text}` is not a finite number greater than zero.")
-    return number
+LEAST_CORES: Final = 0.01
+MOST_CORES: Final = 1e6
+LEAST_LOAD: Final = 0.001
+MOST_LOAD: Final = 1000.0
+"""Beyond these is a slip of the pen, with which a simulation would take for ever."""
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    """Reads a number from ``least`` to ``most``."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise click.BadParameter(f"`{text}` is not a number.") from None
+        if not least <= number <= most:
+            raise click.BadParameter(f"`{text}` is no number from {least:g} to {most:,.0f}.")
+        return number
+
+    return read
 
 
 def _size(text: str) -> int:
@@ -53,7 +64,12 @@ def _size(text: str) -> int:
 )
 @click.option("--policies", type=FILE, help="The policy file; without it, plain tiers and nothing promised.")
 @click.option("--scenario", type=FILE, help="What befalls machine and data meanwhile, as YAML.")
-@click.option("--cores", type=_number, metavar="NUMBER", help="Cores of the machine, or of each.")
+@click.option(
+    "--cores",
+    type=_number(LEAST_CORES, MOST_CORES),
+    metavar="NUMBER",
+    help="Cores of the machine, or of each.",
+)
 @click.option("--memory", type=_size, metavar="SIZE", help="Memory of the machine, or of each: 64GiB.")
 @click.option(
     "--nodes", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many machines."
@@ -61,7 +77,7 @@ def _size(text: str) -> int:
 @click.option("--cluster", type=FILE, help="Machines that differ, as YAML, in place of the three.")
 @click.option(
     "--load",
-    type=_number,
+    type=_number(LEAST_LOAD, MOST_LOAD),
     metavar="NUMBER",
     help="Stretch arrivals to ask for this share of the cores.",
 )
@@ -100,8 +116,8 @@ def simulate(
     setting that a search finds), and an oracle that is told what every run will take.
     """
     inputs = read_inputs(Given(trace, trace_format, policies, scenario, cluster, cores, memory, nodes, load))
-    if html is not None and not html.parent.is_dir():
-        raise CliError(f"{html} cannot be written: there is no directory {html.parent}.")
+    if html is not None:
+        _check_place(html)
     found = _compared(inputs, load, seed, baselines=baselines, oracle=oracle, bar=_wants_bar(quiet, as_json))
     if html is not None:
         _write(html, found)
@@ -158,6 +174,14 @@ def _bar(*, shown: bool) -> Iterator[Callable[[float, str], None] | None]:
 def _wants_bar(quiet: bool, as_json: bool) -> bool:
     """Where somebody watches: not in a script, and not beside JSON that goes into a pipe."""
     return not quiet and sys.stderr.isatty() and not (as_json and not sys.stdout.isatty())
+
+
+def _check_place(html: Path) -> None:
+    """Before a simulation that may take minutes."""
+    if not html.parent.is_dir():
+        raise CliError(f"{html} cannot be written: there is no directory {html.parent}.")
+    if not os.access(html.parent, os.W_OK):
+        raise CliError(f"{html} cannot be written: you may not write into {html.parent}.")
 
 
 def _write(html: Path, found: "Comparison") -> None:

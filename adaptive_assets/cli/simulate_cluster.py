@@ -1,6 +1,5 @@
 """The machines to simulate: a number of equal ones, or a cluster file."""
 
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -12,6 +11,7 @@ from adaptive_assets.policy.document import read_document
 from adaptive_assets.policy.explaining import Language, explain
 from adaptive_assets.policy.fields import IN_A_FILE, Cores, Size, Text
 from adaptive_assets.policy.places import Places
+from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.simulation.cluster import Cluster, NodeSpec
 
@@ -19,7 +19,6 @@ __all__ = ["MOST_NODES", "ClusterError", "load_cluster"]
 
 MOST_NODES: Final = 1000
 """More machines than these are a slip of the pen; a simulation reads each of them every few seconds."""
-LARGEST_FILE: Final = 2**20
 
 
 class ClusterError(PolicyError):
@@ -31,7 +30,7 @@ class Machines(PolicyValue):
 
     name: Text
     """Of the machine; of several, each gets a number behind it."""
-    cores: Annotated[Cores, Field(gt=0)]
+    cores: Annotated[Cores, Field(ge=0.01, le=1_000_000)]
     """Cores of one of them."""
     memory: Size
     """Memory of one of them."""
@@ -60,9 +59,10 @@ def load_cluster(path: Path) -> Cluster:
     """The cluster in the file at ``path``; raises :class:`ClusterError` with all that is wrong."""
     source = str(path)
     try:
-        root, problems = read_document(_text(path), source)
+        text = decoded(read_bytes(path, "cluster file"), source, "use `count` for equal machines")
+        root, problems = read_document(text, source, kind="a cluster file", start="start with `nodes:`")
     except PolicyError as error:
-        raise ClusterError(_of_a_cluster(problem) for problem in error.problems) from None
+        raise ClusterError(error.problems) from None
     places, content = Places(source, root), root.plain()
     if not isinstance(content, dict):
         message, hint = "a cluster file is a mapping of keys to values", "start with `nodes:`"
@@ -74,32 +74,6 @@ def load_cluster(path: Path) -> Cluster:
     if problems:
         raise ClusterError(problems)
     return Cluster(tuple(_nodes(read, places)))
-
-
-def _text(path: Path) -> str:
-    source = str(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        message = f"the file cannot be read: {reason}"
-        raise ClusterError([Problem(source, 0, 0, message, "check its path")]) from None
-    if len(data) > LARGEST_FILE:
-        raise ClusterError([Problem(source, 0, 0, "more than 1MiB", "use `count` for equal machines")])
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise ClusterError([Problem(source, line, column, "not UTF-8", "save the file as UTF-8")]) from None
-
-
-def _of_a_cluster(problem: Problem) -> Problem:
-    """The reader of documents speaks of policy books."""
-    return replace(
-        problem, hint=problem.hint.replace("a policy book starts with `version: 1`", "start with `nodes:`")
-    )
 
 
 def _nodes(read: ClusterFile, places: Places) -> list[NodeSpec]:

@@ -125,7 +125,8 @@ def _not_a_list(fault: _Fault) -> Sentence:
 
 def _not_a_choice(fault: _Fault) -> Sentence:
     if fault.path == ("version",):
-        return f"`{fault.written}` is no version of the policy file that is known here", "write `version: 1`"
+        message = f"`{fault.written}` is no version of the {fault.language.name} that is known here"
+        return message, "write `version: 1`"
     choices = [choice.strip("'") for choice in fault.context["expected"].replace(" or ", ", ").split(", ")]
     close = difflib.get_close_matches(str(fault.value), choices, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"write {listing(choices, conjunction='or')}"
@@ -166,6 +167,10 @@ def _too_small(fault: _Fault) -> Sentence:
     return f"{fault.name} cannot be `{fault.written}`", f"write {least}"
 
 
+def _too_large(fault: _Fault) -> Sentence:
+    return f"{fault.name} cannot be `{fault.written}`", f"write at most `{fault.context['le']:.10g}`"
+
+
 def _not_finite(fault: _Fault) -> Sentence:
     return f"{fault.name} cannot be `{fault.written}`", "write a finite number"
 
@@ -187,6 +192,7 @@ _SENTENCES: Final[Mapping[str, Callable[[_Fault], Sentence]]] = {
     "int_type": _not_whole,
     "greater_than": _too_small,
     "greater_than_equal": _too_small,
+    "less_than_equal": _too_large,
     "finite_number": _not_finite,
 }
 """By pydantic's name of the error."""

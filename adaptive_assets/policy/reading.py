@@ -27,6 +27,8 @@ def read_bytes(path: Path, kind: str) -> bytes:
             raise _unreadable(source, "this is a directory, or no plain file", f"name the {kind} itself")
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
+    except PolicyError:
+        raise
     except FileNotFoundError:
         hint = f"relative paths start at {Path.cwd()}" if not path.is_absolute() else "check the path"
         raise _unreadable(source, "there is no such file", hint) from None

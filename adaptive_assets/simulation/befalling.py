@@ -25,7 +25,8 @@ _Passing = NodeLoss | StrangerCpu | SlowDisk | DataTrouble | ClockSkew
 """What begins, and ends without a trace."""
 
 LEAKS_EVERY_S: Final = 5.0
-"""A leak is a row of steps of this length."""
+LEAK_STEPS: Final = 1000
+"""A leak is a row of steps of this length, or of longer ones, so many to fill the smallest machine."""
 
 
 class Drifts:
@@ -67,8 +68,8 @@ class Befalling:
         self, stage: Stage, machines: Sequence[Machine[Attempt]], observer: Observer, readiness: Readiness
     ) -> None:
         self.drifts = Drifts()
+        self.machines = machines
         self._stage = stage
-        self._machines = machines
         self._observer = observer
         self._readiness = readiness
         self._losses: dict[str, int] = {}
@@ -89,7 +90,7 @@ class Befalling:
 
     def on(self, node: str) -> Iterator[Machine[Attempt]]:
         """The machines that an event on ``node`` is about (all, where it names none); each is touched."""
-        for machine in self._machines:
+        for machine in self.machines:
             if node in ("", machine.spec.name):
                 self._stage.touch(machine)
                 yield machine
@@ -122,10 +123,10 @@ class Befalling:
 
     def _skew(self, event: ClockSkew, sign: int) -> None:
         """Where there is one machine, the planner is on it; of several, only an event on all reaches it."""
-        for machine in self._machines:
+        for machine in self.machines:
             if event.node in ("", machine.spec.name):
                 self._observer.skew_s[machine.spec.name] += sign * event.seconds
-        if not event.node or len(self._machines) == 1:
+        if not event.node or len(self.machines) == 1:
             self._observer.clock_skew_s += sign * event.seconds
 
 
@@ -138,6 +139,10 @@ class _Stranger:
         self._agenda = agenda
         self._taken = 0
         self._next = event.at
+        sizes = [machine.spec.memory for machine in befalling.machines]
+        self._most = max(sizes)
+        grows = event.grows_per_s
+        self._every_s = max(LEAKS_EVERY_S, min(sizes) / LEAK_STEPS / grows) if grows else LEAKS_EVERY_S
 
     def comes(self) -> None:
         """It takes what it takes at once."""
@@ -150,12 +155,13 @@ class _Stranger:
         self._take(-self._taken)
 
     def _grows(self) -> None:
-        self._take(round(self._event.grows_per_s * LEAKS_EVERY_S))
+        self._take(round(self._event.grows_per_s * self._every_s))
         self._wait()
 
     def _wait(self) -> None:
-        self._next += LEAKS_EVERY_S
-        if self._next < self._event.at + self._event.lasts:
+        """Until it takes more; nobody notices what it takes beyond all there is."""
+        self._next += self._every_s
+        if self._next < self._event.at + self._event.lasts and self._taken <= self._most:
             self._agenda.put(self._next, self._grows)
 
     def _take(self, more: int) -> None:

@@ -1,4 +1,4 @@
-"""What no planner can do better than: the work bound, and the oracle."""
+"""What planners are held against: the work bound, which nobody can beat, and the oracle."""
 
 from collections.abc import Callable
 from math import inf

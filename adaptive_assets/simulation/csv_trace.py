@@ -55,7 +55,7 @@ def parse_csv_trace(lines: Iterable[str], source: str) -> Workload:
 
 def _rows(lines: Iterable[str], problems: Problems) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, with their lines."""
-    reader = csv.reader(lines)
+    reader = csv.reader(lines, strict=True)
     last = 0
     try:
         for row in reader:

@@ -1,7 +1,9 @@
 """The state of the simulated deployment, and everything that can happen to a run in it."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from adaptive_assets.planning.snapshot import RunState
 from adaptive_assets.policy import PolicyBook
@@ -66,9 +68,15 @@ class Deployment:
         self._by_name = {machine.spec.name: machine for machine in self.machines}
         self._random = Random(seed)
         self._touched: dict[Machine[Attempt], None] = {}
+        self._on_their_way = 0
         self._befalling = Befalling(self, self.machines, self.observer, self.readiness)
         self._befalling.announce(scenario, self.agenda)
         self._submit_from(0)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing waits, runs or is still to come; what a scenario goes on with befalls nobody."""
+        return not (self.line or self.active or self._on_their_way)
 
     # What the planner says.
 
@@ -149,7 +157,7 @@ class Deployment:
         while number < len(self.runs):
             run = self.runs[number]
             if run.traced.submit_s > self.now:
-                self.agenda.put(run.traced.submit_s, self._submit_from, number)
+                self._comes(run.traced.submit_s, self._submit_from, number)
                 return
             if not run.parents_left:
                 self._release(run)
@@ -167,6 +175,16 @@ class Deployment:
         self.line.add(run, self.now)
         self.told.joined(run)
         self.changed_at = self.now
+
+    def _comes(self, at: float, bring: Callable[[Any], None], what: object) -> None:
+        """``bring(what)`` is to be called at ``at``, and puts runs into the queue."""
+
+        def arrive() -> None:
+            self._on_their_way -= 1
+            bring(what)
+
+        self._on_their_way += 1
+        self.agenda.put(at, arrive)
 
     def _retry(self, run: Run) -> None:
         """Dagster submits it anew, so it stands behind all others; what was requeued keeps its place."""
@@ -216,7 +234,7 @@ class Deployment:
             times = "once" if kills == 1 else f"{kills} times"
             self._close(run, f"killed {times} for want of memory")
         else:
-            self.agenda.put(self.now + self.settings.retry_s, self._retry, run)
+            self._comes(self.now + self.settings.retry_s, self._retry, run)
 
     def _lost(self, attempt: Attempt) -> None:
         attempt.lost = True

@@ -95,8 +95,13 @@ def _unknown(_: ErrorDetails, name: str, kind: str) -> tuple[str, str]:
 
 
 def _too_small(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
-    least = "more than zero" if "gt" in details["ctx"] else f"at least `{details['ctx']['ge']:g}`"
+    least = "more than zero" if "gt" in details["ctx"] else f"at least `{details['ctx']['ge']:.10g}`"
     return f"{name} cannot be `{shorten(str(details['input']))}`", f"write {least}"
+
+
+def _too_large(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
+    written = shorten(str(details["input"]))
+    return f"{name} cannot be `{written}`", f"write at most `{details['ctx']['le']:.10g}`"
 
 
 def _not_a_choice(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
@@ -130,6 +135,7 @@ _SENTENCES: Final[Mapping[str, Callable[[ErrorDetails, str, str], tuple[str, str
     "unexpected_keyword_argument": _unknown,
     "greater_than": _too_small,
     "greater_than_equal": _too_small,
+    "less_than_equal": _too_large,
     "literal_error": _not_a_choice,
     "string_type": _not_text,
     "string_too_short": _empty,

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, Size, Text
 from adaptive_assets.policy.places import Places
-from adaptive_assets.policy.units import UnitError, shorten
+from adaptive_assets.policy.units import LONGEST_DURATION, UnitError, shorten
 
 __all__ = [
     "EVENTS",
@@ -33,10 +33,14 @@ def _plain_number(value: object) -> object:
     return value
 
 
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_plain_number)]
+Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), BeforeValidator(_plain_number)]
 """How many times as much; written as a number."""
 
-Skew = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_plain_number)]
+Skew = Annotated[
+    float,
+    Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False),
+    BeforeValidator(_plain_number),
+]
 """Seconds, negative ones too; written as a number."""
 
 

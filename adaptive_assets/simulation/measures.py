@@ -1,13 +1,19 @@
 """What an outcome comes to: the figures that planners are compared by."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Final
 
 from adaptive_assets.planning.demand import FULL
 from adaptive_assets.simulation.outcome import Outcome, RunOutcome
 
 __all__ = ["Measures", "TierMeasures", "measure", "quantile"]
+
+_NAMED: Final = re.compile("`[^`]*`")
+_FAILED: Final = re.compile("^failed by its policy: .*", re.DOTALL)
+"""What a reason says of single runs, and is left out so that they can be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,6 @@ def _unfinished(runs: Iterable[RunOutcome]) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     for run in runs:
         if run.unfinished:
-            kind = run.unfinished.split("`")[0].rstrip()
+            kind = _NAMED.sub("another", _FAILED.sub("failed by its policy", run.unfinished))
             counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

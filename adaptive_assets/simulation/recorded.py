@@ -16,23 +16,16 @@ from pydantic import ValidationError
 from adaptive_assets.ledger import Ledger, LedgerError, RunUsageRow
 from adaptive_assets.ledger.location import FILE_NAME
 from adaptive_assets.planning.demand import FULL, PRIOR
+from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import PolicyBook, Problem
 from adaptive_assets.simulation.trace import TracedRun, TraceError, Workload
 
-__all__ = ["Kind", "load_recorded", "recorded_book", "workload_of"]
+__all__ = ["load_recorded", "recorded_book", "workload_of"]
 
 _SUCCESS: Final = "SUCCESS"
 _DECISIONS_PER_RUN: Final = 4
 _LEAST_CPU: Final = 0.01
 """Cores; what rounds to none would cost nothing to run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What the ledger calls a kind of work, and the tier that it was decided in."""
-
-    name: str
-    tier: str
 
 
 def load_recorded(where: str | Path, *, since: float | None = None) -> Workload:
@@ -43,12 +36,10 @@ def load_recorded(where: str | Path, *, since: float | None = None) -> Workload:
     """
     with _opened(where) as (ledger, source):
         usages = ledger.usages(since=since)
+        works = ledger.works()
         decisions = ledger.recent_decisions(limit=_DECISIONS_PER_RUN * len(usages) + 1)
-    # The newest decision on a kind of work comes first.
-    kinds: dict[str, Kind] = {}
-    for row in decisions:
-        kinds.setdefault(row.work_key, Kind(str(row.work.get("name") or row.policy), row.tier))
-    workload = workload_of(usages, kinds, source)
+    tiers = {row.work_key: row.tier for row in reversed(decisions)}  # the newest decision on a kind counts
+    workload = workload_of(usages, works, tiers, source)
     if not workload.runs:
         message = "no run has been recorded that ended well" if usages else "no run has been recorded yet"
         raise TraceError([Problem(source, 0, 0, message, "let the coordinator see some runs first")])
@@ -65,8 +56,12 @@ def recorded_book(where: str | Path) -> PolicyBook | None:
         return None
 
 
-def workload_of(usages: Iterable[RunUsageRow], kinds: Mapping[str, Kind], name: str) -> Workload:
+def workload_of(
+    usages: Iterable[RunUsageRow], works: Mapping[str, Work], tiers: Mapping[str, str], name: str
+) -> Workload:
     """The runs of ``usages`` that ended with success, from the first submission on.
+
+    ``works`` are the kinds of work, and ``tiers`` those that they were decided in, both by key.
 
     What was not seen of a run (CPU and memory of a run on another machine) is taken to be the median of its
     kind, or else the planner's prior.  A run that was degraded is given what its kind takes in full, so that
@@ -77,9 +72,11 @@ def workload_of(usages: Iterable[RunUsageRow], kinds: Mapping[str, Kind], name: 
     typical = {key: _Typical.of(rows) for key, rows in _by_kind(ended).items()}
     kept = [usage for usage in ended if usage.work_key in typical]
     start = min((usage.submitted_at for usage in kept), default=0.0)
-    return Workload.of(
-        name, (_run(usage, kinds.get(usage.work_key), typical[usage.work_key], start) for usage in kept)
+    runs = (
+        _run(usage, works.get(usage.work_key), tiers.get(usage.work_key), typical[usage.work_key], start)
+        for usage in kept
     )
+    return Workload.of(name, runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +104,16 @@ def _by_kind(usages: Iterable[RunUsageRow]) -> Mapping[str, list[RunUsageRow]]:
     return in_full
 
 
-def _run(usage: RunUsageRow, kind: Kind | None, typical: _Typical, start: float) -> TracedRun:
+def _run(
+    usage: RunUsageRow, work: Work | None, tier: str | None, typical: _Typical, start: float
+) -> TracedRun:
     seen = usage.mode == FULL
     duration, cpu, memory = (_duration(usage), _cpu(usage), usage.memory_peak) if seen else (None, None, None)
     return TracedRun(
         usage.run_id,
-        kind.name if kind else f"{usage.policy}-{usage.work_key[:6]}",
+        work.name if work else f"{usage.policy}-{usage.work_key[:6]}",
         usage.submitted_at - start,
-        kind.tier if kind else None,
+        tier,
         duration_s=typical.duration_s if duration is None else duration,
         cpu=typical.cpu if cpu is None else cpu,
         memory=typical.memory if memory is None else memory,

@@ -4,6 +4,7 @@ import math
 import random
 from dataclasses import replace
 
+from adaptive_assets.policy.units import LONGEST_DURATION
 from adaptive_assets.simulation.trace import TracedRun, Workload
 
 __all__ = ["clipped", "offered_load", "sampled", "scaled"]
@@ -22,7 +23,8 @@ def scaled(workload: Workload, load: float, cores: float) -> Workload:
     """``workload`` with its arrivals stretched or pressed together, so that it offers ``load`` to ``cores``.
 
     Durations, sizes and deadlines stay as they are: only the times between submissions change, all by one
-    factor.  Raises :class:`ValueError` where no factor does that: nothing to do, or all submitted at once.
+    factor.  Raises :class:`ValueError` where no factor does that: nothing to do, or all submitted at once, or
+    stretched beyond a century.
     """
     if not (0 < load < math.inf and 0 < cores < math.inf):
         raise ValueError(f"a load of {load:g} on {cores:g} cores: both are numbers greater than zero")
@@ -31,6 +33,8 @@ def scaled(workload: Workload, load: float, cores: float) -> Workload:
         reason = "has no work in it" if workload.work_core_s <= 0 else "is submitted all at once"
         raise ValueError(f"the workload `{workload.name}` {reason}: it cannot be brought to a load")
     start, factor = workload.runs[0].submit_s, offered / load
+    if start + workload.span_s * factor > LONGEST_DURATION:
+        raise ValueError(f"at a load of {load:g} the workload `{workload.name}` would last beyond a century")
     runs = tuple(replace(run, submit_s=start + (run.submit_s - start) * factor) for run in workload.runs)
     return replace(workload, runs=runs)
 

@@ -14,8 +14,9 @@ from adaptive_assets.policy.document import read_document
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.plain import sequence
+from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy.suggesting import did_you_mean
-from adaptive_assets.policy.units import format_size, shorten
+from adaptive_assets.policy.units import shorten
 from adaptive_assets.simulation.event_reading import UNKNOWN_KEY, read_event
 from adaptive_assets.simulation.events import (
     ClockSkew,
@@ -46,9 +47,6 @@ __all__ = [
     "parse_scenario",
 ]
 
-LARGEST_FILE: Final = 4 * 2**20
-"""Bytes; tens of thousands of events."""
-
 MOST_COMPARED: Final = 10_000
 """Names among which the one that was meant is looked for."""
 
@@ -61,32 +59,20 @@ class ScenarioError(PolicyError):
 
 def load_scenario(path: str | FilePath) -> Scenario:
     """The scenario in the file at ``path``; raises :class:`ScenarioError` with all that is wrong."""
-    source = str(path)
     try:
-        with FilePath(path).open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise ScenarioError(
-            [Problem(source, 0, 0, f"the file cannot be read: {reason}", "check its path")]
-        ) from None
-    try:
-        return parse_scenario(data.decode("utf-8-sig"), source)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        message = f"byte 0x{data[error.start]:02X} is not UTF-8"
-        raise ScenarioError([Problem(source, line, column, message, "save the file as UTF-8")]) from None
+        return parse_scenario(read_bytes(FilePath(path), "scenario file"), str(path))
+    except PolicyError as error:
+        raise ScenarioError(error.problems) from None
 
 
-def parse_scenario(text: str, source: str) -> Scenario:
+def parse_scenario(text: str | bytes, source: str) -> Scenario:
     """The scenario that ``text`` is; ``source`` names it in problems.  As :func:`load_scenario`."""
-    if len(text) > LARGEST_FILE:
-        message = f"more than {format_size(LARGEST_FILE)}"
-        raise ScenarioError([Problem(source, 0, 0, message, "write fewer events")])
     try:
         root, problems = read_document(
-            text, source, kind="a scenario", start="a scenario starts with `version: 1`"
+            decoded(text, source, "write fewer events"),
+            source,
+            kind="a scenario",
+            start="a scenario starts with `version: 1`",
         )
     except PolicyError as error:
         raise ScenarioError(error.problems) from None

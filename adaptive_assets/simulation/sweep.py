@@ -50,12 +50,14 @@ def sweep(
     settings: Settings | None = None,
     seed: int = 0,
     families: Sequence[str] = FAMILIES,
+    clock: Callable[[], float] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Trial]:
     """Try each family of baselines at several settings; ``best`` marks the best trial of each.
 
     The search starts at as many runs as the cluster has room for on average, goes on in steps while it gets
-    better, and then looks closer around the best. ``progress`` is told the name of every trial begun.
+    better, and then looks closer around the best. ``clock`` measures each call of a planner; ``progress`` is
+    told the name of every trial begun.
     """
     settings = settings or Settings()
     known: dict[str, Trial] = {}
@@ -75,6 +77,7 @@ def sweep(
             knowledge=Knowledge.DECLARED,
             settings=settings,
             seed=seed,
+            clock=clock,
         )
         trial = known[name] = Trial(family, setting, measure(outcome), outcome=outcome)
         return trial

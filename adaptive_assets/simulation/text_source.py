@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -48,16 +48,16 @@ class Problems:
 def read_lines(path: Path, source: str) -> Iterator[str]:
     """The lines of the UTF-8 text, plain or in gzip, at ``path``, each with its end.
 
-    A byte order mark is left out.  Raises :class:`TraceError` where the file cannot be read.
+    A byte order mark is left out, and a pipe will do.  Raises :class:`TraceError` where it cannot be read.
     """
     try:
         with ExitStack() as closing:
             plain = closing.enter_context(path.open("rb"))
             text = closing.enter_context(TextIOWrapper(_unpacked(plain), encoding="utf-8-sig", newline=""))
             yield from iter(lambda: text.readline(_LONGEST_LINE), "")
-    except UnicodeDecodeError:
-        line, column, byte = _undecodable(path)
-        message = f"byte 0x{byte:02X} is not UTF-8"
+    except UnicodeDecodeError as error:
+        line, column = _undecodable(path)
+        message = f"byte 0x{error.object[error.start]:02X} is not UTF-8"
         raise TraceError([Problem(source, line, column, message, "save the file as UTF-8")]) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         message = f"the compressed file is damaged or cut short: {error}"
@@ -68,19 +68,20 @@ def read_lines(path: Path, source: str) -> Iterator[str]:
         raise TraceError([Problem(source, 0, 0, f"the file cannot be read: {reason}", hint)]) from None
 
 
-def _unpacked(plain: BinaryIO) -> BinaryIO:
+def _unpacked(plain: BufferedReader) -> BinaryIO:
     """By what the file begins with, whatever its name ends with."""
-    begins = plain.read(len(_GZIP))
-    plain.seek(0)
-    return cast("BinaryIO", gzip.GzipFile(fileobj=plain)) if begins == _GZIP else plain
+    begins = plain.peek(len(_GZIP))
+    return cast("BinaryIO", gzip.GzipFile(fileobj=plain)) if begins.startswith(_GZIP) else plain
 
 
-def _undecodable(path: Path) -> tuple[int, int, int]:
-    """Line, column and value of the first byte that is no UTF-8, found by a second look."""
+def _undecodable(path: Path) -> tuple[int, int]:
+    """Line and column of the first byte that is no UTF-8, found by a second look; zeros for a pipe."""
+    if not path.is_file():
+        return 0, 0
     with path.open("rb") as plain:
         for number, line in enumerate(_unpacked(plain), start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                return number, len(line[: error.start].decode("utf-8")) + 1, line[error.start]
-    return 0, 0, 0
+                return number, len(line[: error.start].decode("utf-8")) + 1
+    return 0, 0

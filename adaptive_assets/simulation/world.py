@@ -30,6 +30,9 @@ SILENT_S: Final = 3600.0
 QUIETER: Final = 10.0
 """After so long without any event the planner looks so many times less often."""
 
+LOOKS: Final = 500
+"""And at the latest once in this part of the silence so far, so that a century of it can be lived through."""
+
 
 def simulate(
     workload: Workload,
@@ -91,7 +94,7 @@ def _run(
         event_at, cycle_at = agenda.next_at, daemon.next_at()
         at = min(event_at, cycle_at)
         stalled = event_at == inf and at - deployment.changed_at > settings.stall_s
-        if at == inf or stalled or at > horizon:
+        if at == inf or stalled or at > horizon or deployment.is_over:
             break
         if at >= series.next_at:
             series.note(deployment.active.values(), at)
@@ -109,7 +112,7 @@ def _run(
 
 def _stop(deployment: Deployment, series: Series, horizon: float) -> None:
     """The last sample, and the bill for what still runs."""
-    if horizon < inf and (deployment.active or deployment.line or deployment.agenda.next_at < inf):
+    if horizon < inf and not deployment.is_over:
         deployment.now = max(deployment.now, horizon)
     for machine in deployment.machines:
         machine.advance(deployment.now)
@@ -147,8 +150,9 @@ class _Daemon:
         unsettled_until = deployment.changed_at + SETTLES * settings.reading_lag_s
         after = self._last_at + every
         if after > unsettled_until and self._last_at > deployment.changed_at:
-            silent = now - deployment.changed_at > SILENT_S
-            after = self._last_at + settings.quiet_s * (QUIETER if silent else 1.0)
+            silence = now - deployment.changed_at
+            quiet = settings.quiet_s * (QUIETER if silence > SILENT_S else 1.0)
+            after = self._last_at + max(quiet, silence / LOOKS)
         return max(now, ceil(max(after, now) / every - 1e-9) * every)
 
     def cycle(self) -> None:

@@ -10,7 +10,7 @@ from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.dagster_private import PRIORITY_TAG, RunRecord
 
-__all__ = ["QueueWatch"]
+__all__ = ["QueueWatch", "queued_run"]
 
 OVERLAP_S = 10.0
 """How far back a read for changes reaches: the clocks of processes that write to one storage differ."""
@@ -99,17 +99,24 @@ class QueueWatch:
         )
 
     def _describe(self, run: dg.DagsterRun, submitted_at: float, known: QueuedRun | None) -> QueuedRun:
-        admitted = run.tags.get(tags.ADMISSION) == tags.ADMITTED
-        mode = run.tags.get(tags.MODE, tags.FULL) if admitted else None
-        return QueuedRun(
-            run_id=run.run_id,
-            work=self._work_of(run),
-            submitted_at=submitted_at,
-            priority=_priority(run),
-            admitted_mode=mode,
-            passes=known.passes if known and known.admitted_mode == mode else 0,
-            root_run_id=run.root_run_id or "",
-        )
+        queued = queued_run(run, self._work_of(run), submitted_at)
+        if known is None or known.admitted_mode != queued.admitted_mode:
+            return queued
+        return replace(queued, passes=known.passes)
+
+
+def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun:
+    """``run`` as the planner sees it when it is first seen; ``submitted_at`` in POSIX seconds."""
+    admitted = run.tags.get(tags.ADMISSION) == tags.ADMITTED
+    mode = run.tags.get(tags.MODE, tags.FULL) if admitted else None
+    return QueuedRun(
+        run_id=run.run_id,
+        work=work,
+        submitted_at=submitted_at,
+        priority=_priority(run),
+        admitted_mode=mode,
+        root_run_id=run.root_run_id or "",
+    )
 
 
 def _priority(run: dg.DagsterRun) -> int:

@@ -14,6 +14,7 @@ from adaptive_assets.policy import PolicyBook, PolicyError, parse_policy_book
 from adaptive_assets.policy.explaining import POLICY_FILE, Language
 from adaptive_assets.policy.shape import models_of, written_key
 from tests.policy.case_files import expected, found
+from tests.policy.slips import Slips
 
 REFUSED = sorted((Path(__file__).parent / "refused").glob("*.yaml"))
 BOOK = parse_policy_book("version: 1\npolicies: [{name: reports, select: '*', tier: batch}]", "p.yaml")
@@ -145,41 +146,26 @@ KEYS = [
         "",
     ),
 ]
-SCALARS = st.sampled_from(
-    [
-        0,
-        1,
-        -1,
-        0.5,
-        float("nan"),
-        float("inf"),
-        True,
-        None,
-        "",
-        "a",
-        "5m",
-        "1GiB",
-        "0B",
-        "40%",
-        "launch",
-        "fits",
-    ]
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda below: st.lists(below, max_size=2) | st.dictionaries(st.sampled_from(KEYS), below, max_size=3),
-    max_leaves=5,
-)
-
-
-def mappings(**likely: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Mappings whose keys are often in the right place, and sometimes not."""
-    return st.builds(
-        lambda good, odd: {**good, **odd},
-        st.fixed_dictionaries({}, optional=dict(likely)),
-        st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=1),
-    )
-
+SCALARS = [
+    0,
+    1,
+    -1,
+    0.5,
+    float("nan"),
+    float("inf"),
+    True,
+    None,
+    "",
+    "a",
+    "5m",
+    "1GiB",
+    "0B",
+    "40%",
+    "launch",
+    "fits",
+]
+SLIPS = Slips(KEYS, SCALARS)
+VALUES, mappings = SLIPS.values, SLIPS.mappings
 
 SNAPSHOTS = mappings(
     at=VALUES,

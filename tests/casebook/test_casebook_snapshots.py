@@ -38,6 +38,13 @@ def test_nothing_is_an_idle_machine_with_an_empty_queue() -> None:
     assert snapshot_of(reading=False).machine is None
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"])
+def test_an_instant_at_the_end_of_the_calendar_is_refused(at: str) -> None:
+    """Beyond it no window could be told."""
+    with pytest.raises(ValidationError, match="is not from 1970 to 2999"):
+        snapshot_of(at=at)
+
+
 def test_a_queued_run() -> None:
     """Ages become times, and its deadline counts from its submission."""
     (run,) = written("""

@@ -3,6 +3,7 @@
 import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
+from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from tests.cli.sites import Adaptive, Site, Told
 
 
@@ -30,6 +31,19 @@ def test_the_line_is_the_planners(site: Site, told: Told) -> None:
     late, early = site.submit(job="plain"), site.submit(job="plain", tags={"dagster/priority": "3"})
     critical = site.submit("forecast")
     assert [run["run_id"] for run in told("queue")["runs"]] == [critical, early, late, batch]
+
+
+def test_the_line_is_that_of_the_last_plan(site: Site, told: Told) -> None:
+    """With what it knew: here, of a run whose patience is over. Runs submitted since are among the others."""
+    critical, overdue = site.submit("forecast"), site.submit(job="plain")
+    at = site.clock
+    queued = (
+        QueuedRun(overdue, Work("plain", "default"), at - 3 * 3600),
+        QueuedRun(critical, Work("forecast", "forecast"), at),
+    )
+    site.ledger.record_cycle(at=at, node="node-1", revision="r", snapshot=Snapshot(at, queued), decisions=())
+    later = site.submit("forecast")
+    assert [run["run_id"] for run in told("queue")["runs"]] == [overdue, critical, later]
 
 
 def test_runs_without_our_tags_are_not_yet_seen(site: Site, told: Told, adaptive: Adaptive) -> None:

@@ -123,6 +123,62 @@ def test_what_goes_although_there_is_no_room_is_placed_where_memory_is() -> None
     assert decision.node == "b"
 
 
+FULL_OF = {"cpu": 1.7, "memory": "100MiB", "duration": "2h"}
+SHARING = {
+    "tiers": [{"name": "critical"}, {"name": "batch"}],
+    "policies": [
+        {"name": "due", "tier": "critical", "objective": {"deadline": "10m"},
+         "estimate": {"cpu": 1, "memory": "4GiB", "duration": "8m"}},
+        {"name": "same", "tier": "critical", "estimate": FULL_OF},
+        {"name": "late", "tier": "batch", "estimate": FULL_OF},
+    ],
+}  # fmt: skip
+
+
+def busy(name: str, policy: str, runs: int) -> list[dict[str, Any]]:
+    """So many runs of ``policy`` on a machine, for a long time to come."""
+    return [{"run": f"{name}{n}", "policy": policy, "node": name, "cpu_used": 1} for n in range(runs)]
+
+
+@pytest.mark.parametrize(
+    ("memory_used", "node"),
+    [("0GiB", "b"), ("5GiB", None)],
+    ids=["its memory fits there", "it does not"],
+)
+def test_urgent_work_shares_the_cpu_where_its_own_tier_is_not_crowded(
+    memory_used: str, node: str | None
+) -> None:
+    """Not beside four runs of its tier that ask for all it may share, although that machine has memory."""
+    snapshot = snapshot_of(
+        nodes=[{"name": "a", "cpu_used": 4}, {"name": "b", "cpu_used": 4, "memory_used": memory_used}],
+        active=[*busy("a", "same", 4), *busy("b", "late", 4)],
+        queued=[{"run": "q", "policy": "due"}],
+    )
+    decision = plan(snapshot, book_of(SHARING)).by_run()["q"]
+    if node is None:
+        assert decision.verdict is Verdict.DEFER
+    else:
+        assert (decision.verdict, decision.reasons[0].code) == (Verdict.LAUNCH, ReasonCode.FORCED)
+        assert decision.node == node
+
+
+def test_runs_that_take_no_memory_as_a_rule_are_predicted_to_take_none() -> None:
+    """A 90th percentile of zero has no deviation, whatever the 99th; what such a run holds is counted."""
+    rare = {"memory": {"p50": "0B", "p90": "0B", "p99": "7GiB"}, "cpu": 0, "duration": "10m"}
+    snapshot = snapshot_of(
+        machine={"memory_used": "3GiB"},
+        active=[{"run": "x", "policy": "small", "memory_used": "3GiB", "estimate": rare}],
+        queued=[
+            *({"run": f"q{n}", "policy": "small", "estimate": rare} for n in range(8)),
+            {"run": "other", "policy": "large", "waited": "1m"},
+        ],
+    )
+    decided = plan(snapshot, book_of(BOOK)).by_run()
+    assert all(decided[f"q{n}"].verdict is Verdict.LAUNCH for n in range(8))
+    assert decided["other"].reason.code is ReasonCode.MEMORY
+    assert decided["other"].reason.numbers["promised"] == 0
+
+
 def critical_starts(machines: dict[str, tuple[float, int]], times: list[int], batch: int) -> Iterator[float]:
     """When each critical run starts, where so much batch work came first."""
     toy = Toy(book_of(BOOK), machines, actions=ALL)

@@ -268,6 +268,25 @@ def assert_left_alone_often_enough(history: list[tuple[float, Verdict]]) -> None
         assert before.admits or after.admits or later - earlier >= HOLD_S
 
 
+def test_a_run_is_put_back_into_the_queue_so_often_and_no_more() -> None:
+    """What it gave up in earlier launches counts; after that the ones above wait for it."""
+    toy = Toy(book_of(THREE), {"": (4.0, 8 * GIB)}, actions=(Action.REQUEUE,))
+    toy.submit("late", "victim")
+
+    def press() -> None:
+        victim = toy.active.get("victim")
+        if victim is not None and victim.ran_s and not toy.waiting("large") and len(toy.active) == 1:
+            toy.submit("large", f"large-{toy.at:.0f}")
+
+    toy.run_until(lambda: "victim" in toy.ended, 4 * 3600.0, press)
+    verdicts = [verdict for _, verdict in toy.history["victim"]]
+    assert verdicts == [Verdict.LAUNCH, Verdict.REQUEUE] * MOST_TIMES + [Verdict.LAUNCH]
+    assert "victim" in toy.ended
+    waiting = [run.run_id for run in toy.queued]
+    assert waiting == [run_id for run_id in toy.submitted if run_id not in toy.launched]
+    assert len(waiting) == 1
+
+
 def test_a_stopped_run_ends_when_nobody_presses_any_more() -> None:
     """It goes on as soon as there is room again, and loses nothing."""
     toy = Toy(book_of(THREE), {"": (4.0, 8 * GIB)}, actions=(Action.SUSPEND,))

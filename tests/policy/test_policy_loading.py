@@ -46,7 +46,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path, monkeypatch: pytes
 
 def test_a_folder_is_no_policy_file(tmp_path: Path) -> None:
     """It is refused before anything is read."""
-    with pytest.raises(PolicyError, match="this is a directory, or no plain file"):
+    with pytest.raises(PolicyError, match=f"^{tmp_path}: this is a directory, or no plain file"):
         load_policy_book(tmp_path)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive_assets.policy import PolicyError, parse_policy_book
+from tests.policy.slips import Slips
 
 KEYS = [
     *(
@@ -49,56 +50,41 @@ KEYS = [
     *("at_most", "confidence", "owner", "weight", "opportunity"),
     *("mode", "with", "prefer", "timezone", "latest", "duration", "parameters", "tiger", ""),
 ]
-SCALARS = st.sampled_from(
-    [
-        *(
-            1,
-            0,
-            -1,
-            0.5,
-            10**30,
-            float("inf"),
-            float("nan"),
-            True,
-            False,
-            None,
-            "",
-            "a",
-            "b-1",
-            "a b",
-            "full",
-        ),
-        *(
-            "last_good",
-            "default",
-            "standard",
-            "batch",
-            "85%",
-            "5m",
-            "1GiB",
-            "22:00-06:00",
-            "UTC",
-            "Mars",
-            "pass",
-        ),
-        *("warn", "degrade", "group:x", "2013-01-01", "*", "\u00e9", "x" * 100),
-    ]
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda below: st.lists(below, max_size=2) | st.dictionaries(st.sampled_from(KEYS), below, max_size=3),
-    max_leaves=6,
-)
-
-
-def mappings(**likely: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Mappings whose keys are often in the right place, and sometimes not."""
-    return st.builds(
-        lambda good, odd: {**good, **odd},
-        st.fixed_dictionaries({}, optional=dict(likely)),
-        st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=1),
-    )
-
+SCALARS = [
+    *(
+        1,
+        0,
+        -1,
+        0.5,
+        10**30,
+        float("inf"),
+        float("nan"),
+        True,
+        False,
+        None,
+        "",
+        "a",
+        "b-1",
+        "a b",
+        "full",
+    ),
+    *(
+        "last_good",
+        "default",
+        "standard",
+        "batch",
+        "85%",
+        "5m",
+        "1GiB",
+        "22:00-06:00",
+        "UTC",
+        "Mars",
+        "pass",
+    ),
+    *("warn", "degrade", "group:x", "2013-01-01", "*", "\u00e9", "x" * 100),
+]
+SLIPS = Slips(KEYS, SCALARS)
+VALUES, mappings = SLIPS.values, SLIPS.mappings
 
 NAMES = st.sampled_from(["a", "a-1", "a_1", "standard", "default"])
 POLICY: dict[str, st.SearchStrategy[Any]] = {

@@ -91,7 +91,7 @@ def test_what_has_not_ended_is_counted_by_its_reason() -> None:
     )
     assert (measures.all.finished, measures.all.work_core_s, measures.all.slowdown_mean) == (0, 0, None)
     assert measures.all.wait_max_s == 70
-    assert measures.unfinished == {"depends on": 2, "still queued: memory": 1}
+    assert measures.unfinished == {"depends on another, which failed": 2, "still queued: memory": 1}
 
 
 def test_planning_time_is_told_where_there_was_a_clock() -> None:

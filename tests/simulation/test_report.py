@@ -4,10 +4,8 @@ import json
 import random
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
-from typing_extensions import override
 
 from adaptive_assets.simulation.events import NodeLoss, Scenario
 from adaptive_assets.simulation.measures import measure
@@ -15,10 +13,10 @@ from adaptive_assets.simulation.outcome import NodeUse, Outcome, Sample
 from adaptive_assets.simulation.policies import plain_book
 from adaptive_assets.simulation.report import Comparison, Contender, Role, as_json, as_text, compare, page
 from adaptive_assets.simulation.trace import Workload
+from tests.simulation.page_elements import Elements
 from tests.simulation.report_outcomes import CLUSTER, outcome, workload
 
 NASTY = "</title><script>alert(1)</script>\"'&\x1b[2J"
-VOID = {"meta", "input", "br", "link"}
 
 
 def contender(role: Role, of: Outcome, setting: str = "") -> Contender:
@@ -46,35 +44,6 @@ def comparison(of: Workload) -> Comparison:
 def compared() -> Comparison:
     """Sixty runs in three tiers."""
     return comparison(workload())
-
-
-class Elements(HTMLParser):
-    """Checks that every element is closed where it should be, and remembers names and attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.names: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    @override
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    @override
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    @override
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
 
 
 def test_the_text_stands_in_columns_and_marks_the_best(compared: Comparison) -> None:
@@ -231,3 +200,13 @@ def test_ours_alone() -> None:
     assert [each.role for each in found.contenders] == [Role.OURS]
     assert "*" not in as_text(found)
     Elements(page(found))
+
+
+def test_a_tier_has_one_colour_though_another_has_no_runs() -> None:
+    """In who waited for whom as in every other plot: by its place in the book."""
+    runs = [run for run in workload().runs if run.tier != "critical"]
+    text = page(comparison(Workload.of("without critical", runs)))
+    bands = re.findall(r'class="flow (t\d)"><title>(\w+) waited', text) + re.findall(
+        r'class="flow (t\d)" d="[^"]*"><title>(\w+) waited', text
+    )
+    assert {tier: colour for colour, tier in bands} == {"standard": "t1", "batch": "t2"}

@@ -1,8 +1,11 @@
 """Traces in CSV: what is read, and what is said of a file that is wrong."""
 
 import gzip
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -189,10 +192,22 @@ def test_a_header_that_is_wrong_is_explained(header: str, told: list[str]) -> No
         (b"id,name\na,\xff\n", ":2:3: byte 0xFF is not UTF-8"),
         (gzip.compress(HEADER.encode(), mtime=0)[:20], "damaged or cut short"),
         (f'{HEADER}\n"'.encode() + b"a" * 200_000, ":2:1: from here on this is not CSV: field larger"),
+        (
+            f'{HEADER}\na,"x,0,1,1,1\nb,x,0,1,1,1\n'.encode(),
+            ":2:1: from here on this is not CSV: unexpected end",
+        ),
         (b"x" * 3_000_000, "from here on this is not CSV"),
     ],
     # Named here: gzip writes the time into its header, and a name must be the same in every process.
-    ids=["empty", "header alone", "not UTF-8", "gzip cut short", "a quote left open", "one endless line"],
+    ids=[
+        "empty",
+        "header alone",
+        "not UTF-8",
+        "gzip cut short",
+        "endless quote",
+        "open quote",
+        "one endless line",
+    ],
 )
 def test_a_file_that_is_no_trace_is_refused_with_a_sentence(
     tmp_path: Path, data: bytes, complaint: str
@@ -203,6 +218,35 @@ def test_a_file_that_is_no_trace_is_refused_with_a_sentence(
     with pytest.raises(TraceError) as refused:
         load_csv_trace(file)
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_pipe_will_do(tmp_path: Path, packed: bool) -> None:
+    """``<(zcat …)``: what can be read once only is read once."""
+    text = f"{HEADER}\na,x,0,1,1,1\n".encode()
+    with _pipe(tmp_path, gzip.compress(text) if packed else text) as path:
+        assert [run.run_id for run in load_csv_trace(path).runs] == ["a"]
+
+
+def test_what_is_wrong_in_a_pipe_is_told_without_a_second_look(tmp_path: Path) -> None:
+    """Which would wait for ever."""
+    with _pipe(tmp_path, HEADER.encode() + b"\na,\xff,0,1,1,1\n") as path:
+        with pytest.raises(TraceError) as refused:
+            load_csv_trace(path)
+        assert "byte 0xFF is not UTF-8" in str(refused.value)
+
+
+@contextmanager
+def _pipe(folder: Path, content: bytes) -> Iterator[Path]:
+    """A named pipe into which ``content`` is written."""
+    path = folder / "pipe.csv"
+    os.mkfifo(path)
+    writer = Thread(target=path.write_bytes, args=(content,), daemon=True)
+    writer.start()
+    try:
+        yield path
+    finally:
+        writer.join(10)
 
 
 def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:

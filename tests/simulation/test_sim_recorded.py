@@ -11,7 +11,7 @@ from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Decision, Reason, ReasonCode, Verdict
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import parse_policy_book
-from adaptive_assets.simulation.recorded import Kind, load_recorded, recorded_book, workload_of
+from adaptive_assets.simulation.recorded import load_recorded, recorded_book, workload_of
 from adaptive_assets.simulation.trace import TracedRun, TraceError
 
 FORECAST = Work("forecast", "delay-forecast")
@@ -97,12 +97,11 @@ def test_runs_that_ended_well_become_a_workload(tmp_path: Path) -> None:
 
 def test_what_was_not_seen_is_what_is_usual() -> None:
     """Runs elsewhere have the median of their kind; a kind that was never seen has the planner's prior."""
-    kinds = {KEY: Kind("forecast", "critical")}
     seen = [usage(str(number), memory_peak=number * 2**20) for number in (1, 2, 9)]
     blind = usage("blind", cpu_seconds=None, memory_peak=None)
-    *_, run = workload_of([*seen, blind], kinds, "w").runs
+    *_, run = workload_of([*seen, blind], {KEY: FORECAST}, {}, "w").runs
     assert (run.memory, run.cpu) == (2 * 2**20, 2)
-    (alone,) = workload_of([blind], {}, "w").runs
+    (alone,) = workload_of([blind], {}, {}, "w").runs
     assert (alone.memory, alone.cpu) == (PRIOR.memory, PRIOR.cpu)
     assert (alone.name, alone.tier) == (f"delay-forecast-{KEY[:6]}", None)
 
@@ -110,14 +109,30 @@ def test_what_was_not_seen_is_what_is_usual() -> None:
 def test_a_degraded_run_is_given_what_its_kind_takes_in_full() -> None:
     """A simulation of a squeeze would otherwise find that there was none."""
     degraded = usage("less", mode="reduced", seconds=5, cpu_seconds=1, memory_peak=1)
-    _, run = workload_of([usage("full"), degraded], {}, "w").runs
+    _, run = workload_of([usage("full"), degraded], {}, {}, "w").runs
     assert (run.run_id, run.duration_s, run.cpu, run.memory) == ("less", 50, 2, 2**30)
-    assert workload_of([degraded], {}, "w").runs == ()
+    assert workload_of([degraded], {}, {}, "w").runs == ()
 
 
 def test_a_run_that_was_never_seen_to_start_is_left_out() -> None:
     """There is no telling how long it ran."""
-    assert workload_of([usage("a", started=False)], {}, "w").runs == ()
+    assert workload_of([usage("a", started=False)], {}, {}, "w").runs == ()
+
+
+def test_a_name_outlives_the_decisions_on_it(tmp_path: Path) -> None:
+    """A kind that waited for long has had many decisions since, and its name is still its own."""
+    ledger = ledger_with(tmp_path, usage("a"))
+    other = Work("other", "default")
+    for number in range(10):
+        run = QueuedRun(f"o{number}", other, 1000.0)
+        decision = Decision(
+            Verdict.LAUNCH, other, "standard", "full", (Reason(ReasonCode.FITS, "fits"),), (run,)
+        )
+        snapshot = Snapshot(1100.0, (run,))
+        ledger.record_cycle(at=1100.0, node="a", revision="r", snapshot=snapshot, decisions=(decision,))
+    ledger.dispose()
+    (run_of_forecast,) = load_recorded(tmp_path).runs
+    assert (run_of_forecast.name, run_of_forecast.policy) == ("forecast", "delay-forecast")
 
 
 def test_the_book_that_was_in_force_comes_along(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ def test_a_load_that_is_none_is_refused(load: float) -> None:
         scaled(WORKLOAD, load, 8)
 
 
+def test_a_load_that_takes_longer_than_a_century_is_refused() -> None:
+    """Nobody could simulate it."""
+    with pytest.raises(ValueError, match=r"at a load of 1e-300 the workload .* would last beyond a century"):
+        scaled(WORKLOAD, 1e-300, 8)
+
+
 @pytest.mark.parametrize(
     ("runs", "reason"),
     [

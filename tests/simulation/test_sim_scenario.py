@@ -75,6 +75,8 @@ events:
   - duration_drift
   - {event: duration_drift, at: 1h, factor: -1, names: x}
   - {event: duration_drift, at: 1h, factor: .inf, names: [a, ~]}
+  - {event: slow_disk, at: 1h, lasts: 1h, factor: 1.0e+300}
+  - {event: clock_skew, at: 1h, lasts: 1h, seconds: -1.0e+12}
 """)
     assert told == [
         "s.yaml:2:13: there is no event `node_los` (did you mean `node_loss`?)",
@@ -102,6 +104,8 @@ events:
         "s.yaml:9:56: `names` is not a list (write `[one, two]`)",
         "s.yaml:10:45: `factor` cannot be `inf` (write a finite number)",
         "s.yaml:10:62: `names`[1] has no value (write one, or remove the key)",
+        "s.yaml:11:51: `factor` cannot be `1e+300` (write at most `1000`)",
+        "s.yaml:12:53: `seconds` cannot be `-1000000000000.0` (write at least `-3153600000`)",
     ]
 
 
@@ -126,7 +130,7 @@ def test_what_is_wrong_with_the_whole_is_told(text: str, complaint: str) -> None
 
 @pytest.mark.parametrize(
     ("data", "complaint"),
-    [(b"events: \xff", ":1:9: byte 0xFF is not UTF-8"), (b" " * 5_000_000, "more than 4MiB")],
+    [(b"events: \xff", ":1:9: byte 0xFF at offset 8 is not"), (b" " * 17_000_000, "more than 16MiB")],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, complaint: str) -> None:
     """Or too long to be a scenario; or not there."""
@@ -135,8 +139,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, complain
     with pytest.raises(ScenarioError) as refused:
         load_scenario(file)
     assert complaint in str(refused.value)
-    for path in (tmp_path / "none.yaml", tmp_path):
-        with pytest.raises(ScenarioError, match="cannot be read"):
+    for path, reason in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "this is a directory")):
+        with pytest.raises(ScenarioError, match=f"^{path}: .*{reason}"):
             load_scenario(path)
 
 

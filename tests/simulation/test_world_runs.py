@@ -18,7 +18,16 @@ from adaptive_assets.policy import (
     Rung,
 )
 from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.events import ClockSkew, DataTrouble, DurationDrift, NodeLoss, Scenario
+from adaptive_assets.simulation.events import (
+    ClockSkew,
+    DataTrouble,
+    DurationDrift,
+    Event,
+    NodeLoss,
+    Scenario,
+    StrangerCpu,
+    StrangerMemory,
+)
 from adaptive_assets.simulation.settings import Knowledge, Settings
 from adaptive_assets.simulation.trace import TraceError, Workload
 from adaptive_assets.simulation.world import simulate
@@ -215,6 +224,44 @@ def test_what_can_never_run_does_not_hang_the_world() -> None:
     assert a.blocked_by == {"fits": pytest.approx(a.wait_s)}
     assert outcome.end_s > 6000
     assert outcome.cycles < 300
+
+
+CENTURY_S = 100 * 365 * 86_400.0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        DataTrouble(name="other", at=1, lasts=CENTURY_S, trouble="late"),
+        StrangerCpu(at=1, lasts=CENTURY_S, cores=1),
+        StrangerMemory(at=1, lasts=CENTURY_S, grows_per_s=1),
+    ],
+    ids=["data", "cpu", "leak"],
+)
+def test_events_that_outlast_all_work_do_not_make_it_longer(event: Event) -> None:
+    """The end is that of the last run, and the machine was in use until then."""
+    outcome = play(traced("a", 50), cores=2, scenario=Scenario((event,)))
+    assert ends(outcome) == {"a": 50}
+    assert outcome.end_s == 50
+    horizon = replace(BARE, horizon_s=1000)
+    assert play(traced("a", 50), cores=2, scenario=Scenario((event,)), settings=horizon).end_s == 50
+
+
+@pytest.mark.parametrize("takes", [{"amount": 64 * GIB}, {"grows_per_s": 2**20}], ids=["at once", "a leak"])
+def test_a_stranger_for_a_century_can_be_lived_through(takes: dict[str, Any]) -> None:
+    """Whoever waits for him is looked at ever more seldom, and goes when he has gone."""
+    stranger = StrangerMemory(at=0, lasts=CENTURY_S, **takes)
+    outcome = play(
+        traced("a", 50, memory=7 * GIB),
+        memory=8 * GIB,
+        planner=Scripted(hold={"a": CENTURY_S}),
+        scenario=Scenario((stranger,)),
+        settings=Settings(startup_s=0.0),
+    )
+    (run,) = outcome.runs
+    assert run.ended_s is not None
+    assert CENTURY_S < run.ended_s < CENTURY_S * 1.01
+    assert outcome.cycles < 20_000
 
 
 def test_idle_time_costs_nothing() -> None:

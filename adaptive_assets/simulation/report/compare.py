@@ -84,6 +84,7 @@ def compare(
             scenario=scenario,
             settings=settings,
             seed=seed,
+            clock=clock,
             progress=_Trials(step),
         )
         step.finish("baselines")

@@ -23,7 +23,7 @@ class Role(StrEnum):
     OURS = "ours"
     BASELINE = "baseline"
     ORACLE = "oracle"
-    """Ours, told what each run will really take: a bound, and no contender."""
+    """Ours, told what each run will really take: what more knowledge brings, and no contender."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Who waited for whom, drawn: waits on the left, whose work had the machine meanwhile on the right."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.simulation.report.axes import short_seconds
+from adaptive_assets.simulation.report.colours import tier_colour
 from adaptive_assets.simulation.report.frame import plot
 from adaptive_assets.simulation.report.markup import Child, Markup, fixed, tag
 from adaptive_assets.simulation.report.waiting import IDLE, Waiting
@@ -22,8 +23,11 @@ SEEN: Final = 0.002
 """What is less than this share of all waiting is left out: its band could not be seen."""
 
 
-def flow_plot(waiting: Waiting) -> Markup:
-    """Bands from each tier that waited to each that was at work, as thick as the time is long."""
+def flow_plot(waiting: Waiting, tiers: Sequence[str]) -> Markup:
+    """Bands from each tier that waited to each that was at work, as thick as the time is long.
+
+    ``tiers`` are those of the book, by which each has its colour.
+    """
     waited = {tier: waiting.total(tier) for tier in waiting.tiers}
     holders = (*waiting.tiers, IDLE)
     held = {holder: sum(waiting.behind[tier][holder] for tier in waiting.tiers) for holder in holders}
@@ -46,11 +50,11 @@ def flow_plot(waiting: Waiting) -> Markup:
             thick = length * unit
             if thick > 0:
                 title = f"{tier} waited {seconds(length)} while {_holder(holder)}"
-                parts.append(_band(title, _colour(waiting, tier), start[tier], end[holder], thick))
+                parts.append(_band(title, _colour(tiers, tier), start[tier], end[holder], thick))
                 start[tier] += thick
                 end[holder] += thick
-    parts += _bars(waiting, left_at, waited, unit, on_the_left=True)
-    parts += _bars(waiting, right_at, held, unit, on_the_left=False)
+    parts += _bars(tiers, left_at, waited, unit, on_the_left=True)
+    parts += _bars(tiers, right_at, held, unit, on_the_left=False)
     return plot(WIDTH, HEIGHT, "Who waited, and whose work had the machine meanwhile", parts, small=True)
 
 
@@ -65,12 +69,17 @@ def _places(names: list[str], lengths: dict[str, float], unit: float) -> dict[st
 
 
 def _bars(
-    waiting: Waiting, places: dict[str, float], lengths: dict[str, float], unit: float, *, on_the_left: bool
+    tiers: Sequence[str],
+    places: dict[str, float],
+    lengths: dict[str, float],
+    unit: float,
+    *,
+    on_the_left: bool,
 ) -> Iterable[Markup]:
     x = LEFT - BAR if on_the_left else RIGHT
     for name, y in places.items():
         height = max(lengths[name] * unit, THINNEST)
-        yield tag("rect", class_=f"bar {_colour(waiting, name)}", x=x, y=y, width=BAR, height=height, rx=1.5)
+        yield tag("rect", class_=f"bar {_colour(tiers, name)}", x=x, y=y, width=BAR, height=height, rx=1.5)
         middle = y + height / 2
         label_x = x - 7 if on_the_left else x + BAR + 7
         side = " end" if on_the_left else ""
@@ -91,8 +100,8 @@ def _band(title: str, colour: str, left: float, right: float, thick: float) -> M
     return tag("path", tag("title", title), class_=f"flow {colour}", d=shape)
 
 
-def _colour(waiting: Waiting, name: str) -> str:
-    return "idle" if name == IDLE else f"t{waiting.tiers.index(name) % 6}"
+def _colour(tiers: Sequence[str], name: str) -> str:
+    return "idle" if name == IDLE else tier_colour(tiers, name)
 
 
 def _holder(name: str) -> str:

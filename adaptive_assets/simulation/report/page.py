@@ -40,7 +40,7 @@ def _sections(comparison: Comparison) -> Iterator[Child]:
     yield tag(
         "p",
         "The same runs on the same machines. Each baseline at its best setting; the best figure of a column"
-        " is marked. The oracle is told what every run will take, and is a bound, not a contender.",
+        " is marked. The oracle is ours, told what every run will take: what more knowledge would bring.",
         class_="lead",
     )
     yield tag("div", overall_table(comparison), class_="panel wide")

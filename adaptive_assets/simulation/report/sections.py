@@ -80,7 +80,7 @@ def whom_section(comparison: Comparison) -> Iterator[Child]:
         class_="lead",
     )
     panels = [
-        tag("div", tag("h3", "Behind whose work"), flow_plot(found), class_="panel wide"),
+        tag("div", tag("h3", "Behind whose work"), flow_plot(found, outcome.tiers), class_="panel wide"),
         tag("div", tag("h3", "For what"), heat_table(found), class_="panel wide"),
     ]
     yield tag("div", lines(panels), class_="two")

@@ -27,15 +27,23 @@ def as_text(comparison: Comparison) -> str:
         parts.append(_aligned(heading, _rows(comparison, TIERED, tier)))
     if comparison.trials:
         parts.append(_sweep(comparison))
-    notes = []
+    notes = list(_unfinished(comparison))
     if len(comparison.contenders) > 1:
         notes.append(f"{_BEST} best of its column, not marked where all are the same")
     if comparison.oracle is not None:
-        notes.append("oracle: told what each run will take, so a bound and no contender")
+        notes.append("oracle: told what each run will take, so no contender")
     soonest = soonest_end(comparison.workload, comparison.cluster)
     notes.append(f"work bound: by capacity alone, no planner is done before {seconds(soonest)}")
     parts.append("\n".join(notes))
     return "\n\n".join(parts)
+
+
+def _unfinished(comparison: Comparison) -> Iterator[str]:
+    """Why runs never ended under ours, if some did not."""
+    ours = comparison.ours
+    if ours.measures.unfinished:
+        told = "; ".join(f"{count:,} {why}" for why, count in ours.measures.unfinished.items())
+        yield f"never ended under {_clean(ours.name)}: {_clean(told)}"
 
 
 def _about(comparison: Comparison) -> str:

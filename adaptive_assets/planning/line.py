@@ -1,0 +1,29 @@
+"""The order in which queued runs stand, for whoever looks at the queue."""
+
+from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.patience import promote
+from adaptive_assets.planning.shares import Shares
+from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.triage import Position, triage
+from adaptive_assets.policy import PolicyBook
+
+__all__ = ["line"]
+
+
+def line(snapshot: Snapshot, book: PolicyBook) -> list[str]:
+    """The ids of all queued runs, the first in line first, as they stand when a plan begins.
+
+    Use counts as it is before anything is admitted.  A run that waits for its data, its hours or a price
+    stands where it would without that.
+    """
+    demands = Demands(snapshot, book)
+    shares = Shares(snapshot, book, demands)
+    sorted_out = triage(snapshot, book, demands)
+    bands = [*promote(sorted_out.ready, snapshot, book), *sorted_out.waiting, *sorted_out.expired]
+    positions: list[Position] = []
+    for band in bands:
+        use = shares.level(band.policy)
+        for run in band.runs:
+            rank, latest_start, _, priority, submitted_at, run_id = band.position(run)
+            positions.append((rank, latest_start, use, priority, submitted_at, run_id))
+    return [run_id for *_, run_id in sorted(positions)]
