@@ -16,7 +16,7 @@ from adaptive_assets.casebook.runs import ActiveTerms, QueuedTerms, WorkTerms
 from adaptive_assets.planning.demand import estimate_key
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.pace import Pace
-from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, Snapshot
+from adaptive_assets.planning.snapshot import Action, CheckState, DataState, Freshness, Snapshot
 from adaptive_assets.policy.fields import Duration, Text, Weight
 from adaptive_assets.policy.terms import FULL, PolicyValue
 from adaptive_assets.policy.units import UnitError, shorten
@@ -93,6 +93,8 @@ class SnapshotTerms(PolicyValue):
     """The machines, where there are several."""
     run_limit: StrictInt | None = Field(default=None, ge=0)
     """The coordinator's `max_concurrent_runs`."""
+    actions: tuple[Action, ...] = ()
+    """What launchers will be able to do with runs that are launched now."""
     queued: tuple[QueuedTerms, ...] = ()
     """The queue."""
     active: tuple[ActiveTerms, ...] = ()
@@ -127,6 +129,7 @@ class SnapshotTerms(PolicyValue):
             machine=self.machine.machine_reading(now) if alone else None,
             data={asset: state.data_state(asset, now) for asset, state in self.data.items()},
             run_limit=self.run_limit,
+            actions=self.actions,
             nodes=tuple(node.node(now) for node in self.nodes),
             estimates=dict(self._learned()),
             usage=dict(self.usage),

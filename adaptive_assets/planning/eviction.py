@@ -75,7 +75,7 @@ def _cheapest(
             rank = rank_of(book.policy(run.work.policy), book)
             able.append((run, lost, (-rank, price_of_leaving(run, lost, run.memory_used), run.run_id)))
     able.sort(key=lambda each: each[2])
-    chosen = enough(able, lambda some: sum(each[0].memory_used or 0 for each in some) >= excess)
+    chosen = enough(able, lambda each: (float(each[0].memory_used or 0),), (excess,))
     yield from ((run, lost) for run, lost, _ in chosen or able)
 
 

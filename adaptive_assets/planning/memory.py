@@ -57,10 +57,10 @@ class Memory:
     def add(self, demand: Demand, used: float = 0.0, to_come: float = 1.0) -> None:
         """Count a run that holds ``used``; ``to_come`` is the share of its growth that may come."""
         *expected, sigma = self._amounts(demand)
-        if used > expected[2]:
+        variance = (to_come * sigma) ** 2 if used <= expected[0] else 0.0
+        if used > expected[2] and demand.mean_memory is not None:
             expected = [max(amount, OUTGROWN * used) for amount in expected]
         alone, share, mean, high = [used + to_come * max(0.0, amount - used) for amount in expected]
-        variance = (to_come * sigma) ** 2 if used <= expected[0] else 0.0
         self.seen += used
         self.mean += mean
         self.variance += variance

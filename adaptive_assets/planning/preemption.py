@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from math import floor
 from typing import Final
 
@@ -230,7 +229,7 @@ class Preemption:
         actions = (Action.RENICE, Action.SUSPEND, Action.REQUEUE) if only_cpu else (Action.REQUEUE,)
         for hardest in actions:
             candidates = sorted(self._candidates(blocked, host, hardest), key=lambda victim: victim.cost)
-            if chosen := enough(candidates, partial(_covers, short)):
+            if chosen := enough(candidates, _frees, (short.cpu, short.memory, short.slots)):
                 return chosen
         return []
 
@@ -330,10 +329,7 @@ def _action(run: ActiveRun, allowed: int, hardest: Action) -> Action | None:
     return None
 
 
-def _covers(short: _Balance, victims: Sequence[_Victim]) -> bool:
-    gone = [victim for victim in victims if victim.action is Action.REQUEUE]
-    return (
-        sum(victim.cpu for victim in victims) >= short.cpu
-        and sum(victim.memory for victim in gone) >= short.memory
-        and len(gone) >= short.slots
-    )
+def _frees(victim: _Victim) -> tuple[float, float, float]:
+    """Cores, bytes and places among the runs at once."""
+    gone = victim.action is Action.REQUEUE
+    return (victim.cpu, victim.memory if gone else 0.0, float(gone))

@@ -100,9 +100,7 @@ class Reservations:
         """When a run that is launched now has surely ended."""
         return self._at + LAUNCH_S + demand.duration
 
-    def delayed(
-        self, demand: Demand, rank: int, host: Host, above: int | None = None
-    ) -> Reservation | None:
+    def delayed(self, demand: Demand, rank: int, host: Host, above: int | None = None) -> Reservation | None:
         """The first reservation, of a tier before ``above``, that a run of ``rank`` on ``host`` delays."""
         end, cpu = self.end(demand), host.insists_on(demand)
         for reservation in self.held:

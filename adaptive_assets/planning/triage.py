@@ -64,9 +64,7 @@ class Band:
     """Now."""
 
     @classmethod
-    def of(
-        cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float
-    ) -> "Band":
+    def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float) -> "Band":
         """A band of ``runs``, all of the kind ``work``, with nothing against them; sorts ``runs``."""
         policy = book.policy(work.policy)
         rank = rank_of(policy, book)

@@ -1,6 +1,7 @@
 """What it costs that a run gives way, and who is enough."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from operator import add, ge, sub
 from typing import Final, TypeVar
 
 from adaptive_assets.planning.demand import Demand
@@ -12,6 +13,8 @@ STARTING_CORE_S: Final = 5.0
 """What it takes to start a run again, in core-seconds."""
 
 V = TypeVar("V")
+Amounts = tuple[float, ...]
+"""Of several things, each in its own unit."""
 
 
 def core_seconds_lost(run: ActiveRun, demand: Demand, at: float) -> float:
@@ -25,17 +28,29 @@ def price_of_leaving(run: ActiveRun, lost: float, memory: float) -> float:
     return (lost + STARTING_CORE_S) * (1 + run.preempted) / max(1.0, memory)
 
 
-def enough(candidates: Sequence[V], suffice: Callable[[Sequence[V]], bool]) -> list[V]:
-    """The first of ``candidates`` that together ``suffice``, without those that it goes without."""
+def enough(candidates: Iterable[V], frees: Callable[[V], Amounts], short: Amounts) -> list[V]:
+    """The first of ``candidates`` that together free what is ``short``, without those that it goes without.
+
+    Nobody where even all would not do.
+    """
     chosen: list[V] = []
+    freed = (0.0,) * len(short)
     for candidate in candidates:
-        if suffice(chosen):
+        if _covers(freed, short):
             break
         chosen.append(candidate)
-    if not suffice(chosen):
+        freed = tuple(map(add, freed, frees(candidate)))
+    if not _covers(freed, short):
         return []
-    for candidate in tuple(chosen):  # the cheap ones taken first may be spared by a large one taken last
-        rest = [other for other in chosen if other is not candidate]
-        if suffice(rest):
-            chosen = rest
-    return chosen
+    kept = []
+    for candidate in chosen:  # the cheap ones taken first may be spared by a large one taken last
+        without = tuple(map(sub, freed, frees(candidate)))
+        if _covers(without, short):
+            freed = without
+        else:
+            kept.append(candidate)
+    return kept
+
+
+def _covers(freed: Amounts, short: Amounts) -> bool:
+    return all(map(ge, freed, short))

@@ -8,7 +8,10 @@ import pytest
 from adaptive_assets.planning import (
     continuation,
     demand,
+    evictable,
+    eviction,
     host,
+    memory,
     pacing,
     patience,
     plan,
@@ -18,6 +21,8 @@ from adaptive_assets.planning import (
     releases,
     reservations,
     shares,
+    triage,
+    victims,
 )
 from adaptive_assets.planning.verdicts import ReasonCode
 from adaptive_assets.policy.terms import USUAL_TIERS
@@ -80,12 +85,20 @@ FIGURES: Mapping[str, str] = {
     "a wide estimate counts for at most this share of the guarded memory": f"{host.WIDEST:.0%}",
     "urgent runs of a tier and above may together ask for": f"{host.CROWD:g} times the guarded CPU",
     "in a sum, a run's memory counts with its percentile": f"{100 * demand.SUMMED:g}",
-    "the mean of memory together is exceeded by": f"{host.SIGMAS:g} standard deviations",
+    "the mean of memory together is exceeded by": f"{memory.SIGMAS:g} standard deviations",
+    "or, where some of them can leave, by": f"{memory.EVICTABLE_SIGMAS:g} standard deviations",
+    "of its growth a run still has, after a share of its median duration, the rest to the power of": (
+        f"{memory.GROWTH}"
+    ),
+    "a young run that takes more than expected will take": f"{memory.OUTGROWN:g} times as much",
+    "runs leave where more of the margin beyond the memory guard is to be used than": f"{eviction.EDGE:.0%}",
+    "to start a run again counts as": f"{victims.STARTING_CORE_S:g} core-seconds",
+    "what is late is given again, at the least": f"{triage.AGAIN_S:g} s",
     "strangers are waited for at most": f"{plan.TRICKLE_S:g} s",
     "room is kept for a run that Dagster holds back for": f"{plan.HELD_BACK_PASSES} passes",
     "reserved starts at a time, at most": f"{reservations.MOST}",
     "runs for which others give way at a time, at most": f"{preemption.HEADS}",
-    "a run gives way, at most": f"{preemption.MOST_TIMES} times",
+    "a run gives way, at most": f"{evictable.MOST_TIMES} times",
     "a run that was changed stays as it is for": f"{preemption.HOLD_S:g} s",
     "nobody gives way for room that comes by itself within": f"{releases.LEAVING_S:g} s",
     "without a deadline, progress is thrown away only for a wait of more than": f"{preemption.WORTH_S:g} s",

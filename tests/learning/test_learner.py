@@ -195,8 +195,8 @@ def test_failures_teach_no_duration_and_no_load() -> None:
 def test_the_peak_of_a_failed_run_is_the_least_that_the_next_needs() -> None:
     """It got that far, and may have wanted more."""
     learner = taught([*(ended(memory=GIB) for _ in range(5)), failed(3 * GIB)])
-    assert estimate(learner).memory.p50 == 3 * GIB
-    assert estimate(taught([*(ended(memory=GIB) for _ in range(5)), failed(1000)])).memory.p50 < 1.1 * GIB
+    assert estimate(learner).memory.p90 == 3 * GIB
+    assert estimate(taught([*(ended(memory=GIB) for _ in range(5)), failed(1000)])).memory.p90 < 2 * GIB
 
 
 def test_what_ran_out_of_memory_asks_for_more_until_runs_take_less() -> None:
@@ -204,14 +204,26 @@ def test_what_ran_out_of_memory_asks_for_more_until_runs_take_less() -> None:
     learner = taught(ended(memory=GIB) for _ in range(10))
     usual = estimate(learner).memory
     learner.observe(failed(2 * GIB, killed=True))
-    asked = [estimate(learner).memory.p50]
+    asked = [estimate(learner).memory.p90]
     for _ in range(12):
         learner.observe(ended(memory=GIB))
-        asked.append(estimate(learner).memory.p50)
+        asked.append(estimate(learner).memory.p90)
     assert asked[0] == pytest.approx(3 * GIB)
     assert asked == sorted(asked, reverse=True)
     assert asked[2] > 1.5 * GIB
-    assert asked[-1] == pytest.approx(usual.p50, rel=0.05)
+    assert asked[-1] <= usual.p90
+
+
+def test_one_kill_is_one_large_run_and_two_in_a_row_are_a_change() -> None:
+    """Else one large run would keep all that are like the many before it waiting for an empty machine."""
+    learner = taught(ended(memory=GIB) for _ in range(10))
+    usual = estimate(learner).memory.p50
+    learner.observe(failed(8 * GIB, killed=True))
+    assert (estimate(learner).memory.p50, estimate(learner).memory.p90) == (usual, 12 * GIB)
+    learner.observe(failed(8 * GIB, killed=True))
+    assert estimate(learner).memory.p50 == 12 * GIB
+    learner.observe(ended(memory=GIB))
+    assert estimate(learner).memory.p50 == pytest.approx(usual, rel=0.05)
 
 
 def test_killed_again_and_again_it_asks_for_no_more_than_half_beyond_what_was_seen() -> None:
@@ -226,7 +238,7 @@ def test_a_kill_asks_for_no_more_than_a_run_can_be_given() -> None:
     bounded, free = learner.estimate(WORK, "full", most_memory=8 * GIB), learner.estimate(WORK, "full")
     assert bounded is not None
     assert free is not None
-    assert (bounded.memory.p50, free.memory.p50) == (8 * GIB, 9 * GIB)
+    assert (bounded.memory.p90, free.memory.p90) == (8 * GIB, 9 * GIB)
     assert learner.estimate(WORK, "full", most_memory=8 * GIB) is bounded
     large = taught([ended(memory=10 * GIB) for _ in range(8)])
     assert large.estimate(WORK, "full", most_memory=8 * GIB) is large.estimate(WORK, "full")
@@ -244,7 +256,7 @@ def test_a_first_run_that_was_killed_is_evidence_of_memory_alone() -> None:
 def test_killed_without_a_peak_it_asks_for_more_than_it_ever_took() -> None:
     """Where the peak was not seen, the largest that succeeded stands for it."""
     learner = taught([*(ended(memory=GIB) for _ in range(5)), failed(None, killed=True)])
-    assert estimate(learner).memory.p50 == pytest.approx(1.5 * GIB)
+    assert estimate(learner).memory.p90 == pytest.approx(1.5 * GIB, rel=0.05)
 
 
 def test_what_nobody_saw_is_assumed() -> None:

@@ -3,7 +3,7 @@
 Nothing here is shared with the planner but the values that go in and come out of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from math import floor, inf, sqrt
 from statistics import NormalDist
@@ -11,9 +11,10 @@ from typing import Final
 
 from adaptive_assets.planning.demand import KIN_CONFIDENCE, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
-from adaptive_assets.planning.host import CROWD, SETTLING_S, SIGMAS, WIDEST
+from adaptive_assets.planning.host import CROWD, SETTLING_S, WIDEST
+from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWTH, OUTGROWN, SIGMAS
 from adaptive_assets.planning.plan import HELD_BACK_PASSES
-from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
+from adaptive_assets.planning.snapshot import Action, ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
 from adaptive_assets.policy import Guards, Policy, PolicyBook
 
 __all__ = ["SLIVER", "Expected", "Forecast", "MachineForecast", "expected", "rank_of"]
@@ -46,21 +47,8 @@ class Expected:
     learned: bool
     least_memory: float = 0.0
     """Half of the time it takes more; nothing where that is not known from its own runs."""
-    median_memory: float = 0.0
-
-    def hopeful(self) -> "Expected":
-        """The same, if it takes the median of its memory; what was declared is taken at its word."""
-        if not self.learned:
-            return self
-        middle = self.median_memory
-        return replace(
-            self,
-            memory=round(middle),
-            memory_share=middle,
-            mean_memory=middle,
-            highest_memory=middle,
-            memory_sigma=0.0,
-        )
+    evictable: bool = False
+    """Whether it may be requeued while it runs."""
 
     def at_most(self, most_memory: float) -> "Expected":
         """The same, as it counts on a machine of which the guard leaves so many bytes.
@@ -87,6 +75,19 @@ def rank_of(policy: Policy, book: PolicyBook) -> int:
 
 def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> Expected:
     """What was learned of its kind on that rung; of itself, or its kind, in full; else what was declared."""
+    return replace(_expected(run, mode, snapshot, book), evictable=_evictable(run, snapshot, book))
+
+
+def _evictable(run: QueuedRun | ActiveRun, snapshot: Snapshot, book: PolicyBook) -> bool:
+    """The tier puts up with it, the launcher can do it, and the run has not given way three times."""
+    actions = snapshot.actions if isinstance(run, QueuedRun) else run.actions
+    policy = book.policy(run.work.policy)
+    tier = next(tier for tier in book.tiers if tier.name == policy.tier)
+    willing = policy.opportunity or tier.preemption == "requeue"
+    return willing and Action.REQUEUE in actions and run.preempted < 3
+
+
+def _expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> Expected:
     policy = book.policy(run.work.policy)
     rungs = {rung.mode for rung in policy.degrade}
     known = mode if mode in rungs else "full"
@@ -119,7 +120,6 @@ def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: Po
         taken.median * duration,
         learned=True,
         least_memory=taken.least_memory * size,
-        median_memory=taken.median_memory * size,
     )
 
 
@@ -140,7 +140,6 @@ def _learned(estimate: Estimate, policy: Policy, declared_cpu: float) -> Expecte
         estimate.duration.p50,
         learned=True,
         least_memory=memory.p50 if estimate.source is Source.OWN else 0.0,
-        median_memory=memory.p50,
     )
 
 
@@ -157,6 +156,27 @@ def _quantile(spread: Spread, confidence: float) -> float:
     return spread.p90 + (z - Z90) / (Z99 - Z90) * (spread.p99 - spread.p90)
 
 
+Counted = tuple[Expected, float | None, float]
+"""What a run is expected to take, the bytes that can be seen, and how much of its growth may come."""
+
+
+def _grown(runs: Iterable[Counted], amount: Callable[[Expected], float]) -> float:
+    """The bytes of runs together, each of which still grows: beyond its mean to twice what it has."""
+    total = 0.0
+    for taken, seen, to_come in runs:
+        used = seen or 0.0
+        outgrown = taken.learned and used > taken.mean_memory
+        most = max(amount(taken), OUTGROWN * used if outgrown else 0.0)
+        total += used + to_come * max(0.0, most - used)
+    return total
+
+
+def _deviation(runs: Iterable[Counted]) -> float:
+    """The standard deviation of what is still to come; nothing where that is beyond its 90th already."""
+    unknown = (to_come * run.memory_sigma for run, used, to_come in runs if (used or 0.0) <= run.memory)
+    return sqrt(sum(sigma**2 for sigma in unknown))
+
+
 @dataclass(slots=True)
 class MachineForecast:
     """One machine: what its reading shows, and what runs on it are still to take."""
@@ -168,8 +188,7 @@ class MachineForecast:
     """Of each run that was slowed down: the place of its tier, and the cores that it uses."""
     peers: list[tuple[int, float]] = field(default_factory=list)
     """Of each other one that runs: the place of its tier, and the cores that it would use."""
-    runs: list[tuple[Expected, float | None, float]] = field(default_factory=list)
-    """What each run is expected to take, the bytes that can be seen, and how much of its growth may come."""
+    runs: list[Counted] = field(default_factory=list)
 
     @property
     def most_cpu(self) -> float:
@@ -192,7 +211,7 @@ class MachineForecast:
             self.peers.append((rank, min(taken.cpu, self.most_cpu)))
         if run.memory_used is not None or settling:
             ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-            left = max(0.0, 1.0 - ran / taken.median) ** 2 if taken.median else 0.0
+            left = max(0.0, 1.0 - ran / taken.median) ** GROWTH if taken.median else 0.0
             to_come = left if taken.learned and not settling else 1.0
             self.runs.append((taken.at_most(self.most_memory), run.memory_used, to_come))
 
@@ -206,38 +225,42 @@ class MachineForecast:
         """Bytes in use when all are at their peak, strangers included.
 
         Of a run alone it is its 90th percentile. Of several it is the larger of two predictions: their 75th
-        percentiles added up; and some deviations above the mean, but no more than their 99th added up.
+        percentiles added up; and some deviations above the mean, but no more than their 99th added up. That
+        is of those that stay; with some that can leave, all together count with fewer deviations.
         """
         runs = [*self.runs, *([(more.at_most(self.most_memory), None, 1.0)] if more else [])]
-        seen = sum(used or 0.0 for _, used, _ in runs)
-        live = float(self.reading.memory_used) if self.reading else 0.0
+        staying = [each for each in runs if not each[0].evictable]
+        cautious = _grown(staying, lambda taken: taken.memory)
+        if len(staying) > 1:
+            tail = self._mean(staying) + SIGMAS * _deviation(staying)
+            highest = _grown(staying, lambda taken: taken.highest_memory)
+            cautious = max(_grown(staying, lambda taken: taken.memory_share), min(tail, highest))
+        if len(staying) < len(runs):
+            cautious = max(cautious, self._mean(runs) + EVICTABLE_SIGMAS * _deviation(runs))
+        return self._strangers() + cautious
 
-        def grown(amounts: Iterable[float]) -> float:
-            return sum(
-                (used or 0.0) + to_come * max(0.0, amount - (used or 0.0))
-                for amount, (_, used, to_come) in zip(amounts, runs, strict=True)
-            )
+    def average(self, more: Expected) -> float:
+        """The mean of the bytes in use with one more run, when all are at their peak, strangers included."""
+        runs = [*self.runs, (more.at_most(self.most_memory), None, 1.0)]
+        return self._strangers() + self._mean(runs)
 
-        strangers = max(live, seen) - seen
-        if len(runs) < 2:
-            return strangers + grown(taken.memory for taken, _, _ in runs)
-        variance = sum(
-            (to_come * taken.memory_sigma) ** 2
-            for taken, used, to_come in runs
-            if (used or 0.0) <= taken.memory
-        )
-        tail = grown(taken.mean_memory for taken, _, _ in runs) + SIGMAS * sqrt(variance)
-        highest = grown(taken.highest_memory for taken, _, _ in runs)
-        return strangers + max(grown(taken.memory_share for taken, _, _ in runs), min(tail, highest))
+    @staticmethod
+    def _mean(runs: "Iterable[Counted]") -> float:
+        return _grown(runs, lambda taken: taken.mean_memory)
+
+    def _strangers(self) -> float:
+        seen = sum(used or 0.0 for _, used, _ in self.runs)
+        return max(float(self.reading.memory_used) if self.reading else 0.0, seen) - seen
 
     def has_memory(self, taken: Expected) -> bool:
         """Whether the memory guard holds with one more run."""
         return self.peak(taken) <= self.most_memory + BYTE
 
     def is_shared(self, taken: Expected, rank: int) -> bool:
-        """Whether one more run could share the CPU with its tier and those above, and hope for its memory."""
+        """Whether one more run could share the CPU with its tier and above, and its memory on average."""
         crowd = sum(cpu for other, cpu in self.peers if other <= rank) + min(taken.cpu, self.most_cpu)
-        return self.calm() and crowd <= CROWD * self.most_cpu + SLIVER and self.has_memory(taken.hopeful())
+        fits = self.average(taken) <= self.most_memory + BYTE
+        return self.calm() and crowd <= CROWD * self.most_cpu + SLIVER and fits
 
     def calm(self) -> bool:
         """Whether every pressure guard holds."""

@@ -59,7 +59,7 @@ def test_the_prediction_is_the_one_that_was_written_down_twice(book: PolicyBook,
             ):
                 assert (found.memory if quantile is None else quantile) == pytest.approx(other)
             assert found.memory_sigma == pytest.approx(wanted.memory_sigma)
-            assert found.hopeful.memory == pytest.approx(wanted.hopeful().memory, abs=1)
+            assert found.evictable == wanted.evictable
 
 
 def test_what_was_learned_goes_before_what_was_declared() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 
 from adaptive_assets.planning.continuation import SUSPENDED_AT_MOST_S
+from adaptive_assets.planning.evictable import MOST_TIMES
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.preemption import HOLD_S, MOST_TIMES
+from adaptive_assets.planning.preemption import HOLD_S
 from adaptive_assets.planning.promise import LAUNCH_S
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
 from adaptive_assets.planning.verdicts import ActiveDecision, Plan, ReasonCode, Verdict
@@ -52,6 +53,10 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
         action = GIVES_WAY[decision.verdict]
         assert action in run.actions
         assert run.state is not RunState.LEAVING
+        if decision.reason.code is ReasonCode.MEMORY_RUNS_OUT:
+            assert run.preempted < MOST_TIMES
+            assert policy.opportunity or tier.preemption == "requeue"
+            continue
         assert decision.reason.code is ReasonCode.GIVES_WAY
         assert not (decision.verdict is Verdict.SLOW and run.slowed)
         assert not (decision.verdict is not Verdict.REQUEUE and run.state is RunState.SUSPENDED)
