@@ -338,13 +338,15 @@ class _Planner:
         return host
 
     def _good(self, turn: Turn, demand: Demand) -> list[Host]:
-        """Of several machines those to place it on: where it may share, or is in nobody's way."""
+        """Of several machines those to place it on: where it may share, or has memory and delays nobody."""
         band, hosts = turn.band, self._room.hosts
         if turn.lacks and demand is band.full:
-            return self._room.shared_by(demand, band.rank, band.most) or hosts
-        if band.policy.opportunity:
+            if shared := self._room.shared_by(demand, band.rank, band.most):
+                return shared
+        elif band.policy.opportunity:
             hosts = self._idle(band, demand)
-        return [host for host in hosts if not self._reservations.delayed(demand, host)]
+        roomy = [host for host in hosts if host.more_memory(demand) <= host.free_memory()]
+        return [host for host in roomy if not self._reservations.delayed(demand, host)] or roomy
 
     def _hold(self, turn: Turn, ladder: Ladder | None, in_turn: Step | None) -> None:
         """Defer what is left of the band, and reserve a start for the first if room is what it waits for.
