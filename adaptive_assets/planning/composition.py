@@ -36,7 +36,9 @@ def essentials(policy: Policy, work: Work) -> tuple[Composition, ...]:
 
     Nothing is promised to work ahead, so nothing presses it.
     """
-    return () if policy.opportunity else tuple(way for way in _open_to(policy, work) if way.left_out)
+    if policy.opportunity or not work.composable:
+        return ()
+    return tuple(way for way in _open_to(policy, work) if way.left_out)
 
 
 def spares(policy: Policy, work: Work, closed: Iterable[Reason]) -> bool:

@@ -68,7 +68,7 @@ class Demands:
         learned = self._learned.get(estimate_key(work, mode))
         full = own or self._learned.get(estimate_key(work, FULL))
         found = (mode, learned) if learned else (FULL, full)
-        if own or not (mode == FULL or is_composed(policy, mode)):
+        if own or not policy.stages or not (mode == FULL or is_composed(policy, mode)):
             return found
         compositions = [FULL, *(other for other in modes_of(policy) if is_composed(policy, other))]
         told = [(other, self._learned.get(estimate_key(work, other))) for other in compositions]

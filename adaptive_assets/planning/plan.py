@@ -231,6 +231,8 @@ class _Planner:
 
     def _settle(self, band: Band) -> None:
         """Where full mode never fits and its stages one after another do, that is how all of it is done."""
+        if not band.work.composable:
+            return
         way = in_sequence(band.policy, band.work)
         never = self._room.never_fits(band.full) if way else None
         if way and never:
@@ -265,7 +267,8 @@ class _Planner:
 
     def _is_impatient(self, turn: Turn) -> bool:
         """Whether it has waited for room for so long that it would rather leave something out."""
-        return not turn.full_is_open and is_overdue(turn.band, turn.run, self._at, self._book)
+        able = turn.band.work.composable and not turn.full_is_open
+        return able and is_overdue(turn.band, turn.run, self._at, self._book)
 
     def _step(self, turn: Turn, ladder: Ladder) -> Step | None:
         """The way to do less that it takes; none where that would be late too, and there is room for all."""
