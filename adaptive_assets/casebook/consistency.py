@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from adaptive_assets.casebook.notation import CaseTerms
 from adaptive_assets.casebook.situation import SnapshotTerms
+from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.suggesting import did_you_mean
-from adaptive_assets.policy.terms import FULL
 
 __all__ = ["broken_references"]
 
@@ -73,8 +73,8 @@ def _runs(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
 def _estimates(terms: SnapshotTerms, book: PolicyBook) -> Iterator[Finding]:
     modes: dict[str, dict[str, None]] = {}
     for run in terms.runs:
-        rungs = {rung.mode: None for rung in book.policy(run.policy).degrade}
-        modes[run.kind] = {FULL: None, **modes.get(run.kind, {}), **rungs}
+        known_of_policy = dict.fromkeys(modes_of(book.policy(run.policy)))
+        modes[run.kind] = {**modes.get(run.kind, {}), **known_of_policy}
     for position, learned in enumerate(terms.estimates):
         if learned.of not in modes:
             known = dict.fromkeys(modes)

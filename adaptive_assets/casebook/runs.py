@@ -27,6 +27,8 @@ class WorkTerms(PolicyValue):
     """The assets that it reads and does not make."""
     degradable: StrictBool = True
     """Whether rungs hold for all that it makes."""
+    composable: StrictBool = False
+    """Whether its stages can be run in another order, or left out."""
     deadline: PositiveDuration | None = None
     """A deadline of its own, from its submission to its end; without it, that of the policy."""
     estimate: EstimateTerms | None = None
@@ -41,7 +43,9 @@ class WorkTerms(PolicyValue):
 
     def work(self) -> Work:
         """Its kind of work."""
-        return Work(self.kind, self.policy, "here", (self.kind,), self.reads, self.degradable)
+        return Work(
+            self.kind, self.policy, "here", (self.kind,), self.reads, self.degradable, self.composable
+        )
 
     def _own_estimate(self) -> Estimate | None:
         return None if self.estimate is None else self.estimate.estimate()

@@ -1,27 +1,58 @@
 """The ladder: which rung a run takes that cannot run in full."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.composition import WHOLE
+from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.host import shareable
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.turn import Turn
 from adaptive_assets.planning.verdicts import Reason
 from adaptive_assets.policy import PolicyBook, Rung
+from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["Ladder", "Squeeze", "Step"]
+__all__ = ["Ladder", "Squeeze", "Step", "ways_to_do_less"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rung, its demand, and the guards that it would break now; taken all the same, it is *forced*."""
+    """A way to run, its demand, and what is in its way now; taken all the same, a rung is *forced*.
 
-    rung: Rung
+    It is a rung of the policy's ladder, or a composition of its stages.
+    """
+
+    way: Rung | Composition
     demand: Demand
     lacks: tuple[Reason, ...] = ()
+
+    @property
+    def mode(self) -> str:
+        """What the run is told to do."""
+        return self.way.mode
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """What it is told along with that."""
+        return self.way.parameters if isinstance(self.way, Rung) else {}
+
+
+def ways_to_do_less(turn: Turn, *, impatient: bool) -> tuple[Rung | Composition, ...]:
+    """What a run may leave out now, the least first: its optional stages, then what its ladder says.
+
+    Want of room alone is a reason to leave optional stages out, once a run was ``impatient``; it is none for
+    a rung. Where its data is not ready, either helps for data that it spares alone.
+    """
+    band = turn.band
+    if band.only_rungs:
+        rungs = band.rungs if not band.spared or band.policy.gates.then == "degrade" else ()
+        return (*(band.essentials if band.spared else ()), *rungs)
+    if turn.pressed:
+        return (*band.essentials, *band.rungs)
+    return band.essentials if impatient else ()
 
 
 @dataclass(slots=True)
@@ -41,7 +72,7 @@ class Squeeze:
         """The squeeze at the instant of ``snapshot``; ``ceiling`` in cores."""
         squeeze = cls(ceiling)
         for run in snapshot.active:
-            if run.mode != FULL:
+            if run.mode not in WHOLE:
                 policy = book.policy(run.work.policy)
                 squeeze.take(book.rank(policy.tier), demands.of_run(run, run.mode))
         return squeeze
@@ -57,28 +88,28 @@ class Squeeze:
 
 
 class Ladder:
-    """The rungs of one run, as they stand in the room that is left.
+    """The ways in which one run can do less, the mildest first, as they stand in the room that is left.
 
     ``in_the_way`` gives the reservation of a higher tier that a demand would delay, if there is one.
     """
 
     def __init__(
         self,
-        rungs: Iterable[tuple[Rung, Demand]],
+        ways: Iterable[tuple[Rung | Composition, Demand]],
         rank: int,
         room: Room,
         in_the_way: Callable[[Demand], Reason | None],
     ) -> None:
         self._steps: list[Step] = []
         self._never: tuple[Reason, ...] = ()
-        for rung, demand in rungs:
-            if never := room.never_fits(demand, rung.mode):
+        for way, demand in ways:
+            if never := room.never_fits(demand, way.mode):
                 self._never = (never,)
                 continue
-            lacks = room.lacks(demand, rank, rung.mode)
+            lacks = room.lacks(demand, rank, way.mode)
             if not lacks and (behind := in_the_way(demand)):
                 lacks = (behind,)
-            self._steps.append(Step(rung, demand, lacks))
+            self._steps.append(Step(way, demand, lacks))
 
     @property
     def could_fit(self) -> bool:

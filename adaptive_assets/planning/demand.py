@@ -9,6 +9,7 @@ from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Estimate as DeclaredEstimate
 from adaptive_assets.policy import Policy
+from adaptive_assets.policy.compositions import Composition, compositions
 
 __all__ = [
     "FULL",
@@ -69,9 +70,13 @@ class Demand:
 
     def lessened(self, less: "Demand", whole: "Demand") -> "Demand":
         """This demand, reduced as ``less`` is against ``whole``; in no respect increased."""
-        memory, duration = _ratio(less.memory, whole.memory), _ratio(less.duration, whole.duration)
+        return self.in_proportion(less.within(whole), whole)
+
+    def in_proportion(self, part: "Demand", whole: "Demand") -> "Demand":
+        """What is to this demand as ``part`` is to ``whole``."""
+        memory, duration = _ratio(part.memory, whole.memory), _ratio(part.duration, whole.duration)
         return Demand(
-            cpu=self.cpu * _ratio(less.cpu, whole.cpu),
+            cpu=self.cpu * _ratio(part.cpu, whole.cpu),
             memory=round(self.memory * memory),
             duration=self.duration * duration,
             typical=self.median * duration,
@@ -98,12 +103,16 @@ def estimate_key(work: Work, mode: str) -> str:
 def demand_of(policy: Policy, mode: str) -> Demand:
     """The declared demand of a run of ``policy`` in ``mode``: its rung's, else the policy's, else a prior.
 
-    A mode that the ladder no longer has (the policy was edited) is taken as full.
+    Where the policy has stages, full mode takes what they take together, as far as it does not declare it
+    itself; and their other compositions take in proportion. A mode that the policy no longer has (it was
+    edited) is taken as full.
     """
-    full = _filled(policy.estimate, PRIOR)
+    ways = compositions(policy.stages)
+    full = _filled(policy.estimate, _composed(ways[0]) if ways else PRIOR)
     rung = next((rung for rung in policy.degrade if rung.mode == mode), None)
     if rung is None:
-        return full
+        way = next((way for way in ways if way.mode == mode), None)
+        return full.in_proportion(_composed(way), _composed(ways[0])) if way else full
     return _filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
 
 
@@ -141,5 +150,9 @@ def _filled(estimate: DeclaredEstimate | None, fallback: Demand) -> Demand:
     )
 
 
-def _ratio(less: float, whole: float) -> float:
-    return min(1.0, less / whole) if whole else 1.0
+def _composed(way: Composition) -> Demand:
+    return Demand(way.cpu, way.memory, way.duration)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 1.0

@@ -1,14 +1,20 @@
 """The demand of every run of one snapshot: what was learned, else what was declared, else a prior."""
 
 from dataclasses import replace
+from typing import Final
 
+from adaptive_assets.planning.composition import is_composed, modes_of
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, learned_demand
-from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.estimates import Estimate, Source
 from adaptive_assets.planning.evictable import is_evictable
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["Demands"]
+__all__ = ["TELLING", "Demands"]
+
+TELLING: Final = 4.0
+"""Runs in another composition of the same stages tell more than those in a mode itself if there are more than
+so many times as many."""
 
 
 class Demands:
@@ -40,20 +46,44 @@ class Demands:
         declared = demand_of(policy, mode)
         if own is None and not self._learned:
             return declared
-        confidence = _confidence(policy)
-        if mode != FULL and all(rung.mode != mode for rung in policy.degrade):
-            mode = FULL  # the ladder has been edited since
-        learned = own if own and mode == FULL else self._learned.get(estimate_key(work, mode))
-        full = own or self._learned.get(estimate_key(work, FULL))
-        if learned:
-            found = learned_demand(learned, confidence)
-        elif full:
-            found = learned_demand(full, confidence).lessened(declared, demand_of(policy, FULL))
-        else:
+        if mode not in modes_of(policy):
+            mode = FULL  # the policy has been edited since
+        basis, learned = self._basis(policy, work, mode, own)
+        if learned is None:
             return declared
+        found = learned_demand(learned, _confidence(policy))
+        if basis != mode:
+            # of its stages, a run may take longer than of others; of a rung, never more than in full
+            composed = is_composed(policy, mode) or is_composed(policy, basis)
+            found = (found.in_proportion if composed else found.lessened)(declared, demand_of(policy, basis))
         # declared to need no CPU here: its work is done elsewhere, and it is never to wait for ours
         return found if declared.cpu else replace(found, cpu=0.0)
+
+    def _basis(
+        self, policy: Policy, work: Work, mode: str, own: Estimate | None
+    ) -> tuple[str, Estimate | None]:
+        """The mode by whose runs to tell what a run takes in ``mode``, and what was learned of them.
+
+        That is its own mode, else full mode. Where far more is known of another composition of the same
+        stages, it is that: or a run that was late once by a wide estimate would never be tried in full again.
+        """
+        if own and mode == FULL:
+            return mode, own
+        learned = self._learned.get(estimate_key(work, mode))
+        full = own or self._learned.get(estimate_key(work, FULL))
+        found = (mode, learned) if learned else (FULL, full)
+        if own or not policy.stages or not (mode == FULL or is_composed(policy, mode)):
+            return found
+        compositions = [FULL, *(other for other in modes_of(policy) if is_composed(policy, other))]
+        told = [(other, self._learned.get(estimate_key(work, other))) for other in compositions]
+        most = max(told, key=lambda each: _evidence(each[1]))
+        return most if _evidence(most[1]) > TELLING * _evidence(found[1]) else found
 
 
 def _confidence(policy: Policy) -> float:
     return policy.objective.confidence if policy.objective else 0.9
+
+
+def _evidence(learned: Estimate | None) -> float:
+    """How many runs of the kind itself are behind what was learned."""
+    return learned.runs if learned and learned.source is Source.OWN else 0.0

@@ -7,8 +7,21 @@ from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, seconds, share, size
 from adaptive_assets.policy import Policy
+from adaptive_assets.policy.compositions import Composition
+from adaptive_assets.policy.terms import ESSENTIAL_IN_SEQUENCE, IN_SEQUENCE
 
-__all__ = ["fits", "forced", "kept", "no_rung", "not_idle", "overdue", "patience_over", "trickles"]
+__all__ = [
+    "composed",
+    "fits",
+    "forced",
+    "impatient",
+    "kept",
+    "no_rung",
+    "not_idle",
+    "overdue",
+    "patience_over",
+    "trickles",
+]
 
 
 @lru_cache(maxsize=1024)
@@ -94,6 +107,33 @@ def overdue(run: QueuedRun, tier: str, patience_s: float, at: float) -> Reason:
         f"waited {seconds(waited)}, more than the {seconds(patience_s)} that work of tier {tier} has patience"
         " for, so it goes before all others",
         {"waited_s": waited, "limit_s": patience_s},
+    )
+
+
+def impatient(run: QueuedRun, tier: str, patience_s: float, at: float) -> Reason:
+    """It does less because it has waited for too long to do all."""
+    waited = at - run.submitted_at
+    return Reason(
+        ReasonCode.WAITED,
+        f"waited {seconds(waited)} for room, more than the {seconds(patience_s)} that work of tier {tier} has"
+        " patience for",
+        {"waited_s": waited, "limit_s": patience_s},
+    )
+
+
+def composed(way: Composition, cause: Reason) -> Reason:
+    """Its stages go another way than all together, because of ``cause``."""
+    names = [f"`{name}`" for name in way.left_out]
+    listed = " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
+    in_turn = way.mode in (IN_SEQUENCE, ESSENTIAL_IN_SEQUENCE)
+    if not names:
+        how = "its stages go one after another"
+    else:
+        how = f"goes without {listed}{', one stage after another' if in_turn else ''}"
+    return Reason(
+        ReasonCode.COMPOSED,
+        f"{how}: {cause.sentence}",
+        {"mode": way.mode, "left_out": ", ".join(way.left_out), "because": cause.code.value},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
@@ -39,7 +39,7 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
         yield from _stale(gates.fresh, state, age)
     if gates.checks is not None:
         yield from _unchecked(gates.checks, state, age)
-    if not gates.accept_degraded and state.mode != FULL:
+    if not gates.accept_degraded and state.mode not in WHOLE:
         yield Reason(
             ReasonCode.DATA_DEGRADED,
             f"`{name}` was last made in mode {state.mode}, and the policy accepts it only in full",

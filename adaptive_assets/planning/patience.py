@@ -7,7 +7,7 @@ from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import AGE, Band
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["APART", "DOORS", "promote"]
+__all__ = ["APART", "DOORS", "is_overdue", "promote"]
 
 DOORS: Final = 8
 """How many runs a tier's patience lets go ahead while it lasts, at most."""
@@ -44,6 +44,11 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
     band.runs.remove(run)
     rest = ready if band.runs else [other for other in ready if other is not band]
     return [replace(band, runs=[run], promoted=True), *rest]
+
+
+def is_overdue(band: Band, run: QueuedRun, at: float, book: PolicyBook) -> bool:
+    """Whether ``run`` has waited longer than its tier has patience for."""
+    return at - run.submitted_at >= _patience(band.policy, book) + _excused(band)
 
 
 def _oldest(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> tuple[Band, QueuedRun] | None:

@@ -4,18 +4,20 @@ A pure function: no clock, no I/O, no randomness. The same snapshot and policy b
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from heapq import heapify, heappop, heapreplace
 from math import inf
 
 from adaptive_assets.planning import explanation
+from adaptive_assets.planning.composition import in_sequence
 from adaptive_assets.planning.continuation import Continuation
-from adaptive_assets.planning.degradation import Ladder, Squeeze, Step
+from adaptive_assets.planning.degradation import Ladder, Squeeze, Step, ways_to_do_less
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.eviction import evict
 from adaptive_assets.planning.host import Host, shareable
 from adaptive_assets.planning.pacing import next_pace
-from adaptive_assets.planning.patience import promote
+from adaptive_assets.planning.patience import is_overdue, promote
 from adaptive_assets.planning.preemption import Blocked, Preemption
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.releases import releases
@@ -28,6 +30,7 @@ from adaptive_assets.planning.triage import Band, Position, triage
 from adaptive_assets.planning.turn import Turn
 from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy.compositions import Composition
 
 __all__ = ["HELD_BACK_PASSES", "IDLE", "TRICKLE_S", "plan"]
 
@@ -79,7 +82,7 @@ class _Planner:
         self._preemption = Preemption(snapshot, book, self._demands, self._room)
         self._blocked: list[Blocked] = []
         self._forced: list[Blocked] = []
-        self._triage = triage(snapshot, book, self._demands)
+        self._triage = triage(snapshot, book, self._demands, self._settle)
         self._decisions: list[Decision] = []
         self._promoted = False
 
@@ -91,7 +94,7 @@ class _Planner:
         self._continuation.go_on(inf)
         for band in self._triage.waiting:
             band.most = inf  # what it waits for first, a price among it, is said already
-            self._defer(band, band.rest, (*band.shut, *self._lacks(band)))
+            self._defer(band, band.rest, (*band.shut, *band.never, *self._lacks(band)))
         self._preemption.make_way(self._blocked)
         self._preemption.make_calm(self._forced)
         moves = {**self._continuation.moves, **self._preemption.moves}
@@ -146,17 +149,23 @@ class _Planner:
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
         turn = self._turn(band)
+        in_turn = self._in_turn(turn)
+        complete = in_turn if in_turn and not in_turn.lacks else None
         ladder = None
         if turn.full_is_open and turn.in_time:
             self._launch(turn)
+        elif complete and turn.promise.met_by(complete.demand, self._at):
+            self._run_in_turn(turn, complete)
         elif (ladder := self._ladder(turn)) and (step := self._step(turn, ladder)):
             self._degrade(turn, step)
         elif turn.full_is_open:
             self._launch(turn)  # late whatever it does, so at least complete
+        elif complete and not turn.in_time:
+            self._run_in_turn(turn, complete)
         elif self._must_share(turn):
             self._launch(turn, forced=True)
         else:
-            self._hold(turn, ladder)
+            self._hold(turn, ladder, in_turn)
             return False
         band.next += 1
         return True
@@ -164,7 +173,7 @@ class _Planner:
     def _turn(self, band: Band) -> Turn:
         run = band.runs[band.next]
         lacks = self._lacks(band)
-        behind = () if lacks else self._behind(band)
+        behind = () if lacks else self._behind(band, band.full)
         strangers = not self._blocked and self._room.trickles(band.full)
         return Turn(
             band,
@@ -176,13 +185,13 @@ class _Planner:
             trickles=strangers and self._at - run.submitted_at >= TRICKLE_S,
         )
 
-    def _behind(self, band: Band) -> tuple[Reason, ...]:
-        """Why it may not go although there is room, if so."""
-        if band.policy.opportunity and (self._blocked or not self._idle(band)):
-            return (explanation.not_idle(band.full, IDLE),)
+    def _behind(self, band: Band, demand: Demand) -> tuple[Reason, ...]:
+        """Why it may not go although there is room for ``demand``, if so."""
+        if band.policy.opportunity and (self._blocked or not self._idle(band, demand)):
+            return (explanation.not_idle(demand, IDLE),)
         if not self._reservations.held:
             return ()
-        return self._delays(band.full, band.rank, band.most)
+        return self._delays(demand, band.rank, band.most)
 
     def _delays(
         self, demand: Demand, rank: int, most: float = inf, above: int | None = None
@@ -195,9 +204,8 @@ class _Planner:
                 return ()
         return (delayed.reason(self._at),) if delayed else ()
 
-    def _idle(self, band: Band) -> list[Host]:
+    def _idle(self, band: Band, demand: Demand) -> list[Host]:
         """The machines that stay idle enough for others if work ahead takes what it needs."""
-        demand = band.full
         return [
             host
             for host in self._room.affordable(band.most)
@@ -215,7 +223,9 @@ class _Planner:
         """
         band, promise = turn.band, turn.promise
         lacking = {reason.code for reason in turn.lacks}
-        if promise.deadline_at is None or band.rungs or band.only_rungs or band.policy.opportunity:
+        if promise.deadline_at is None or band.rungs or band.essentials or band.only_rungs:
+            return False
+        if band.policy.opportunity:
             return False
         if not lacking or not lacking <= FORCEABLE:
             return False
@@ -232,23 +242,53 @@ class _Planner:
         rank = band.rank
         return [host for host in hosts if not self._reservations.delayed(band.full, rank, host, rank)]
 
-    def _ladder(self, turn: Turn) -> Ladder | None:
-        """The rungs, if the run would now take one."""
+    def _settle(self, band: Band) -> None:
+        """Where full mode never fits and its stages one after another do, that is how all of it is done."""
+        if not band.work.composable:
+            return
+        way = in_sequence(band.policy, band.work)
+        never = self._room.never_fits(band.full) if way else None
+        if way and never:
+            demand = self._demands.of_run(band.runs[0], way.mode)
+            if not self._room.never_fits(demand, way.mode):
+                band.mode, band.full, band.never = way.mode, demand, (never,)
+
+    def _in_turn(self, turn: Turn) -> Step | None:
+        """The stages one after another, with what is in the way of that, where full mode cannot go now."""
         band = turn.band
-        if not band.rungs or not (band.only_rungs or turn.never_fits or turn.late):
+        if not band.work.composable or band.only_rungs or band.mode != FULL or turn.full_is_open:
             return None
+        way = in_sequence(band.policy, band.work)
+        if way is None or turn.never_fits:
+            return None
+        demand = self._demands.of_run(turn.run, way.mode)
+        lacks = self._room.lacks(demand, band.rank, way.mode, band.most)
+        return Step(way, demand, lacks or self._behind(band, demand))
+
+    def _ladder(self, turn: Turn) -> Ladder | None:
+        """The ways to do less, if the run would now take one."""
+        ways = ways_to_do_less(turn, impatient=self._is_impatient(turn))
+        if not ways:
+            return None
+        band = turn.band
         return Ladder(
-            [(rung, self._demands.of_run(turn.run, rung.mode)) for rung in band.rungs],
+            [(way, self._demands.of_run(turn.run, way.mode)) for way in ways],
             band.rank,
             self._room,
             lambda demand: next(iter(self._delays(demand, band.rank, above=band.rank)), None),
         )
 
+    def _is_impatient(self, turn: Turn) -> bool:
+        """Whether it has waited for room for so long that it would rather leave something out."""
+        able = turn.band.work.composable and not turn.full_is_open
+        return able and is_overdue(turn.band, turn.run, self._at, self._book)
+
     def _step(self, turn: Turn, ladder: Ladder) -> Step | None:
+        """The way to do less that it takes; none where that would be late too, and there is room for all."""
         step = ladder.step(
             turn.promise,
             self._at,
-            patient=not turn.trickles,
+            patient=not (turn.trickles and turn.pressed),
             may_force=lambda demand: self._squeeze.allows(turn.band.rank, demand),
         )
         if step and turn.full_is_open and not turn.promise.met_by(step.demand, self._at):
@@ -259,19 +299,33 @@ class _Planner:
         band, run = turn.band, turn.run
         late = () if turn.in_time else turn.late
         if forced:
-            how = explanation.forced(band.full, FULL, turn.lacks[0])
+            how = explanation.forced(band.full, band.mode, turn.lacks[0])
         else:
-            how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full)
+            how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full, band.mode)
         host = self._take(turn, band.full)
         if forced and host:
             here = self._reservations.now(band.work, band.policy.tier, band.rank, host)
             self._forced.append(self._waits(turn, band.full, here))
         self._promoted |= band.promoted
-        reasons = (*self._patience_over(band, run), *self._overdue(band, run), how, *late)
-        self._decide(Verdict.LAUNCH, band, (run,), reasons, host=host)
+        way = in_sequence(band.policy, band.work) if band.never else None
+        composed = (explanation.composed(way, band.never[0]), *band.never) if way else ()
+        reasons = (*composed, *self._patience_over(band, run), *self._overdue(band, run), how, *late)
+        step = Step(way, band.full) if way else None
+        self._decide(Verdict.LAUNCH, band, (run,), reasons, step, host)
+
+    def _run_in_turn(self, turn: Turn, step: Step) -> None:
+        """It goes with all that it does, one stage after another."""
+        band, run = turn.band, turn.run
+        why = (*turn.lacks, *turn.behind)
+        how = explanation.fits(step.demand, step.mode)
+        waited = (*self._patience_over(band, run), *self._overdue(band, run))
+        reasons = (*_composed(step, why), *waited, *why, how, *turn.late)
+        host = self._take(turn, step.demand)
+        self._promoted |= band.promoted
+        self._decide(Verdict.LAUNCH, band, (run,), reasons, step, host)
 
     def _degrade(self, turn: Turn, step: Step) -> None:
-        band, run, mode = turn.band, turn.run, step.rung.mode
+        band, run, mode = turn.band, turn.run, step.mode
         if not step.lacks:
             how = explanation.fits(step.demand, mode)
         elif turn.promise.endangered(step.demand, self._at):
@@ -279,7 +333,10 @@ class _Planner:
         else:
             how = self._trickle(run, step.lacks[0])
         why = (*turn.lacks, *turn.late) if turn.never_fits else (*turn.late, *turn.lacks)
-        reasons = (*self._patience_over(band, run), *why, *turn.behind, how)
+        why = (*self._patience_over(band, run), *why, *band.never, *turn.behind)
+        if not turn.pressed:
+            why = (self._impatient(band, run), *why)
+        reasons = (*_composed(step, why), *why, how)
         host = self._take(turn, step.demand)
         self._promoted |= band.promoted
         self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
@@ -300,25 +357,27 @@ class _Planner:
         return host
 
     def _good(self, turn: Turn, demand: Demand) -> list[Host]:
-        """Of several machines those to place it on: where it may share, or is in nobody's way."""
+        """Of several machines those to place it on: where it may share, or has memory and delays nobody."""
         band, hosts = turn.band, self._room.hosts
         if turn.lacks and demand is band.full:
-            return self._shared(band) or hosts
-        if band.policy.opportunity:
-            hosts = self._idle(band)
-        return [host for host in hosts if not self._reservations.delayed(demand, band.rank, host)]
+            if shared := self._shared(band):
+                return shared
+        elif band.policy.opportunity:
+            hosts = self._idle(band, demand)
+        roomy = [host for host in hosts if host.more_memory(demand) <= host.free_memory()]
+        return [host for host in roomy if not self._reservations.delayed(demand, band.rank, host)] or roomy
 
-    def _hold(self, turn: Turn, ladder: Ladder | None) -> None:
+    def _hold(self, turn: Turn, ladder: Ladder | None, in_turn: Step | None) -> None:
         """Defer what is left of the band, and reserve a start for the first if room is what it waits for.
 
         How late it is and how long it has waited is the first run's own; what is in its way is everyone's.
         """
         band, run = turn.band, turn.run
-        in_the_way = list(turn.lacks)
-        if band.rungs or not turn.never_fits:
+        in_the_way = [*band.never, *turn.lacks]
+        if band.rungs or band.essentials or not turn.never_fits:
             in_the_way += turn.behind
-        if ladder:
-            in_the_way += [reason for reason in ladder.obstacles if reason not in in_the_way]
+        for others in (in_turn.lacks if in_turn else (), ladder.obstacles if ladder else ()):
+            in_the_way += [reason for reason in others if reason not in in_the_way]
         if band.only_rungs:
             in_the_way += [reason for reason in band.shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
         own = (
@@ -359,8 +418,8 @@ class _Planner:
 
     def _lacks(self, band: Band) -> tuple[Reason, ...]:
         """What is missing for full mode; where the whole machine is too small, that alone."""
-        never = self._room.never_fits(band.full)
-        return (never,) if never else self._room.lacks(band.full, band.rank, most=band.most)
+        never = self._room.never_fits(band.full, band.mode)
+        return (never,) if never else self._room.lacks(band.full, band.rank, band.mode, band.most)
 
     def _patience_over(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
         """Why the run goes, or fails, although gates or hours are shut, if they are."""
@@ -374,6 +433,10 @@ class _Planner:
             return ()
         tier = self._book.tiers[self._book.rank(band.policy.tier)]
         return (explanation.overdue(run, tier.name, tier.patience, self._at),)
+
+    def _impatient(self, band: Band, run: QueuedRun) -> Reason:
+        tier = self._book.tiers[self._book.rank(band.policy.tier)]
+        return explanation.impatient(run, tier.name, tier.patience, self._at)
 
     def _trickle(self, run: QueuedRun, lack: Reason) -> Reason:
         return explanation.trickles(run, TRICKLE_S, lack, self._at)
@@ -391,11 +454,18 @@ class _Planner:
         host: Host | None = None,
     ) -> None:
         if runs:
-            mode, parameters = (step.rung.mode, step.rung.parameters) if step else (FULL, {})
+            mode, parameters = (step.mode, step.parameters) if step else (FULL, {})
             node = host.name if host else ""
             self._decisions.append(
                 Decision(verdict, band.work, band.policy.tier, mode, reasons, runs, parameters, node)
             )
+
+
+def _composed(step: Step, causes: Sequence[Reason]) -> tuple[Reason, ...]:
+    """That a run's stages go another way than all together, if they do, and the first of the causes."""
+    if not isinstance(step.way, Composition) or not causes:
+        return ()
+    return (explanation.composed(step.way, causes[0]),)
 
 
 def _place(reason: Reason) -> int:

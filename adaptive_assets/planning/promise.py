@@ -1,9 +1,10 @@
 """Deadlines: until when a run can start and still keep what its policy promised."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
@@ -46,17 +47,18 @@ class Promise:
         """Whether the next cycle may be too late to launch it."""
         return self.slack(demand, at) < LOOKAHEAD_S
 
-    def reason(self, demand: Demand, at: float) -> Reason:
-        """How near the deadline is, for full mode and its ``demand``."""
+    def reason(self, demand: Demand, at: float, mode: str = FULL) -> Reason:
+        """How near the deadline is, for ``mode``, in which nothing is left out, and its ``demand``."""
         left = 0.0 if self.deadline_at is None else self.deadline_at - at
         return Reason(
             ReasonCode.DEADLINE,
-            _is_near,
+            partial(_is_near, mode=mode),
             {"deadline_in_s": left, "duration_s": demand.duration, "launch_s": LAUNCH_S},
         )
 
 
-def _is_near(numbers: Any) -> str:
+def _is_near(numbers: Any, mode: str) -> str:
     left, takes = numbers["deadline_in_s"], numbers["launch_s"] + numbers["duration_s"]
     when = f"is due in {seconds(left)}" if left >= 0 else f"was due {seconds(-left)} ago"
-    return f"{when}, and full mode takes {seconds(takes)}, launch included"
+    subject = "full mode" if mode == FULL else f"mode {mode}"
+    return f"{when}, and {subject} takes {seconds(takes)}, launch included"

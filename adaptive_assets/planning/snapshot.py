@@ -95,7 +95,8 @@ class Work:
 
     ``reads`` are the assets that the run reads and does not make itself.  A run whose assets belong to
     more than one policy follows the most important one and cannot be ``degradable``: its rungs were not
-    promised for the other assets.
+    promised for the other assets.  ``composable`` says whether the deployment can run the stages of such
+    work in another order, or leave some out; a plan composes no other.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Work:
     assets: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     degradable: bool = True
+    composable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Triage: which queued runs may go at all, as far as their data and their time window are concerned."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import islice
@@ -9,7 +9,8 @@ from math import ceil, inf
 from operator import attrgetter, lt
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.composition import essentials, spares
+from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.explanation import no_rung
@@ -22,6 +23,7 @@ from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Policy, PolicyBook, Rung
+from adaptive_assets.policy.compositions import Composition
 
 __all__ = ["AGE", "Band", "Position", "Triage", "triage"]
 
@@ -44,8 +46,11 @@ class Band:
     """Queued runs of one kind of work in the same situation, first in line first.
 
     ``shut`` are the gates and hours that are against them. When they may go all the same, the policy says
-    so: ``only_rungs`` when it says that they must then degrade. Machines that cost more than ``most`` are too
-    dear for them. ``promoted`` ones have waited beyond their tier's patience and stand before all others.
+    so: ``only_rungs`` when it says that they must then degrade, and ``spared`` where that can be without the
+    optional stages alone, since nobody else reads what is not ready. Machines that cost more than ``most``
+    are too dear for them. ``promoted`` ones have waited beyond their tier's patience and stand before all
+    others. ``mode`` is the one in which all is made, and ``full`` what that takes; it is another than full
+    mode where that could ``never`` fit.
     """
 
     work: Work
@@ -62,16 +67,17 @@ class Band:
     next: int = 0
     at: float = 0.0
     """Now."""
+    spared: bool = False
+    mode: str = FULL
+    never: tuple[Reason, ...] = ()
 
     @classmethod
     def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float) -> "Band":
-        """A band of ``runs``, all of the kind ``work``, with nothing against them; sorts ``runs``."""
+        """A band of ``runs``, all of the kind ``work``, with nothing against them."""
         policy = book.policy(work.policy)
         rank = rank_of(policy, book)
         most = policy.cost.at_most if policy.cost and book.prices else inf
-        band = cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most, at=at)
-        band._sort()
-        return band
+        return cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most, at=at)
 
     def position(self, run: QueuedRun) -> Position:
         """The place of ``run`` in the line of all runs, as if its owner had used nothing.
@@ -101,11 +107,16 @@ class Band:
         return self.policy.degrade if self.work.degradable else ()
 
     @property
+    def essentials(self) -> tuple[Composition, ...]:
+        """The ways to run them without their optional stages, where the policy has any."""
+        return essentials(self.policy, self.work)
+
+    @property
     def rest(self) -> tuple[QueuedRun, ...]:
         """The runs that have no decision yet."""
         return tuple(self.runs[self.next :])
 
-    def _sort(self) -> None:
+    def sort(self) -> None:
         """First in line first. Most come in the order of submission, and where all are alike that is it."""
         runs = self.runs
         if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
@@ -127,13 +138,18 @@ class Triage:
     expired: list[Band] = field(default_factory=list)
 
 
-def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands) -> Triage:
-    """Sort the queue into bands. Gates are evaluated once per kind of work, not once per run."""
+def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands, settle: Callable[[Band], None]) -> Triage:
+    """Sort the queue into bands. Gates are evaluated once per kind of work, not once per run.
+
+    ``settle`` says of a new band in which mode all of its work can be done.
+    """
     sorted_out = Triage()
     hours: dict[str, tuple[Reason, ...]] = {}
     for runs in _by_kind(snapshot.queued):
         work = runs[0].work
         band = Band.of(work, book, runs, demands, snapshot.at)
+        settle(band)
+        band.sort()
         policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)
         if policy.name not in hours:
@@ -180,6 +196,8 @@ class _Fate(Enum):
     """Its data is against it, and it goes anyway."""
     DEGRADED = auto()
     """Its data is against it, and it goes on a rung."""
+    SPARED = auto()
+    """Data is against it that only optional stages read, and it goes without these."""
     EXPIRED = auto()
     """It fails."""
 
@@ -189,13 +207,22 @@ def _split(
 ) -> None:
     """Part the runs that still wait from those whose patience is over."""
     parts: defaultdict[tuple[_Fate, float], list[QueuedRun]] = defaultdict(list)
+    spared = bool(closed) and spares(band.policy, band.work, closed)
     for run in band.runs:
-        parts[_fate(band, run, bool(closed), outside, at), _most(band, run, at)].append(run)
+        fate = _fate(band, run, bool(closed), outside, at, spared=spared)
+        parts[fate, _most(band, run, at)].append(run)
     for (fate, most), runs in parts.items():
-        only_rungs = fate is _Fate.DEGRADED
-        part = replace(band, runs=runs, shut=(*closed, *outside), only_rungs=only_rungs, most=most)
+        only_rungs = fate in (_Fate.DEGRADED, _Fate.SPARED)
+        part = replace(
+            band,
+            runs=runs,
+            shut=(*closed, *outside),
+            only_rungs=only_rungs,
+            most=most,
+            spared=fate is _Fate.SPARED,
+        )
         match fate:
-            case _Fate.READY | _Fate.WAIVED | _Fate.DEGRADED:
+            case _Fate.READY | _Fate.WAIVED | _Fate.DEGRADED | _Fate.SPARED:
                 into.ready.append(part)
             case _Fate.EARLY:
                 into.waiting.append(part)
@@ -207,7 +234,9 @@ def _split(
                 into.expired.append(replace(part, shut=closed))
 
 
-def _fate(band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...], at: float) -> _Fate:
+def _fate(
+    band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...], at: float, *, spared: bool
+) -> _Fate:
     gates = band.policy.gates
     waited = at - run.submitted_at
     hurried = Promise.of(band.policy, run).endangered(band.full, at)
@@ -215,7 +244,10 @@ def _fate(band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...],
         return _Fate.EARLY
     if not closed:
         return _Fate.READY
-    if not _over(gates.wait_at_most, waited):
+    over = _over(gates.wait_at_most, waited)
+    if spared and ((over and gates.then != "launch") or (hurried and not over)):
+        return _Fate.SPARED
+    if not over:
         return _Fate.DEGRADED if hurried and gates.then == "degrade" and band.rungs else _Fate.UNREADY
     if gates.then == "degrade":
         return _Fate.DEGRADED if band.rungs else _Fate.STUCK

@@ -33,6 +33,11 @@ class Turn:
         return bool(self.lacks) and self.lacks[0].code is ReasonCode.NEVER_FITS
 
     @property
+    def pressed(self) -> bool:
+        """Whether full mode cannot be waited for: it may not be taken, never fits, or would be late."""
+        return self.band.only_rungs or self.never_fits or bool(self.late)
+
+    @property
     def full_is_open(self) -> bool:
         """Whether it may go in full, in time or not."""
         if self.behind or self.band.only_rungs:
@@ -49,4 +54,4 @@ class Turn:
         """That full mode cannot be waited for any longer, if so."""
         if not self.promise.endangered(self.band.full, self.at):
             return ()
-        return (self.promise.reason(self.band.full, self.at),)
+        return (self.promise.reason(self.band.full, self.at, self.band.mode),)

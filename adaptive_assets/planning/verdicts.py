@@ -15,8 +15,9 @@ class Verdict(StrEnum):
     """What becomes of a run in this cycle: the first four are for queued runs, the others for active ones."""
 
     LAUNCH = "launch"
+    """To do everything: in full, or with its stages one after another."""
     DEGRADE = "degrade"
-    """Launched, in a mode below full."""
+    """Launched, to do less."""
     DEFER = "defer"
     FAIL = "fail"
     """Its policy says that it must fail rather than wait longer for its data."""
@@ -65,6 +66,7 @@ class ReasonCode(StrEnum):
     BEHIND = "behind"
     DEADLINE = "deadline"
     WAITED = "waited"
+    COMPOSED = "composed"
     FORCED = "forced"
     FITS = "fits"
     GIVES_WAY = "gives_way"

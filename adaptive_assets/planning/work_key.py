@@ -15,6 +15,10 @@ def work_key(work: Work) -> str:
     """Sixteen hexadecimal digits that are the same for equal work in every process and on every day.
 
     The digest covers every field, so runs that share a key may be planned, explained and learned from alike.
+    A field that came later is left out at its default, so that a ledger's keys stay what they were.
     """
-    content = json.dumps(asdict(work), sort_keys=True, separators=(",", ":"))
+    fields = asdict(work)
+    if not work.composable:
+        del fields["composable"]
+    content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -17,6 +17,8 @@ from adaptive_assets.policy.terms import (
     Price,
     Ramp,
     Rung,
+    Stage,
+    StageEstimate,
     Tier,
     Window,
 )
@@ -40,6 +42,8 @@ __all__ = [
     "Problem",
     "Ramp",
     "Rung",
+    "Stage",
+    "StageEstimate",
     "Tier",
     "Window",
     "check_policy_book",

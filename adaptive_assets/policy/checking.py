@@ -13,6 +13,7 @@ from adaptive_assets.policy.checks import (
     price_findings,
     promise_findings,
     sharing_findings,
+    stage_findings,
 )
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.model import PolicyBook
@@ -32,20 +33,21 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
         *price_findings(book.prices),
         *governing_findings(book.policies, catalogue, resolve),
         *sharing_findings(book),
-        *_terms_findings(book),
+        *_terms_findings(book, catalogue),
     ]
     problems = [finding.located(book.places) for finding in findings]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
-def _terms_findings(book: PolicyBook) -> Iterator[Finding]:
+def _terms_findings(book: PolicyBook, catalogue: Catalogue | None) -> Iterator[Finding]:
     """What is wrong with single policies, whatever they govern."""
     for position, policy in enumerate(book.policies):
-        yield from (finding.below("policies", position) for finding in _of(policy, book))
-    yield from (finding.below("default") for finding in _of(book.default, book))
+        yield from (finding.below("policies", position) for finding in _of(policy, book, catalogue))
+    yield from (finding.below("default") for finding in _of(book.default, book, catalogue))
 
 
-def _of(policy: Policy, book: PolicyBook) -> Iterator[Finding]:
+def _of(policy: Policy, book: PolicyBook, catalogue: Catalogue | None) -> Iterator[Finding]:
     yield from ladder_findings(policy)
     yield from promise_findings(policy)
     yield from cost_findings(policy, book.prices)
+    yield from stage_findings(policy, catalogue)

@@ -25,6 +25,10 @@ _REQUIRED: Final = {
     "per_core_hour": "per_core_hour: 0.04",
     "runs": "runs: 4",
     "every": "every: 30s",
+    "estimate": "estimate: {cpu: 1, memory: 512MiB, duration: 1m}",
+    "cpu": "cpu: 1",
+    "memory": "memory: 512MiB",
+    "duration": "duration: 1m",
 }
 """How the keys that cannot be left out of a policy file are written."""
 

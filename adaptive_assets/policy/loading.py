@@ -1,6 +1,6 @@
 """From the text of a policy file to one book, or to every problem that the file has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from pydantic import ValidationError
@@ -8,12 +8,14 @@ from pydantic import ValidationError
 from adaptive_assets.policy.document import read_document
 from adaptive_assets.policy.explaining import explain
 from adaptive_assets.policy.fields import IN_A_FILE
+from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.names import Names, broken_names
 from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.plain import as_text, mapping, sequence
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.reading import decoded, read_bytes
+from adaptive_assets.policy.stages import StageNames, broken_stages
 from adaptive_assets.policy.terms import USUAL_TIERS
 
 
@@ -44,6 +46,7 @@ def book_of_content(
     """
     told = list(problems or ())
     told += (finding.located(places) for finding in broken_names(_names(content)))
+    told += (finding.located(places) for finding in _broken_stages(content))
     try:
         book = PolicyBook.model_validate(content, context=IN_A_FILE, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -78,3 +81,21 @@ def _names(content: Mapping[str, object]) -> Names:
         policies=[as_text(mapping(policy).get("name")) for policy in policies],
         used=[(path, name) for path, name in users if isinstance(name, str)],
     )
+
+
+def _broken_stages(content: Mapping[str, object]) -> Iterator[Finding]:
+    """What is wrong with how the stages of each policy belong together, whatever else is wrong."""
+    listed = enumerate(sequence(content.get("policies")))
+    policies: list[tuple[Path, object]] = [(("policies", position), policy) for position, policy in listed]
+    for path, policy in (*policies, (("default",), content.get("default"))):
+        stages = [
+            StageNames(
+                as_text(stage.get("name")),
+                [as_text(name) for name in sequence(stage.get("after"))],
+                [as_text(asset) for asset in sequence(stage.get("assets"))],
+                optional=stage.get("optional") is True,
+            )
+            for stage in map(mapping, sequence(mapping(policy).get("stages")))
+        ]
+        modes = [as_text(mapping(rung).get("mode")) for rung in sequence(mapping(policy).get("degrade"))]
+        yield from (finding.below(*path) for finding in broken_stages(stages, modes))

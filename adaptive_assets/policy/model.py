@@ -3,14 +3,17 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
+from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.names import DEFAULT, Names, broken_names
 from adaptive_assets.policy.places import Path, Place, Places
+from adaptive_assets.policy.stages import StageNames, broken_stages
 from adaptive_assets.policy.terms import USUAL_TIER, USUAL_TIERS, Guards, Policy, PolicyValue, Price, Tier
 from adaptive_assets.policy.units import UnitError
 
@@ -88,7 +91,8 @@ class PolicyBook(PolicyValue):
             policies=[policy.name for policy in self.policies],
             used=used,
         )
-        if broken := next(broken_names(names), None):
+        stages = (broken for policy in (*self.policies, self.default) for broken in _broken_stages(policy))
+        if broken := next(chain(broken_names(names), stages), None):
             raise UnitError(broken.message, broken.hint)
         return self
 
@@ -146,3 +150,10 @@ class PolicyBook(PolicyValue):
 def _in_tier(policy: Policy, tier: str) -> Policy:
     """``policy`` in ``tier``, unless it names its tier itself."""
     return policy if "tier" in policy.model_fields_set else policy.model_copy(update={"tier": tier})
+
+
+def _broken_stages(policy: Policy) -> Iterator[Finding]:
+    stages = [
+        StageNames(stage.name, stage.after, stage.assets, optional=stage.optional) for stage in policy.stages
+    ]
+    return broken_stages(stages, [rung.mode for rung in policy.degrade])

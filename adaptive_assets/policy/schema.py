@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.shape import IMPLIED_OF_DEFAULT, models_of, written_key
-from adaptive_assets.policy.terms import FULL
+from adaptive_assets.policy.terms import FULL, IN_SEQUENCE
 from adaptive_assets.policy.units import DURATION_PATTERN, SHARE_PATTERN, format_duration, format_share
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -38,7 +38,7 @@ def policy_schema() -> Schema:
     }
     definitions["Policy"]["anyOf"] = [{"required": [key]} for key in ("select", "jobs", "run_tags")]
     definitions["Gates"]["dependentRequired"] = {"wait_at_most": ["then"], "then": ["wait_at_most"]}
-    definitions["Rung"]["properties"]["mode"]["not"] = {"const": FULL}
+    definitions["Rung"]["properties"]["mode"]["not"] = {"enum": [FULL, IN_SEQUENCE]}
     return {"$schema": DIALECT, "title": "Policy book", **book, "$defs": definitions}
 
 

@@ -27,6 +27,12 @@ from adaptive_assets.policy.units import UnitError
 
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
+IN_SEQUENCE: Final = "in_sequence"
+"""All stages, one after another; no rung is called so, whatever the policy."""
+ESSENTIAL: Final = "essential"
+ESSENTIAL_IN_SEQUENCE: Final = "essential_in_sequence"
+COMPOSED: Final = (IN_SEQUENCE, ESSENTIAL, ESSENTIAL_IN_SEQUENCE)
+"""The modes below full in which a run of stages can go, the best first."""
 USUAL_TIER: Final = "standard"
 
 
@@ -159,9 +165,9 @@ class Rung(PolicyValue):
     @field_validator("mode")
     @classmethod
     def _does_less(cls, mode: str) -> str:
-        if mode == FULL:
+        if mode in (FULL, IN_SEQUENCE):
             raise UnitError(
-                "`full` is no way to do less", "name the mode after what is left out, such as `reduced`"
+                f"`{mode}` is no way to do less", "name the mode after what is left out, such as `reduced`"
             )
         return mode
 
@@ -171,6 +177,34 @@ class Rung(PolicyValue):
         if parameters and info.data.get("mode") == LAST_GOOD:
             raise UnitError("`last_good` makes nothing that parameters could change", "remove `with`")
         return parameters
+
+
+class StageEstimate(PolicyValue):
+    """What one stage takes by itself; from these the ways to run all of them are worked out."""
+
+    cpu: Cores
+    """Cores in use at the peak."""
+    memory: Size
+    """Memory in use at the peak."""
+    duration: PositiveDuration
+    """From start to end."""
+
+
+class Stage(PolicyValue):
+    """A part of what the runs of a policy do."""
+
+    name: Name
+    """What reasons and other stages call it."""
+    estimate: StageEstimate
+    """What it takes."""
+    after: tuple[Name, ...] = ()
+    """The stages whose output it needs; without any, it can start at once."""
+    optional: StrictBool = False
+    """Whether a run is still worth its while without it."""
+    reads: tuple[Text, ...] = ()
+    """The assets that it alone reads, of those that the run does not make."""
+    assets: tuple[Text, ...] = ()
+    """The assets that it makes, and that are left out with it."""
 
 
 class Window(PolicyValue):
@@ -225,6 +259,8 @@ class Policy(PolicyValue):
     """Conditions on the data that is read."""
     degrade: tuple[Rung, ...] = ()
     """The ladder: ways to do less, the mildest first."""
+    stages: tuple[Stage, ...] = ()
+    """The parts of a run, where they can be run in other ways than all at once."""
     window: Window | None = None
     """Hours in which it prefers to run."""
     estimate: Estimate | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.simulation.outcome import Outcome, RunOutcome
 
 __all__ = ["Measures", "TierMeasures", "measure", "quantile"]
@@ -124,7 +124,7 @@ def _of(tier: str, runs: Sequence[RunOutcome]) -> TierMeasures:
         slowdown_mean=_mean(slowdowns),
         slowdown_p95=quantile(slowdowns, 0.95),
         work_core_s=sum(run.useful_core_s for run in finished),
-        degraded=sum(run.mode != FULL for run in finished),
+        degraded=sum(run.mode not in WHOLE for run in finished),
         oom_kills=sum(run.oom_kills for run in runs),
         preemptions=sum(run.preemptions for run in runs),
     )

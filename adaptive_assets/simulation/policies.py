@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Gates, Policy, PolicyBook, Tier
 from adaptive_assets.simulation.trace import TracedRun, Workload, check_tiers
@@ -29,7 +29,7 @@ class Kind:
     @property
     def modes(self) -> tuple[str, ...]:
         """The modes in which it can run."""
-        return (FULL, *(rung.mode for rung in self.policy.degrade))
+        return modes_of(self.policy)
 
     @property
     def owner(self) -> str:
@@ -83,7 +83,13 @@ class Kinds:
         kind = self._kinds.get((run.name, policy.name))
         if kind is None:
             reads = self._reads.get(run.name, ()) if _gated(policy) else ()
-            work = Work(run.name, policy.name, assets=(run.name,) if reads else (), reads=reads)
+            work = Work(
+                run.name,
+                policy.name,
+                assets=(run.name,) if reads else (),
+                reads=reads,
+                composable=bool(policy.stages),
+            )
             kind = self._kinds[run.name, policy.name] = Kind(work, policy)
         return kind
 

@@ -34,8 +34,9 @@ class Needs:
 def needs_of(run: TracedRun, policy: Policy, mode: str, drift: float = 1.0) -> Needs:
     """What ``run`` takes in ``mode``, its duration times ``drift``.
 
-    A rung takes as much less of what the run really takes as its policy declares that it takes less; serving
-    the last good version takes no more than its prior.
+    A rung takes as much less of what the run really takes as its policy declares that it takes less, and
+    another composition of its stages as much less or more as these declare; serving the last good version
+    takes no more than its prior.
     """
     duration, cpu, memory = run.duration_s * drift, run.cpu, run.memory
     if mode == FULL:

@@ -136,7 +136,7 @@ class Enactment:
     def _tell(self, run: QueuedRun, decision: Decision) -> None:
         """The full sentences and their numbers, in the run's event log."""
         lines = [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
-        mode = f" in mode {decision.mode}" if decision.verdict is Verdict.DEGRADE else ""
+        mode = "" if decision.mode == tags.FULL else f" in mode {decision.mode}"
         metadata: dict[str, dg.MetadataValue] = {
             "policy": dg.MetadataValue.text(decision.work.policy),
             "tier": dg.MetadataValue.text(decision.tier),

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from adaptive_assets.learning import DecayedUsage, Learner, Observation, asking_for
 from adaptive_assets.ledger import Ledger, RunUsageRow
+from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Spread
 from adaptive_assets.planning.pace import Pace
@@ -120,11 +121,7 @@ class Experience:
         kinds: Mapping[int, Work] = {
             id(run.work): run.work for runs in (snapshot.queued, snapshot.active) for run in runs
         }
-        return [
-            (work, mode)
-            for work in kinds.values()
-            for mode in (FULL, *(rung.mode for rung in self._book.policy(work.policy).degrade))
-        ]
+        return [(work, mode) for work in kinds.values() for mode in modes_of(self._book.policy(work.policy))]
 
     def _declared(self, work: Work, mode: str) -> Demand:
         return demand_of(self._book.policy(work.policy), mode)

@@ -54,6 +54,7 @@ def test_a_queued_run() -> None:
         name: daily
         reads: [a]
         degradable: false
+        composable: true
         waited: 1m
         priority: 2
         admitted: full
@@ -64,7 +65,7 @@ def test_a_queued_run() -> None:
     """).queued
     assert run == QueuedRun(
         "r1",
-        Work("daily", "reports", "here", ("daily",), ("a",), degradable=False),
+        Work("daily", "reports", "here", ("daily",), ("a",), degradable=False, composable=True),
         NOON - 60,
         2,
         "full",

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from adaptive_assets.casebook import judge, load_cases
 from adaptive_assets.cli.main import cli
 from adaptive_assets.ledger import Ledger, sqlite_ledger_url
 from adaptive_assets.policy import check_policy_book, parse_policy_book
@@ -33,6 +34,15 @@ def test_policy_files_are_good(block: Block) -> None:
     book = parse_policy_book(block.text, "policies.yaml")
     problems = check_policy_book(book, None, resolve)
     assert [str(problem) for problem in problems if problem.severity == "error"] == []
+
+
+def test_what_the_page_on_degradation_says_of_stages_is_decided_so(tmp_path: Path) -> None:
+    """Its cases hold under its policies."""
+    for block in blocks(DOCS / "explanation" / "degradation.md", "yaml"):
+        (tmp_path / block.title).write_text(block.text, encoding="utf-8")
+    judged = [judge(case) for case in load_cases(tmp_path / "cases.yaml").cases]
+    assert len(judged) == 4
+    assert [line for one in judged for line in one.lines()] == []
 
 
 @pytest.mark.parametrize("block", SETTINGS, ids=str)

@@ -99,6 +99,15 @@ def test_the_key_of_work_is_stable() -> None:
     assert work_key(replace(FORECAST)) == KEY
 
 
+def test_work_from_before_it_could_be_composed_is_read_as_work_that_cannot() -> None:
+    """And written as it was then."""
+    before = {"name": "report", "policy": "route-reports", "reads": ["departures"]}
+    work = decode(Work, before)
+    assert work == Work("report", "route-reports", reads=("departures",), composable=False)
+    assert encode(work) == before
+    assert decode(Work, encode(replace(work, composable=True))).composable
+
+
 def test_the_key_of_work_tells_every_difference() -> None:
     """Any other field, any other key."""
     others = {
@@ -108,6 +117,7 @@ def test_the_key_of_work_tells_every_difference() -> None:
         "assets": (),
         "reads": ("departures",),
         "degradable": False,
+        "composable": True,
     }
     assert list(others) == [each.name for each in fields(Work)]
     keys = {work_key(replace(FORECAST, **{name: value})) for name, value in others.items()}  # type: ignore[arg-type]

@@ -62,6 +62,7 @@ def test_a_decision_on_a_run_is_read_back_whole(ledger: Ledger) -> None:
         "assets": ["delay_forecast"],
         "reads": ["departures", "delay_model"],
         "degradable": True,
+        "composable": False,
     }
 
 

@@ -3,7 +3,7 @@
 Nothing here is shared with the planner but the values that go in and come out of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from math import floor, inf, sqrt
 from statistics import NormalDist
@@ -16,8 +16,9 @@ from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWTH, OUTGROWN, 
 from adaptive_assets.planning.plan import HELD_BACK_PASSES
 from adaptive_assets.planning.snapshot import Action, ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
 from adaptive_assets.policy import Guards, Policy, PolicyBook
+from adaptive_assets.policy.compositions import compositions
 
-__all__ = ["SLIVER", "Expected", "Forecast", "MachineForecast", "expected", "rank_of"]
+__all__ = ["SLIVER", "Expected", "Forecast", "MachineForecast", "expected", "rank_of", "whole_mode"]
 
 SLIVER: Final = 1e-6
 """Cores: sums of fractions differ in their last digits by the order of adding."""
@@ -74,7 +75,10 @@ def rank_of(policy: Policy, book: PolicyBook) -> int:
 
 
 def expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> Expected:
-    """What was learned of its kind on that rung; of itself, or its kind, in full; else what was declared."""
+    """What was learned of its kind on that rung; of itself, or its kind, in full; else what was declared.
+
+    What a rung declares is never taken for more than full mode; of the compositions of stages it may be.
+    """
     return replace(_expected(run, mode, snapshot, book), evictable=_evictable(run, snapshot, book))
 
 
@@ -89,20 +93,19 @@ def _evictable(run: QueuedRun | ActiveRun, snapshot: Snapshot, book: PolicyBook)
 
 def _expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> Expected:
     policy = book.policy(run.work.policy)
-    rungs = {rung.mode for rung in policy.degrade}
-    known = mode if mode in rungs else "full"
-    declared, whole = demand_of(policy, known), demand_of(policy, "full")
-    full = run.estimate or snapshot.estimates.get(estimate_key(run.work, "full"))
-    if known != "full" and (learned := snapshot.estimates.get(estimate_key(run.work, known))):
-        return _learned(learned, policy, declared.cpu)
-    if full is None:
+    composed = [way.mode for way in compositions(policy.stages)]
+    known = mode if mode in {*composed, *(rung.mode for rung in policy.degrade)} else "full"
+    most = inf if known in composed else 1.0  # full mode is a composition too, where there are stages
+    basis, learned = _telling(run, known, snapshot, composed)
+    declared, whole = demand_of(policy, known), demand_of(policy, basis)
+    if learned is None:
         memory, duration = declared.memory, declared.duration
         return Expected(declared.cpu, memory, memory, memory, memory, 0.0, duration, duration, learned=False)
-    taken = _learned(full, policy, declared.cpu)
-    if known == "full":
+    taken = _learned(learned, policy, declared.cpu)
+    if known == basis:
         return taken
     cpu, size, duration = (
-        min(1.0, less / more) if more else 1.0
+        min(most, less / more) if more else 1.0
         for less, more in (
             (declared.cpu, whole.cpu),
             (declared.memory, whole.memory),
@@ -121,6 +124,29 @@ def _expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: P
         learned=True,
         least_memory=taken.least_memory * size,
     )
+
+
+def _telling(
+    run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, composed: Collection[str]
+) -> tuple[str, Estimate | None]:
+    """The mode that tells what a run takes in ``mode``: its own, else full.
+
+    Of compositions of the same stages, the one of which more than four times as many runs are known.
+    """
+    if run.estimate and mode == "full":
+        return mode, run.estimate
+    known = {each: snapshot.estimates.get(estimate_key(run.work, each)) for each in {mode, "full", *composed}}
+    own = mode if known[mode] else "full"
+    if run.estimate or mode not in composed:
+        return own, run.estimate if own == "full" and run.estimate else known[own]
+    runs = {
+        each: learned.runs if learned and learned.source is Source.OWN else 0.0
+        for each, learned in known.items()
+    }
+    for other in composed:
+        if runs[other] > 4 * runs[own] and runs[other] == max(runs.values()):
+            return other, known[other]
+    return own, known[own]
 
 
 def _learned(estimate: Estimate, policy: Policy, declared_cpu: float) -> Expected:
@@ -283,6 +309,21 @@ class MachineForecast:
         insists = min(taken.cpu, self.most_cpu * WIDEST)
         used = max(0.0, self.reading.cpu_used - sum(cpu for other, cpu in self.yielding if other > rank))
         return self.calm() and (not insists or used + self.cpu + insists <= self.most_cpu + SLIVER)
+
+
+def whole_mode(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> str:
+    """How all that a run does can be done: in full, or one stage after another where full never fits."""
+    ways = {way.mode for way in compositions(book.policy(run.work.policy).stages)}
+    if not (run.work.composable and run.work.degradable and "in_sequence" in ways):
+        return "full"
+    machines = Forecast(snapshot, book).machines.values()
+
+    def never_fits(mode: str) -> bool:
+        taken = expected(run, mode, snapshot, book)
+        least = taken.least_memory if taken.learned else taken.memory
+        return bool(machines) and all(least > machine.most_memory for machine in machines)
+
+    return "in_sequence" if never_fits("full") and not never_fits("in_sequence") else "full"
 
 
 class Forecast:

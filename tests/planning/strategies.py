@@ -41,6 +41,7 @@ from adaptive_assets.policy import (
     Price,
     Ramp,
     Rung,
+    Stage,
     Tier,
     Window,
 )
@@ -91,6 +92,42 @@ OBJECTIVES: Final = (
     *(Objective(deadline=deadline) for deadline in (1.0, 25.0, 60.0, 70.0, 130.0, 300.0, 3600.0)),
 )
 MODES: Final = ((), ("reduced",), ("reduced", "last_good"), ("half", "tiny", "last_good"))
+STAGES: Final = tuple(
+    tuple(
+        Stage.model_validate(
+            {
+                "name": name,
+                "after": after,
+                "optional": optional,
+                "reads": reads,
+                "estimate": {"cpu": cpu, "memory": steps * STEP, "duration": duration},
+            }
+        )
+        for name, after, optional, reads, (cpu, steps, duration) in stages
+    )
+    for stages in (
+        (("s", (), False, (), (1.0, 2, 20.0)), ("t", (), False, (), (0.5, 3, 30.0))),
+        (
+            ("s", (), False, ("a",), (0.5, 1, 10.0)),
+            ("t", ("s",), False, (), (0.5, 1, 20.0)),
+            ("u", ("s",), False, ("b",), (1.0, 2, 20.0)),
+            ("v", ("t",), True, ("c",), (1.0, 4, 60.0)),
+        ),
+        (
+            ("s", (), True, ("a", "b"), (2.0, 8, 30.0)),
+            ("t", (), False, ("b",), (0.0, 1, 1.0)),
+            ("u", (), False, (), (0.2, 1, 25.0)),
+            ("v", ("s", "t"), True, (), (0.5, 40, 5.0)),
+        ),
+    )
+)
+"""Stages that can go together or in turn, of which some can be left out, for room or for want of data."""
+MODES_BELOW: Final = ("reduced", "in_sequence", "essential")
+ADMITTED: Final = (
+    *((None, 0), (None, 0), ("full", 1), ("full", 2)),
+    *(("reduced", 5), ("essential", 1), ("in_sequence", 2), ("gone", 0)),
+)
+"""In which mode an earlier cycle admitted a run, and how many passes ago."""
 PRESSURES: Final = tuple(
     Pressure(*shares)
     for shares in ((None, None, None), (0.0, 0.0, 0.0), (0.9, None, 0.1), (0.1, 0.9, None), (0.5, 0.5, 0.5))
@@ -102,8 +139,8 @@ PRESSURE_GUARDS: Final = (
     PressureGuards(cpu=0.2, memory=0.85, io=0.2),
 )
 LEARNED: Final = tuple(
-    Learned(duration, cpu, memory, runs=20.0, source=source)
-    for duration, cpu, memory, source in product(
+    Learned(duration, cpu, memory, runs=runs, source=source)
+    for duration, cpu, memory, (runs, source) in product(
         (Spread.exactly(30.0), Spread(20.0, 60.0, 290.0), Spread.exactly(0.0)),
         (Spread.exactly(0.5), Spread(0.2, 1.7, 2.0), Spread.exactly(0.0), Spread(4.0, 8.0, 64.0)),
         (
@@ -113,7 +150,7 @@ LEARNED: Final = tuple(
             Spread.exactly(40 * STEP),
             Spread(0.0, 0.0, STEP),
         ),
-        (Source.OWN, Source.KIN),
+        ((20.0, Source.OWN), (4.0, Source.OWN), (20.0, Source.KIN)),
     )
 )
 """What was learned: quantities that are known, and such as spread, up to ones with a tail alone."""
@@ -137,9 +174,9 @@ ACTIONS: Final = (
     (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
 )
 WORKS: Final = tuple(
-    Work(name, policy, reads=reads, degradable=degradable)
-    for name, policy, reads, degradable in product(
-        ("x", "y"), (*NAMES, "gone"), ((), ("a",), ("b", "c")), (True, False)
+    Work(name, policy, reads=reads, degradable=degradable, composable=composable)
+    for name, policy, reads, degradable, composable in product(
+        ("x", "y"), (*NAMES, "gone"), ((), ("a",), ("b", "c")), (True, False), (True, False)
     )
 )
 STATES: Final = tuple(
@@ -166,12 +203,66 @@ def policies(draw: st.DrawFn, name: str, tiers: tuple[str, ...]) -> Policy:
         objective=draw(st.none() | st.sampled_from(OBJECTIVES)),
         gates=draw(st.just(Gates()) | st.sampled_from(GATES)),
         degrade=tuple(Rung(mode=mode, estimate=draw(estimates)) for mode in draw(st.sampled_from(MODES))),
+        stages=draw(st.just(()) | st.sampled_from(STAGES)),
         window=draw(st.none() | st.none() | st.sampled_from(WINDOWS)),
         estimate=draw(estimates),
         cost=draw(st.none() | st.none() | st.sampled_from(COSTS)),
         owner=draw(st.none() | st.sampled_from(OWNERS)),
         weight=draw(st.sampled_from((1.0, 1.0, 3.0))),
         opportunity=draw(st.sampled_from((False, False, False, False, True))),
+    )
+
+
+@st.composite
+def staged(draw: st.DrawFn) -> tuple[PolicyBook, Snapshot]:
+    """A book and a snapshot in which there is much to compose: every policy has stages that can be left out.
+
+    Its runs wait for room on one machine, or for the data of some stage, and have not much time.
+    """
+    book = draw(books())
+    stages = st.sampled_from([each for each in STAGES if any(stage.optional for stage in each)])
+    estimates = st.sampled_from((None, None, None, Estimate(memory=6 * STEP, duration=100.0)))
+    dues = st.none() | st.sampled_from((60.0, 130.0, 300.0))
+    changed = [
+        policy.model_copy(
+            update={
+                "stages": draw(stages),
+                "estimate": draw(estimates),
+                "objective": Objective(deadline=draw(dues)),
+                "window": None,
+                "cost": None,
+            }
+        )
+        for policy in (*book.policies, book.default)
+    ]
+    snapshot = draw(snapshots(alone=True))
+    works: dict[Work, Work] = {}
+
+    def able(work: Work) -> Work:
+        return works.setdefault(work, replace(work, degradable=True, composable=True))
+
+    reading = draw(readings())
+    machine = replace(
+        reading,
+        cpu_capacity=4.0,
+        memory_capacity=40 * STEP,
+        memory_used=min(reading.memory_used, 24 * STEP),
+        pressure=Pressure(),
+    )
+    return book.model_copy(
+        update={
+            "policies": tuple(changed[:-1]),
+            "default": changed[-1],
+            "guards": Guards(cpu=draw(st.sampled_from(SHARES)), memory=draw(st.sampled_from(SHARES[1:]))),
+        }
+    ), replace(
+        snapshot,
+        queued=tuple(replace(run, work=able(run.work), deadline_at=None) for run in snapshot.queued),
+        active=tuple(replace(run, work=able(run.work)) for run in snapshot.active[:2]),
+        machine=machine,
+        run_limit=None,
+        estimates={},
+        pace=None,
     )
 
 
@@ -238,9 +329,7 @@ def machines(draw: st.DrawFn, name: str) -> Node:
 @st.composite
 def queued(draw: st.DrawFn, number: int, kinds: list[Work]) -> QueuedRun:
     """A queued run; it may have been admitted by an earlier cycle."""
-    admitted, passes = draw(
-        st.sampled_from(((None, 0), (None, 0), ("full", 1), ("full", 2), ("reduced", 5), ("gone", 0)))
-    )
+    admitted, passes = draw(st.sampled_from(ADMITTED))
     due = draw(st.sampled_from((None, None, None, None, -10.0, 20.0, 75.0, 400.0)))
     return QueuedRun(
         run_id=f"q{number}",
@@ -265,7 +354,7 @@ def active(draw: st.DrawFn, number: int, kinds: list[Work], nodes: tuple[str, ..
     return ActiveRun(
         run_id=f"a{number}",
         work=draw(st.sampled_from(kinds)),
-        mode=draw(st.sampled_from(("full", "full", "reduced", "last_good", "gone"))),
+        mode=draw(st.sampled_from(("full", "full", *MODES_BELOW, "last_good", "gone"))),
         launched_at=AT - launched,
         started_at=None if started is None else AT - started,
         cpu_used=draw(st.sampled_from((None, 0.0, 0.4, 2.0))),
@@ -292,7 +381,7 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
     waiting = draw(st.integers(0, 10))
     states = draw(st.lists(st.sampled_from(STATES), max_size=len(ASSETS)))
     names = () if alone else NODE_NAMES[: draw(st.sampled_from((0, 0, 1, 2, 3)))]
-    keys = st.sampled_from([estimate_key(work, mode) for work in kinds for mode in ("full", "reduced")])
+    keys = st.sampled_from([estimate_key(work, mode) for work in kinds for mode in ("full", *MODES_BELOW)])
     moved = draw(st.sampled_from((0.0, 14.9, 15.0, 100.0)))
     paces = st.sampled_from((0.5, 1.0, 3.7, 4.0, 16.0))
     return Snapshot(

@@ -16,7 +16,7 @@ from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import Guards, PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import Expected, MachineForecast, expected
-from tests.planning.strategies import LEARNED, UNHURRIED, books, snapshots
+from tests.planning.strategies import LEARNED, MODES_BELOW, UNHURRIED, books, snapshots
 
 GIB = 2**30
 BOOK = book_of(
@@ -46,7 +46,7 @@ def test_the_prediction_is_the_one_that_was_written_down_twice(book: PolicyBook,
     demands = Demands(snapshot, book)
     runs: list[QueuedRun | ActiveRun] = [*snapshot.queued, *snapshot.active]
     for run in runs:
-        for mode in ("full", "reduced", "last_good", "gone"):
+        for mode in ("full", *MODES_BELOW, "last_good", "gone"):
             found, wanted = demands.of_run(run, mode), expected(run, mode, snapshot, book)
             assert found.cpu == pytest.approx(wanted.cpu)
             assert found.memory == pytest.approx(wanted.memory, abs=1)

@@ -5,7 +5,7 @@ planner goes about it.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from hypothesis import assume, example, given
@@ -18,10 +18,19 @@ from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.planning.windows import opens_in
-from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy import PolicyBook, Stage
+from adaptive_assets.policy.compositions import compositions
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.forecast import SLIVER, Expected, Forecast, MachineForecast, expected, rank_of
-from tests.planning.strategies import UNHURRIED, books, snapshots
+from tests.planning.forecast import (
+    SLIVER,
+    Expected,
+    Forecast,
+    MachineForecast,
+    expected,
+    rank_of,
+    whole_mode,
+)
+from tests.planning.strategies import UNHURRIED, books, snapshots, staged
 
 GATE_CODES = {
     ReasonCode.DATA_MISSING,
@@ -45,20 +54,24 @@ BLOCKING = (
     GATE_CODES | ROOM_CODES | WAITS_FOR_TIME | {ReasonCode.NEVER_FITS, ReasonCode.BEHIND, ReasonCode.NOT_IDLE}
 )
 ORDER = list(ReasonCode)
+WHOLE = {"full", "in_sequence"}
+"""The modes in which nothing is left out."""
 
 
 # The rules, written a second time.
 
 
-def closed_gates(book: PolicyBook, work: Work, snapshot: Snapshot) -> set[ReasonCode]:
-    """The codes of the gates that are closed for ``work``."""
+def closed_gates(
+    book: PolicyBook, work: Work, snapshot: Snapshot, but_for: Collection[str] = ()
+) -> set[ReasonCode]:
+    """The codes of the gates that are closed for ``work``, but for those of some assets."""
     gates = book.policy(work.policy).gates
     codes: set[ReasonCode] = set()
     if gates.fresh is None and gates.checks is None and gates.accept_degraded:
         return codes
     fresh = {Freshness.PASS, Freshness.NO_POLICY} | ({Freshness.WARN} if gates.fresh == "warn" else set())
     sound = {CheckState.PASS, CheckState.NO_CHECKS} | ({CheckState.WARN} if gates.checks == "warn" else set())
-    for asset in work.reads:
+    for asset in (each for each in work.reads if each not in but_for):
         state = snapshot.data.get(asset)
         if state is not None and state.source:
             continue
@@ -78,6 +91,22 @@ def closed_gates(book: PolicyBook, work: Work, snapshot: Snapshot) -> set[Reason
     return codes
 
 
+def optional_stages(work: Work, book: PolicyBook) -> list[Stage]:
+    """The stages that runs of ``work`` can go without."""
+    policy = book.policy(work.policy)
+    able = work.composable and work.degradable and not policy.opportunity
+    return [stage for stage in policy.stages if stage.optional] if able else []
+
+
+def spared(work: Work, snapshot: Snapshot, book: PolicyBook) -> bool:
+    """Whether no gate is closed but for data that is read by optional stages alone."""
+    optional = optional_stages(work, book)
+    essential = [stage for stage in book.policy(work.policy).stages if not stage.optional]
+    alone = {asset for stage in optional for asset in stage.reads}
+    alone -= {asset for stage in essential for asset in stage.reads}
+    return bool(alone) and not closed_gates(book, work, snapshot, alone)
+
+
 def due_at(run: QueuedRun, book: PolicyBook) -> float | None:
     """When the run is due: by itself, else by its policy."""
     objective = book.policy(run.work.policy).objective
@@ -91,7 +120,14 @@ def endangered(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> bool:
     due = due_at(run, book)
     if due is None:
         return False
-    return due - LAUNCH_S - expected(run, "full", snapshot, book).duration - snapshot.at < LOOKAHEAD_S
+    mode = whole_mode(run, snapshot, book)
+    return due - LAUNCH_S - expected(run, mode, snapshot, book).duration - snapshot.at < LOOKAHEAD_S
+
+
+def in_time(run: QueuedRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> bool:
+    """Whether it ends before it is due, if it goes now."""
+    due = due_at(run, book)
+    return due is None or due - LAUNCH_S - expected(run, mode, snapshot, book).duration - snapshot.at >= 0
 
 
 def cheapest(snapshot: Snapshot, book: PolicyBook) -> float:
@@ -282,6 +318,7 @@ def assert_shares(
     (run,) = decision.runs
     taken = expected(run, decision.mode, snapshot, book)
     assert not (book.policy(run.work.policy).degrade and run.work.degradable)
+    assert not optional_stages(run.work, book)
     due = due_at(run, book)
     assert due is not None
     assert snapshot.at + LAUNCH_S + taken.median <= due
@@ -305,7 +342,7 @@ def test_forced_rungs_leave_each_other_the_machine(book: PolicyBook, snapshot: S
     taken: list[tuple[int, float]] = [
         (rank_of(book.policy(run.work.policy), book), cpu(run, run.mode))
         for run in snapshot.active
-        if run.mode != "full"
+        if run.mode not in WHOLE
     ]
     for decision in plan(snapshot, book).admitted():
         if decision.verdict is not Verdict.DEGRADE:
@@ -342,7 +379,16 @@ def test_no_lower_tier_goes_into_room_that_a_higher_one_needs(book: PolicyBook, 
         for admitted in decided.admitted():
             if admitted is first or rank_of(book.policy(admitted.work.policy), book) <= rank:
                 load.take(admitted.runs[0], admitted.mode, admitted.node)
-        assert not load.fits(decision.runs[0], "full", rank)
+        first_in_line = decision.runs[0]
+        assert not load.fits(first_in_line, "full", rank)
+        if can_go_in_turn(first_in_line, book) and in_time(first_in_line, "in_sequence", snapshot, book):
+            assert not load.fits(first_in_line, "in_sequence", rank)
+
+
+def can_go_in_turn(run: QueuedRun, book: PolicyBook) -> bool:
+    """Whether its stages can go one after another, and take less of something that way."""
+    ways = {way.mode for way in compositions(book.policy(run.work.policy).stages)}
+    return run.work.composable and run.work.degradable and "in_sequence" in ways
 
 
 @UNHURRIED
@@ -391,6 +437,11 @@ def test_a_closed_gate_is_respected(book: PolicyBook, snapshot: Snapshot) -> Non
 
     After it, the policy's word holds; and what was never evaluated counts as closed.
     """
+    assert_gates_are_respected(book, snapshot)
+
+
+def assert_gates_are_respected(book: PolicyBook, snapshot: Snapshot) -> None:
+    """By the gates as they are written down a second time."""
     for decision in plan(snapshot, book).decisions:
         closed = closed_gates(book, decision.work, snapshot)
         policy = book.policy(decision.work.policy)
@@ -401,11 +452,14 @@ def test_a_closed_gate_is_respected(book: PolicyBook, snapshot: Snapshot) -> Non
                 assert closed
                 assert over
                 assert gates.then == "fail"
+                assert not spared(decision.work, snapshot, book)
             elif closed and decision.verdict.admits:
-                hurried = gates.then == "degrade" and endangered(run, snapshot, book)
-                assert (over and gates.then != "fail") or hurried
+                without = bool(left_out(decision))
+                assert not without or spared(decision.work, snapshot, book) or gates.then == "launch"
+                hurried = (gates.then == "degrade" or without) and endangered(run, snapshot, book)
+                assert (over and (gates.then != "fail" or without)) or hurried
                 assert gates.then != "degrade" or decision.verdict is Verdict.DEGRADE
-                assert decision.reason.code is ReasonCode.WAITED
+                assert uncomposed(decision)[0] is ReasonCode.WAITED
                 assert closed <= set(codes(decision))
 
 
@@ -425,7 +479,7 @@ def test_hours_and_prices_are_respected(book: PolicyBook, snapshot: Snapshot) ->
         if any(limit is None or waited < limit for limit in limits):
             assert endangered(run, snapshot, book)
         if limits:
-            assert decision.reason.code is ReasonCode.WAITED
+            assert uncomposed(decision)[0] is ReasonCode.WAITED
 
 
 @UNHURRIED
@@ -478,10 +532,84 @@ def test_only_rungs_of_the_ladder_are_taken(book: PolicyBook, snapshot: Snapshot
         rungs = {rung.mode: rung for rung in book.policy(decision.work.policy).degrade}
         if decision.verdict is Verdict.DEGRADE:
             assert decision.work.degradable
-            assert decision.parameters == rungs[decision.mode].parameters
+            assert decision.parameters == (rungs[decision.mode].parameters if decision.mode in rungs else {})
+            assert (decision.mode in rungs) != bool(left_out(decision))
         else:
-            assert decision.mode == "full"
+            assert decision.mode in WHOLE
+            assert decision.mode == "full" or decision.verdict is Verdict.LAUNCH
             assert not decision.parameters
+            assert not left_out(decision)
+
+
+def left_out(decision: Decision) -> list[str]:
+    """The stages that it says a run goes without."""
+    said = [reason.numbers for reason in decision.reasons if reason.code is ReasonCode.COMPOSED]
+    return [name for numbers in said for name in str(numbers["left_out"]).split(", ") if name]
+
+
+def uncomposed(decision: Decision) -> list[ReasonCode]:
+    """The codes of its reasons, without that its stages go another way than all together."""
+    return [code for code in codes(decision) if code is not ReasonCode.COMPOSED]
+
+
+@UNHURRIED
+@given(staged())
+def test_guards_hold_where_stages_are_composed(situation: tuple[PolicyBook, Snapshot]) -> None:
+    """As they do elsewhere."""
+    book, snapshot = situation
+    assert_guards_hold(book, snapshot)
+
+
+@UNHURRIED
+@given(staged())
+def test_data_of_optional_stages_alone_is_spared(situation: tuple[PolicyBook, Snapshot]) -> None:
+    """Where a gate is closed for anything else, no run goes without its optional stages for it."""
+    book, snapshot = situation
+    assert_gates_are_respected(book, snapshot)
+
+
+@UNHURRIED
+@given(staged() | st.tuples(books(), snapshots()))
+def test_stages_are_composed_only_where_that_can_be_done(situation: tuple[PolicyBook, Snapshot]) -> None:
+    """And is said first, with all that is left out: the optional stages, and never an essential one."""
+    book, snapshot = situation
+    for decision in plan(snapshot, book).decisions:
+        if ReasonCode.COMPOSED not in codes(decision):
+            assert decision.mode == "full" or decision.mode in {
+                rung.mode for rung in book.policy(decision.work.policy).degrade
+            }
+            continue
+        assert decision.work.composable
+        assert decision.work.degradable
+        assert decision.reason.code is ReasonCode.COMPOSED
+        assert decision.reason.numbers["mode"] == decision.mode
+        if decision.verdict is Verdict.DEGRADE:
+            assert left_out(decision) == [stage.name for stage in optional_stages(decision.work, book)]
+            assert left_out(decision)
+        else:
+            assert decision.mode == "in_sequence"
+            assert not left_out(decision)
+
+
+@UNHURRIED
+@given(staged())
+def test_no_more_is_left_out_than_must_be(situation: tuple[PolicyBook, Snapshot]) -> None:
+    """What fits and is in time goes in full, or else one stage after another, unless it would delay others.
+
+    Or unless what an optional stage reads is not ready.
+    """
+    book, snapshot = situation
+    decided = plan(snapshot, book)
+    for decision, load, rank in filling(decided, snapshot, book):
+        (run,) = decision.runs
+        excused = {ReasonCode.BEHIND, ReasonCode.NOT_IDLE} & set(codes(decision))
+        if decision.mode == "full" or excused or closed_gates(book, run.work, snapshot):
+            continue
+        better = ["full"] if decision.verdict is Verdict.LAUNCH or not can_go_in_turn(run, book) else [*WHOLE]
+        for mode in better:
+            fits = load.fits(run, mode, rank) and in_time(run, mode, snapshot, book)
+            delays = mode == "in_sequence" and deferrals(decided)
+            assert not fits or delays
 
 
 @UNHURRIED

@@ -48,6 +48,7 @@ KEYS = [
     ),
     *("patience", "adaptive", "ramp", "runs", "every", "prices", "per_core_hour", "node_class", "hours"),
     *("at_most", "confidence", "owner", "weight", "opportunity"),
+    *("stages", "after", "optional", "reads", "assets"),
     *("mode", "with", "prefer", "timezone", "latest", "duration", "parameters", "tiger", ""),
 ]
 SCALARS = [

@@ -7,6 +7,7 @@ from adaptive_assets.policy.checks.pacing import pacing_findings
 from adaptive_assets.policy.checks.preemption import preemption_findings
 from adaptive_assets.policy.checks.promises import promise_findings
 from adaptive_assets.policy.checks.sharing import sharing_findings
+from adaptive_assets.policy.checks.stages import stage_findings
 
 __all__ = [
     "Resolve",
@@ -18,4 +19,5 @@ __all__ = [
     "price_findings",
     "promise_findings",
     "sharing_findings",
+    "stage_findings",
 ]

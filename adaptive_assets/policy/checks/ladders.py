@@ -8,6 +8,7 @@ takes less CPU, less memory or less time; `last_good` is cheaper than all, and e
 from collections.abc import Iterator
 from typing import Final
 
+from adaptive_assets.policy.compositions import whole_estimate
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.terms import FULL, LAST_GOOD, Estimate, Policy
 
@@ -36,7 +37,8 @@ def ladder_findings(policy: Policy) -> Iterator[Finding]:
 
 def _dear_rungs(policy: Policy) -> Iterator[Finding]:
     """Rungs that are not known to do less than what is above them."""
-    above, name = policy.estimate or Estimate(), FULL
+    full = whole_estimate(policy) or Estimate()
+    above, name = full, FULL
     for position, rung in enumerate(policy.degrade):
         path = ("degrade", position)
         if rung.mode == LAST_GOOD:
@@ -52,7 +54,7 @@ def _dear_rungs(policy: Policy) -> Iterator[Finding]:
                 "error" if last else "warning",
             )
             continue
-        below = _filled(rung.estimate, policy.estimate or Estimate())
+        below = _filled(rung.estimate, full)
         if not _may_be_cheaper(below, above):
             message = f"`{rung.mode}` takes no less CPU, memory or time than `{name}` above it"
             yield Finding((*path, "estimate"), message, "write the mildest rung first, and less in each")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import inf
 
+from adaptive_assets.policy.compositions import whole_estimate
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.terms import LAST_GOOD, Objective, Policy, Rung, Window
 from adaptive_assets.policy.units import MINUTES_IN_A_DAY, format_duration, format_share
@@ -28,7 +29,7 @@ def _deadline_findings(policy: Policy) -> Iterator[Finding]:
             "remove the deadline, or `opportunity`",
             "warning",
         )
-    path, full = ("objective", "deadline"), policy.estimate.duration if policy.estimate else None
+    path, full = ("objective", "deadline"), _full_duration(policy)
     if full is None:
         yield Finding(
             path,
@@ -76,7 +77,7 @@ def _window_findings(policy: Policy, window: Window) -> Iterator[Finding]:
     if policy.objective is None:
         return
     deadline, freshness = policy.objective.deadline, policy.objective.freshness
-    duration = (policy.estimate.duration if policy.estimate else None) or 0.0
+    duration = _full_duration(policy) or 0.0
     if deadline is not None and deadline < wait + duration:
         message = (
             f"the deadline is {format_duration(deadline)}, and a run may wait {format_duration(wait)} for"
@@ -92,6 +93,12 @@ def _window_findings(policy: Policy, window: Window) -> Iterator[Finding]:
         yield Finding(
             ("objective", "freshness"), message, "allow older data, widen the window, or set `latest`"
         )
+
+
+def _full_duration(policy: Policy) -> float | None:
+    """Seconds that a run takes in full mode, where that is declared."""
+    full = whole_estimate(policy)
+    return full.duration if full else None
 
 
 def _duration_on(rung: Rung, full: float) -> float:

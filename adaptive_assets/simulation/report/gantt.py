@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.simulation.outcome import RunOutcome
 from adaptive_assets.simulation.report.axes import Scale
@@ -43,7 +43,7 @@ def _row(run: RunOutcome, released_s: float, tier: int, x: Scale, y: float, end_
     if run.launched_s is not None:
         ended = end_s if run.ended_s is None else run.ended_s
         width = max(1.5, x(ended) - x(launched))
-        faded = None if run.mode == FULL else 0.55
+        faded = None if run.mode in WHOLE else 0.55
         yield tag(
             "rect",
             class_=f"bar t{tier}",
