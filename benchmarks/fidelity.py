@@ -70,6 +70,8 @@ class Habits:
     cycle_s: float
     startup_s: float
     startup_cores: float
+    """With what the daemon and the code server use for it."""
+    shutdown_s: float
     idle_cores: float
     idle_memory: int
 
@@ -78,19 +80,21 @@ def measure(runs: int = RUNS, say: Callable[[str], None] = print) -> Finding:
     """Play ``runs`` real runs, then simulate them; takes six minutes or so."""
     with plant(POLICIES) as real:
         say("measuring how a run starts")
-        probes = [run for _ in range(PROBES) for run in real.play([PROBE], lambda _: None)]
         idle_cores, idle_memory = real.idle()
+        probes = [real.probe(PROBE, idle_cores) for _ in range(PROBES)]
         seen = real.play(requests(runs), say)
+        startup_s = median(probe.run.startup_s for probe in probes)
         habits = Habits(
             real.cycle_s(seen),
-            median(run.startup_s for run in probes),
-            median(run.startup_cores for run in probes),
+            startup_s,
+            median(probe.overhead_core_s for probe in probes) / startup_s,
+            median(probe.shutdown_s for probe in probes),
             idle_cores,
             idle_memory,
         )
     book = load_policy_book(POLICIES)
     outcomes = [simulated(seen, book, habits, phase / PHASES) for phase in range(PHASES)]
-    figures = [*_figures(seen, outcomes, book)]
+    figures = [*_figures(seen, outcomes, book, habits)]
     bounds = [
         Bound(what, "", abs(sim / true - 1), "≤", NEAR, abs(sim / true - 1) <= NEAR, "of the real one")
         for what, true, sim in figures
@@ -99,7 +103,8 @@ def measure(runs: int = RUNS, say: Callable[[str], None] = print) -> Finding:
     rows += [(what, f"{true:.1f}", f"{sim:.1f}", f"{sim / true - 1:+.1%}") for what, true, sim in figures]
     settings = (
         f"{len(seen)} runs; a pass every {habits.cycle_s:.2f} s. Measured before: a run starts up in"
-        f" {habits.startup_s:.2f} s on {habits.startup_cores:.2f} cores;"
+        f" {habits.startup_s:.2f} s on {habits.startup_cores:.2f} cores, and its process ends"
+        f" {habits.shutdown_s:.2f} s after it;"
         f" without runs {habits.idle_cores:.2f} cores and {habits.idle_memory / 2**30:.2f} GiB are in use."
     )
     return Finding(
@@ -156,8 +161,8 @@ def simulated(seen: Sequence[RealRun], book: PolicyBook, habits: Habits, phase: 
             run.request.job,
             run.submitted_at - start,
             tiers[run.request.job],
-            duration_s=run.duration_s,
-            cpu=run.cores,
+            duration_s=run.duration_s + habits.shutdown_s,
+            cpu=run.cores * run.duration_s / (run.duration_s + habits.shutdown_s),
             memory=run.toiled.memory,
         )
         for number, run in enumerate(seen)
@@ -166,12 +171,12 @@ def simulated(seen: Sequence[RealRun], book: PolicyBook, habits: Habits, phase: 
 
 
 def _figures(
-    seen: Sequence[RealRun], outcomes: Sequence[Outcome], book: PolicyBook
+    seen: Sequence[RealRun], outcomes: Sequence[Outcome], book: PolicyBook, habits: Habits
 ) -> Iterator[tuple[str, float, float]]:
     """What is compared: its name, of the real runs, and in the simulator on average."""
     makespan = max(run.ended_at for run in seen) - seen[0].submitted_at
     ends = [max(run.ended_s or 0.0 for run in out.runs) - out.runs[0].run.submit_s for out in outcomes]
-    yield "makespan, s", makespan, fmean(ends)
+    yield "makespan, s", makespan, fmean(ends) - habits.shutdown_s
     tiers = {job: policy.tier for policy in book.policies for job in policy.jobs}
     for tier in book.tiers:
         true = [run.wait_s for run in seen if tiers[run.request.job] == tier.name]

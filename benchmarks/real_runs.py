@@ -24,6 +24,7 @@ INTERVAL_S = 2
 """Seconds from one pass of the daemon to the next, at the least."""
 
 MOST_S = 420.0
+FINELY_S = 0.1
 SETTLE_S = 6.0
 
 
@@ -75,10 +76,16 @@ class RealRun:
         """That its user code used."""
         return (self.toiled.cpu_after_s - self.toiled.cpu_before_s) / self.duration_s
 
-    @property
-    def startup_cores(self) -> float:
-        """That its process used before its user code."""
-        return self.toiled.cpu_before_s / (self.toiled.began_at - self.launched_at)
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A run that had the machine to itself, and what it cost beside its user code."""
+
+    run: RealRun
+    overhead_core_s: float
+    """What all processes used for it together: its own, the daemon's and the code server's."""
+    shutdown_s: float
+    """From its last event to the end of its process, which holds the memory until then."""
 
 
 class Plant:
@@ -105,6 +112,19 @@ class Plant:
         say(f"[{time.monotonic() - began:4.0f} s] all have ended")
         notes = toiled(self._home)
         return [self._seen(*each, notes) for each in zip(requests, submitted, strict=True)]
+
+    def probe(self, request: Request, idle_cores: float) -> Probe:
+        """Play ``request`` alone; the machine uses ``idle_cores`` without it."""
+        began, busy = time.monotonic(), _busy_core_s()
+        run_id = submit_job(self._instance, self._workspace, request.job, request.config)
+        awaited(self._all_over, "the probe ends", patience_s=MOST_S, every_s=FINELY_S)
+        note = toiled(self._home)[run_id]
+        awaited(lambda: _is_over(note.pid), "its process ends", every_s=FINELY_S)
+        gone_at = time.time()
+        used = _busy_core_s() - busy - idle_cores * (time.monotonic() - began)
+        run = self._seen(request, run_id, {run_id: note})
+        own = note.cpu_after_s - note.cpu_before_s
+        return Probe(run, max(0.0, used - own), max(0.0, gone_at - run.ended_at))
 
     def idle(self) -> tuple[float, int]:
         """Cores and bytes in use while there is no run: the deployment's own, and everybody else's."""
@@ -134,6 +154,20 @@ class Plant:
             raise RuntimeError(f"run {run_id} of `{request.job}` did not end well")
         enqueued, launched, started, ended = (float(at or 0.0) for at in seen)
         return RealRun(request, enqueued, launched, started, ended, notes[run_id])
+
+
+def _is_over(pid: int) -> bool:
+    """Whether the process holds nothing any more."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _busy_core_s() -> float:
+    """CPU time that was used on the whole machine, in core-seconds since it was started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Toiled:
     """
 
     run_id: str
+    pid: int
     began_at: float
     cpu_before_s: float
     cpu_after_s: float
@@ -50,7 +51,7 @@ def toil(context: dg.OpExecutionContext) -> None:
         time.sleep(SLICE_S * (1 - asked["cores"]))
     memory = psutil.Process().memory_info().rss
     del held
-    line = Toiled(context.run_id, began_at, cpu_before, time.process_time(), memory)
+    line = Toiled(context.run_id, os.getpid(), began_at, cpu_before, time.process_time(), memory)
     with (Path(os.environ["DAGSTER_HOME"]) / TOIL_LOG).open("a") as log:
         log.write(json.dumps(asdict(line)) + "\n")
 

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any, Final
 
 from adaptive_assets.planning.demand import FULL, Demand
-from adaptive_assets.planning.memory import GROWTH, Memory
+from adaptive_assets.planning.memory import GROWS_FOR, Memory
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Pressure, RunState
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, number, share, size
@@ -35,11 +35,15 @@ def is_settling(run: ActiveRun, at: float) -> bool:
 
 
 def _to_come(run: ActiveRun, demand: Demand, at: float) -> float:
-    """The share of its growth that a run still has before it, by its median duration if that was learned."""
+    """How likely it is that the growth comes that is lacking, by the median duration if that was learned.
+
+    Little doubt at first, and more and more: a peak that has not come by then is not to be expected.
+    """
     if demand.mean_memory is None:
         return 1.0
     ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-    return max(0.0, 1.0 - ran / demand.median) ** GROWTH if demand.median > 0 else 0.0
+    grows_for = GROWS_FOR * demand.median
+    return max(0.0, 1.0 - (ran / grows_for) ** 2) if grows_for > 0 else 0.0
 
 
 def shareable(lacks: Iterable[Reason]) -> bool:
@@ -53,7 +57,7 @@ class Host:
 
     In use is the live reading of the whole machine, strangers included. Promised (*shadow load*) is what
     runs are predicted to take beyond what the reading can already show of them.
-    What a run may still grow by shrinks as it comes nearer to its end, where that was learned.
+    What a run may still grow by shrinks as it goes on, where it was learned how long it takes.
     """
 
     name: str

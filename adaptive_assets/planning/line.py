@@ -18,7 +18,7 @@ def line(snapshot: Snapshot, book: PolicyBook) -> list[str]:
     """
     demands = Demands(snapshot, book)
     shares = Shares(snapshot, book, demands)
-    sorted_out = triage(snapshot, book, demands, lambda band: None)  # how it is run does not move it
+    sorted_out = triage(snapshot, book, demands)
     bands = [*promote(sorted_out.ready, snapshot, book), *sorted_out.waiting, *sorted_out.expired]
     positions: list[Position] = []
     for band in bands:

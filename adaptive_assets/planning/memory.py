@@ -6,7 +6,7 @@ from typing import Final
 
 from adaptive_assets.planning.demand import Demand
 
-__all__ = ["EVICTABLE_SIGMAS", "GROWTH", "OUTGROWN", "SIGMAS", "Memory"]
+__all__ = ["EVICTABLE_SIGMAS", "GROWS_FOR", "OUTGROWN", "SIGMAS", "Memory"]
 
 SIGMAS: Final = 1.5
 """Standard deviations by which the memory of runs together is predicted to exceed its mean. Their tails are
@@ -15,9 +15,9 @@ long: more of them would leave the machine half empty, and the guard keeps a mar
 EVICTABLE_SIGMAS: Final = 0.5
 """As many do where enough of the runs can leave in time, should memory run short."""
 
-GROWTH: Final = 5
-"""How early a run takes what it takes: after a share of its median duration, the rest to this power is what
-is left of its growth. Most reads its input first; after a fifth of its time a run has two thirds."""
+GROWS_FOR: Final = 0.4
+"""The share of its median duration after which a run has grown as far as it will: most read their input first
+and let go of some of it later."""
 
 OUTGROWN: Final = 2.0
 """A run that takes more than was expected of it will take so many times as much, as long as it is young."""

@@ -217,9 +217,8 @@ class _Planner:
     def _must_share(self, turn: Turn) -> bool:
         """Whether it goes although there is no room for it, because it would be late if it waited for that.
 
-        To share the CPU slows everyone down a little, and a tier's promises come before that; of the memory
-        that it may take, there must be room for the median. A policy that has rungs has said what it would
-        rather do.
+        To share the CPU slows everyone down a little, and a tier's promises come before that; memory must
+        suffice on average. A policy that has rungs has said what it would rather do.
         """
         band, promise = turn.band, turn.promise
         lacking = {reason.code for reason in turn.lacks}
@@ -363,7 +362,7 @@ class _Planner:
             if shared := self._shared(band):
                 return shared
         elif band.policy.opportunity:
-            hosts = self._idle(band, demand)
+            hosts = self._idle(band, demand) or hosts
         roomy = [host for host in hosts if host.more_memory(demand) <= host.free_memory()]
         return [host for host in roomy if not self._reservations.delayed(demand, band.rank, host)] or roomy
 

@@ -138,17 +138,23 @@ class Triage:
     expired: list[Band] = field(default_factory=list)
 
 
-def triage(snapshot: Snapshot, book: PolicyBook, demands: Demands, settle: Callable[[Band], None]) -> Triage:
+def triage(
+    snapshot: Snapshot,
+    book: PolicyBook,
+    demands: Demands,
+    settle: Callable[[Band], None] | None = None,
+) -> Triage:
     """Sort the queue into bands. Gates are evaluated once per kind of work, not once per run.
 
-    ``settle`` says of a new band in which mode all of its work can be done.
+    ``settle`` says of a new band in which mode all of its work can be done; without it, in full.
     """
     sorted_out = Triage()
     hours: dict[str, tuple[Reason, ...]] = {}
     for runs in _by_kind(snapshot.queued):
         work = runs[0].work
         band = Band.of(work, book, runs, demands, snapshot.at)
-        settle(band)
+        if settle:
+            settle(band)
         band.sort()
         policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)

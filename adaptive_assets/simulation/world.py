@@ -10,6 +10,7 @@ from typing import Final
 
 from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.deployment import Deployment
@@ -142,7 +143,7 @@ class _Daemon:
         Where nothing has changed since the last one, it is put off: the planner would say the same again.
         """
         deployment, settings = self._deployment, self._deployment.settings
-        if not deployment.line and not deployment.giving_way:
+        if not deployment.line and not deployment.giving_way and not self._is_tight():
             return inf
         if not any(machine.up for machine in deployment.machines):
             return inf  # the daemon is on one of them
@@ -154,6 +155,14 @@ class _Daemon:
             quiet = settings.quiet_s * (QUIETER if silence > SILENT_S else 1.0)
             after = self._last_at + max(quiet, silence / LOOKS)
         return max(now, ceil(max(after, now) / every - 1e-9) * every)
+
+    def _is_tight(self) -> bool:
+        """Whether runs might have to leave before memory runs out."""
+        able = self._deployment.active and Action.REQUEUE in self._deployment.settings.actions
+        guard = self._book.guards.memory
+        return bool(able) and any(
+            machine.memory_in_use > guard * machine.spec.memory for machine in self._deployment.machines
+        )
 
     def cycle(self) -> None:
         """Look, plan, and do what the plan says."""

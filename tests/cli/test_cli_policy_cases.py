@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for block in blocks(PAGE, "yaml"):
         (tmp_path / block.title).write_text(block.text)
     edited = (tmp_path / "policies.yaml").read_text()
-    edited = edited.replace("tier: batch", "tier: critical\n    objective: {deadline: 12m}")
+    edited = edited.replace("tier: batch", "tier: critical\n    objective: {deadline: 14m}")
     (tmp_path / "edited.yaml").write_text(edited)
     return tmp_path
 

@@ -87,8 +87,8 @@ FIGURES: Mapping[str, str] = {
     "in a sum, a run's memory counts with its percentile": f"{100 * demand.SUMMED:g}",
     "the mean of memory together is exceeded by": f"{memory.SIGMAS:g} standard deviations",
     "or, where some of them can leave, by": f"{memory.EVICTABLE_SIGMAS:g} standard deviations",
-    "of its growth a run still has, after a share of its median duration, the rest to the power of": (
-        f"{memory.GROWTH}"
+    "a run has grown as far as it will, at the latest, after": (
+        f"{memory.GROWS_FOR:.0%} of its median duration"
     ),
     "a young run that takes more than expected will take": f"{memory.OUTGROWN:g} times as much",
     "runs leave where more of the margin beyond the memory guard is to be used than": f"{eviction.EDGE:.0%}",

@@ -12,7 +12,7 @@ from typing import Final
 from adaptive_assets.planning.demand import KIN_CONFIDENCE, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.host import CROWD, SETTLING_S, WIDEST
-from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWTH, OUTGROWN, SIGMAS
+from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWS_FOR, OUTGROWN, SIGMAS
 from adaptive_assets.planning.plan import HELD_BACK_PASSES
 from adaptive_assets.planning.snapshot import Action, ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
 from adaptive_assets.policy import Guards, Policy, PolicyBook
@@ -237,7 +237,7 @@ class MachineForecast:
             self.peers.append((rank, min(taken.cpu, self.most_cpu)))
         if run.memory_used is not None or settling:
             ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-            left = max(0.0, 1.0 - ran / taken.median) ** GROWTH if taken.median else 0.0
+            left = max(0.0, 1.0 - (ran / (GROWS_FOR * taken.median)) ** 2) if taken.median else 0.0
             to_come = left if taken.learned and not settling else 1.0
             self.runs.append((taken.at_most(self.most_memory), run.memory_used, to_come))
 
@@ -265,9 +265,9 @@ class MachineForecast:
             cautious = max(cautious, self._mean(runs) + EVICTABLE_SIGMAS * _deviation(runs))
         return self._strangers() + cautious
 
-    def average(self, more: Expected) -> float:
-        """The mean of the bytes in use with one more run, when all are at their peak, strangers included."""
-        runs = [*self.runs, (more.at_most(self.most_memory), None, 1.0)]
+    def average(self, more: Expected | None = None) -> float:
+        """The mean of the bytes in use when all are at their peak, strangers included; with one more run."""
+        runs = [*self.runs, *([(more.at_most(self.most_memory), None, 1.0)] if more else [])]
         return self._strangers() + self._mean(runs)
 
     @staticmethod

@@ -401,4 +401,5 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
         ),
         slowdown=draw(st.none() | st.sampled_from((0.8, 1.5, 1.6, 4.0))),
         pace=draw(st.none() | st.builds(Pace, paces, st.just(AT - moved))),
+        actions=draw(st.sampled_from(ACTIONS)),
     )

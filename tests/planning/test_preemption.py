@@ -13,7 +13,7 @@ from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.preemption import HOLD_S
 from adaptive_assets.planning.promise import LAUNCH_S
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
-from adaptive_assets.planning.verdicts import ActiveDecision, Plan, ReasonCode, Verdict
+from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import SLIVER, Forecast, expected
@@ -45,7 +45,7 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
     waiting = {
         book.policy(decision.work.policy).tier
         for decision in decided.decisions
-        if decision.verdict is Verdict.DEFER
+        if decision.verdict is Verdict.DEFER or is_forced(decision)
     }
     for decision, run in moved(decided):
         policy = book.policy(run.work.policy)
@@ -70,6 +70,11 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
         assert list(Action).index(action) <= HARSH[tier.preemption]
 
 
+def is_forced(decision: Decision) -> bool:
+    """Whether it goes although there is no room."""
+    return any(reason.code is ReasonCode.FORCED for reason in decision.reasons)
+
+
 @UNHURRIED
 @given(books(), snapshots(busy=1))
 def test_what_gives_way_is_not_free_before_it_is_free(book: PolicyBook, snapshot: Snapshot) -> None:
@@ -91,13 +96,16 @@ def was_stopped_too_long_ago(run: ActiveRun, snapshot: Snapshot, book: PolicyBoo
 def test_nobody_gives_way_for_too_little(book: PolicyBook, snapshot: Snapshot) -> None:
     """Without all that gives way, and what is leaving already, some run that waits would fit.
 
-    Work ahead that was stopped too long ago leaves in any case.
+    Work ahead that was stopped too long ago leaves in any case, and what goes without room slows others down.
     """
     decided = plan(snapshot, book)
+    forced = {decision.work.name for decision in decided.decisions if is_forced(decision)}
     told = {
         run.run_id: decision.verdict
         for decision, run in moved(decided)
-        if not was_stopped_too_long_ago(run, snapshot, book)
+        if decision.reason.code is ReasonCode.GIVES_WAY
+        and not was_stopped_too_long_ago(run, snapshot, book)
+        and decision.reason.numbers["to"] not in forced
     }
     if not told or snapshot.machine is None:
         return
@@ -113,7 +121,7 @@ def test_nobody_gives_way_for_too_little(book: PolicyBook, snapshot: Snapshot) -
             bytes_freed += max(taken.memory, run.memory_used or 0)
         if going or run.slowed or run.run_id in told or run.state is RunState.SUSPENDED:
             machine.cpu -= taken.cpu if run.cpu_used is None else run.cpu_used
-    needy = {decision.reason.numbers["to"] for decision, _ in moved(decided)}
+    needy = {decision.reason.numbers.get("to") for decision, _ in moved(decided)}
     waiting = [
         (decision.runs[0], mode)
         for decision in decided.decisions

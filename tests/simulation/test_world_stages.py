@@ -69,7 +69,7 @@ def test_under_pressure_runs_of_stages_keep_deadlines_that_whole_ones_miss() -> 
     """The first goes in full, those after it one stage after another or without what is optional."""
     without, composed = surge(book(stages=False)), surge(book(stages=True))
     assert [run.mode for run in without.runs] == ["full"] * 10
-    assert sum(run.missed for run in without.runs) >= 5
+    assert sum(run.missed for run in without.runs) >= 4
     assert not any(run.missed for run in composed.runs)
     assert all(run.finished and not run.oom_kills for run in composed.runs)
     modes = Counter(run.mode for run in composed.runs)
@@ -107,4 +107,5 @@ def test_data_that_only_an_optional_stage_reads_is_gone_without(
         book=book(stages=stages, gates=gates, objective=None),
     )
     report = by_id(outcome)["r"]
-    assert (report.mode, report.launched_s) == (mode, launched_s)
+    assert report.mode == mode
+    assert report.launched_s == pytest.approx(launched_s, abs=1)

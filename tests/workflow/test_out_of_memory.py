@@ -311,12 +311,12 @@ def test_only_the_attempts_of_that_run_ask() -> None:
     again, other = QueuedRun("r3", WORK, 995.0, root_run_id="r1"), QueuedRun("x", WORK, 996.0)
     known = experience.into(snapshot_with(again, other))
     assert known.queued[1] is other
-    assert estimate_of(known.queued[0]).memory == Spread.exactly(6.75 * GIB)
+    assert estimate_of(known.queued[0]).memory == Spread(4.5 * GIB, 6.75 * GIB, 6.75 * GIB)
     assert estimate_of(known.queued[0]).source is Source.OWN
-    assert known.estimates[estimate_key(WORK, "full")].memory.p50 == 4.5 * GIB
+    assert known.estimates[estimate_key(WORK, "full")].memory.p90 == 4.5 * GIB
     running = ActiveRun("r3", WORK, "full", 999.0, root_run_id="r1")
     counted = experience.into(replace(snapshot_with(), active=(running,)))
-    assert estimate_of(counted.active[0]).memory.p50 == 6.75 * GIB
+    assert estimate_of(counted.active[0]).memory.p90 == 6.75 * GIB
 
 
 def test_nobody_asks_for_more_than_can_be_had() -> None:
@@ -326,12 +326,12 @@ def test_nobody_asks_for_more_than_can_be_had() -> None:
     experience.ended([(WORK, killed("r1", 7 * GIB))])
     again = QueuedRun("r2", WORK, 995.0, root_run_id="r1")
     known = experience.into(snapshot_with(again))
-    assert estimate_of(known.queued[0]).memory.p50 == 8 * GIB
-    assert known.estimates[estimate_key(WORK, "full")].memory.p50 == 8 * GIB
+    assert estimate_of(known.queued[0]).memory.p90 == 8 * GIB
+    assert known.estimates[estimate_key(WORK, "full")].memory.p90 == 8 * GIB
     crowded = experience.into(snapshot_with(again, strangers=2 * GIB))
-    assert estimate_of(crowded.queued[0]).memory.p50 == 6 * GIB
+    assert estimate_of(crowded.queued[0]).memory.p90 == 6 * GIB
     blind = experience.into(replace(snapshot_with(again), machine=None))
-    assert estimate_of(blind.queued[0]).memory.p50 == 10.5 * GIB
+    assert estimate_of(blind.queued[0]).memory.p90 == 10.5 * GIB
 
 
 def test_a_new_daemon_remembers_who_asks(deploy: Deploy, tmp_path: Path) -> None:
@@ -346,4 +346,4 @@ def test_a_new_daemon_remembers_who_asks(deploy: Deploy, tmp_path: Path) -> None
     experience.recall(deployment.ledger)
     work = deployment.ledger.works()[decision.work_key]
     known = experience.into(snapshot_with(QueuedRun("r3", work, 995.0, root_run_id="r1")))
-    assert estimate_of(known.queued[0]).memory.p50 == 1.5 * 1.5 * 600 * MIB
+    assert estimate_of(known.queued[0]).memory.p90 == 1.5 * 1.5 * 600 * MIB
