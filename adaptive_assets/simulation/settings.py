@@ -43,7 +43,7 @@ class Settings:
     """The habits of a Dagster deployment; :class:`ValueError` for a time that cannot be."""
 
     cycle_s: float = 5.0
-    """How often the planner looks, while something waits, can be given back what it had, or may have to leave."""
+    """How often the planner looks, while something waits, can go on again, or may have to leave."""
     quiet_s: float = 30.0
     """How often it looks again where nothing at all has changed since it last did."""
     startup_s: float = 4.0
