@@ -60,7 +60,7 @@ class Continuation:
             in_the_way = self._reservations.delayed(left, self.rank(run), host)
             if not overdue and (needs > free or host.strained or in_the_way):
                 continue
-            host.shadow_cpu += min(demand.cpu, host.cpu_ceiling) if suspended else needs
+            host.let_go_on(min(demand.cpu, host.cpu_ceiling) if suspended else needs)
             self.moves[run.run_id] = Move(Verdict.RESUME, self._reason(run, needs, free, overdue=overdue))
 
     def _leave_stopped(self, first: Reservation) -> None:

@@ -121,6 +121,11 @@ class Host:
         self.shadow_cpu += min(demand.cpu, self.cpu_ceiling)
         self.memory.add(demand)
 
+    def let_go_on(self, cpu: float) -> None:
+        """Promise so many cores to a run that gave way."""
+        self.our_cpu += cpu
+        self.shadow_cpu += cpu
+
     def is_shared_by(self, demand: Demand, rank: int) -> bool:
         """Whether a run could share the CPU with those of its tier and above without making it too slow.
 

@@ -312,8 +312,8 @@ def assert_shares(
 ) -> None:
     """A run forced in full has a deadline, no rung, and is in time now if it takes its median.
 
-    Its machine is calm, its peers and it would not use more than a multiple of the guarded CPU, and the
-    median of its memory fits.
+    Its machine is calm, its peers and it would not use more than a multiple of the guarded CPU, and memory
+    suffices on average.
     """
     (run,) = decision.runs
     taken = expected(run, decision.mode, snapshot, book)
