@@ -95,8 +95,7 @@ class _Planner:
         for band in self._triage.waiting:
             band.most = inf  # what it waits for first, a price among it, is said already
             self._defer(band, band.rest, (*band.shut, *band.never, *self._lacks(band)))
-        self._preemption.make_way(self._blocked)
-        self._preemption.make_calm(self._forced)
+        self._preemption.make_way(self._blocked, self._forced)
         moves = {**self._continuation.moves, **self._preemption.moves}
         moves |= evict(self._snapshot, self._book, self._demands, self._room, moves)
         return Plan(

@@ -141,13 +141,20 @@ class Preemption:
         self._on: defaultdict[str, list[_Known]] = defaultdict(list)
         self.moves: dict[str, Move] = {}
 
-    def make_way(self, blocked: Sequence[Blocked]) -> None:
-        """Find moves for the first of ``blocked``; mild ones where CPU is short, requeues where memory is."""
+    def make_way(self, blocked: Sequence[Blocked], forced: Sequence[Blocked]) -> None:
+        """Find moves for the first of ``blocked``; mild ones where CPU is short, requeues where memory is.
+
+        For those that are ``forced``, and go although CPU is short, others are slowed down.
+        """
         blocked = blocked[:HEADS]
-        if blocked:
-            self._describe_those_below(blocked)
+        if blocked or forced:
+            self._describe_those_below([*blocked, *forced])
         if not self._on:
             return
+        self._free_room(blocked)
+        self._calm(forced)
+
+    def _free_room(self, blocked: Sequence[Blocked]) -> None:
         balances = {host.name: self._balance(host) for host in self._room.hosts}
         for each in blocked:
             reserved = self._room.host_of(each.reservation.host)
@@ -166,12 +173,8 @@ class Preemption:
                 balance.memory -= reserved.more_memory(each.demand)
                 balance.slots -= 1
 
-    def make_calm(self, forced: Sequence[Blocked]) -> None:
-        """Slow others down for runs that go although CPU is short; each is reserved its machine, for now."""
-        if not forced:
-            return
-        if not self._on:
-            self._describe_those_below(forced)
+    def _calm(self, forced: Sequence[Blocked]) -> None:
+        """Slow down; the machine of each is the one that is reserved."""
         for each in forced:
             host = self._room.host_of(each.reservation.host)
             if host is None:
