@@ -5,7 +5,7 @@ from typing import Final
 
 from adaptive_assets.planning.estimates import Estimate, Source
 
-__all__ = ["Headroom", "asking_for", "next_asked"]
+__all__ = ["Headroom", "asking_for", "having_held", "next_asked"]
 
 MORE: Final = 1.5
 """What the next attempt is given, in peaks at which the last one was killed."""
@@ -33,6 +33,19 @@ def asking_for(known: Estimate, memory: float) -> Estimate:
     Its median is what it held when it was killed: it may have been the machine that was full, and of others.
     """
     return replace(known, memory=known.memory.at_least(memory, median=memory / MORE), source=Source.OWN)
+
+
+def having_held(known: Estimate, held: float, most: float) -> Estimate:
+    """What is ``known`` of a run, and that it held ``held`` bytes before it was sent back to the queue.
+
+    It takes at least as much again. If that is more than nine of ten of its kind take, it is not one of
+    these, and nobody knows how far it was: then it asks for more, as after a kill. ``most`` is what the
+    largest machine gives.
+    """
+    least = min(most, held if held <= known.memory.p90 else MORE * held)
+    if least <= known.memory.p50:
+        return known
+    return replace(known, memory=known.memory.at_least(least), source=Source.OWN)
 
 
 class Headroom:

@@ -22,7 +22,7 @@ from adaptive_assets.policy import PolicyBook
 __all__ = ["EDGE", "evict"]
 
 EDGE: Final = 0.5
-"""How much of the margin that the memory guard leaves may be expected to be used before runs leave."""
+"""How much of the margin that the memory guard leaves may be in use before runs leave."""
 
 
 def evict(
@@ -48,11 +48,15 @@ def evict(
 
 
 def _excess(host: Host) -> float:
-    """Bytes that are expected to be in use beyond the edge."""
+    """Bytes that are expected to be in use beyond what there is, or are in use beyond the edge.
+
+    Growth that is expected may never come, so it counts only where there is no room for it at all.
+    """
     if host.machine is None:
         return 0.0
-    edge = host.memory_ceiling + EDGE * (host.machine.memory_capacity - host.memory_ceiling)
-    return host.memory_on_average() - edge
+    capacity = host.machine.memory_capacity
+    edge = host.memory_ceiling + EDGE * (capacity - host.memory_ceiling)
+    return max(host.memory_on_average() - capacity, host.memory_in_use() - edge)
 
 
 def _leaves(run: ActiveRun, demands: Demands, at: float, move: Move | None) -> bool:

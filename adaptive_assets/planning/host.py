@@ -137,7 +137,11 @@ class Host:
 
     def memory_on_average(self, one_more: Demand | None = None) -> float:
         """Bytes in use on the whole machine once all runs have grown, as it is on average."""
-        return self._used_memory() + self.memory.on_average(one_more) - self.memory.seen
+        return self.memory_in_use() + self.memory.on_average(one_more) - self.memory.seen
+
+    def memory_in_use(self) -> float:
+        """Bytes in use on the whole machine; readings lag behind, and ours may be seen in use before."""
+        return max(float(self.machine.memory_used), self.memory.seen) if self.machine else self.memory.seen
 
     def free_cpu(self, rank: int) -> float:
         """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""
@@ -150,7 +154,7 @@ class Host:
         """Bytes under the guard."""
         if self.machine is None:
             return inf
-        return self.memory_ceiling - self._used_memory() - self.promised_memory
+        return self.memory_ceiling - self.memory_in_use() - self.promised_memory
 
     def more_memory(self, demand: Demand) -> float:
         """By how many bytes the predicted peak grows with one more run."""
@@ -183,10 +187,6 @@ class Host:
 
     def _crowd(self, rank: int, demand: Demand) -> None:
         self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + min(demand.cpu, self.cpu_ceiling)
-
-    def _used_memory(self) -> float:
-        """Bytes in use on the whole machine; readings lag behind, and ours may be seen in use before."""
-        return max(float(self.machine.memory_used), self.memory.seen) if self.machine else self.memory.seen
 
     def _lacking_memory(self, demand: Demand, mode: str, machine: MachineReading) -> Iterator[Reason]:
         needs, free = self.more_memory(demand), self.free_memory()

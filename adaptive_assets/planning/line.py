@@ -4,7 +4,7 @@ from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.patience import promote
 from adaptive_assets.planning.shares import Shares
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.triage import Position, triage
+from adaptive_assets.planning.triage import Position, after_use, triage
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["line"]
@@ -23,7 +23,5 @@ def line(snapshot: Snapshot, book: PolicyBook) -> list[str]:
     positions: list[Position] = []
     for band in bands:
         use = shares.level(band.policy)
-        for run in band.runs:
-            rank, latest_start, _, priority, submitted_at, run_id = band.position(run)
-            positions.append((rank, latest_start, use, priority, submitted_at, run_id))
+        positions += (after_use(band.position(run), use) for run in band.runs)
     return [run_id for *_, run_id in sorted(positions)]

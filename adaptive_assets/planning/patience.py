@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import AGE, Band
 from adaptive_assets.policy import Policy, PolicyBook
@@ -27,12 +28,44 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
     """
     found = _oldest(ready, snapshot, book)
     if found is None:
+        _favour(ready, snapshot, book)
         return ready
     band, run = found
-    last = snapshot.pace.promoted_at if snapshot.pace else None
-    closed = max(_patience(band.policy, book) / DOORS, APART * band.full.duration)
-    if last is not None and 0 <= snapshot.at - last < closed:
+    if not _is_open(band, snapshot, book) or _is_another_at_it(run, snapshot, book):
         return ready
+    band.runs.remove(run)
+    rest = ready if band.runs else [other for other in ready if other is not band]
+    return [replace(band, runs=[run], promoted=True), *rest]
+
+
+def _favour(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> None:
+    """Let the oldest run that has waited for the time between two doors stand first in its own tier.
+
+    That is of those without a deadline, where small runs would else pass a large one until its tier has no
+    more patience. It goes through the same door.
+    """
+    waiting = (
+        (band, run)
+        for band in ready
+        if not band.policy.opportunity and not band.only_rungs
+        for run in band.runs[: 1 if band.by_age else None]
+        if snapshot.at - run.submitted_at >= _between_doors(band, book)
+        and Promise.of(band.policy, run).deadline_at is None
+    )
+    band, run = min(waiting, key=lambda found: AGE(found[1]), default=(None, None))
+    if band is not None and run is not None and _is_open(band, snapshot, book):
+        band.favoured = run.run_id
+
+
+def _is_open(band: Band, snapshot: Snapshot, book: PolicyBook) -> bool:
+    """Whether it is long enough ago that somebody went because it had waited for long."""
+    last = snapshot.pace.promoted_at if snapshot.pace else None
+    closed = max(_between_doors(band, book), APART * band.full.duration)
+    return last is None or not 0 <= snapshot.at - last < closed
+
+
+def _is_another_at_it(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> bool:
+    """Whether an active run went so before ``run``, and has not ended."""
     for active in snapshot.active:
         policy = book.policy(active.work.policy)
         if active.submitted_at is None or policy.opportunity or book.rank(policy.tier) == 0:
@@ -40,10 +73,8 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
         waited = active.launched_at - active.submitted_at
         older = (active.submitted_at, active.run_id) < (run.submitted_at, run.run_id)
         if older and waited >= _patience(policy, book):
-            return ready
-    band.runs.remove(run)
-    rest = ready if band.runs else [other for other in ready if other is not band]
-    return [replace(band, runs=[run], promoted=True), *rest]
+            return True
+    return False
 
 
 def is_overdue(band: Band, run: QueuedRun, at: float, book: PolicyBook) -> bool:
@@ -62,6 +93,10 @@ def _oldest(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> tuple[Ba
         if run.submitted_at <= limit and (found is None or AGE(run) < AGE(found[1])):
             found = (band, run)
     return found
+
+
+def _between_doors(band: Band, book: PolicyBook) -> float:
+    return _patience(band.policy, book) / DOORS
 
 
 def _patience(policy: Policy, book: PolicyBook) -> float:

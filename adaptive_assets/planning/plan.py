@@ -26,7 +26,7 @@ from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.running import on_active
 from adaptive_assets.planning.shares import Shares
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
-from adaptive_assets.planning.triage import Band, Position, triage
+from adaptive_assets.planning.triage import Band, Position, after_use, triage
 from adaptive_assets.planning.turn import Turn
 from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
@@ -59,9 +59,10 @@ def plan(snapshot: Snapshot, book: PolicyBook) -> Plan:
     """Decide every run of ``snapshot`` under the policies of ``book``.
 
     Gates, hours and prices come first (``triage``). What remains forms one line: tier, least slack to the
-    deadline, the owner's use of late, the user's ``dagster/priority``, submission; a run beyond its tier's
-    patience stands before it. A run that finds no room gets a reserved start, and those behind it may pass
-    as long as they do not delay that. Active runs give way where a blocked run's tier preempts theirs.
+    deadline, the owner's use of late, the user's ``dagster/priority``, bulk if there is no deadline,
+    submission; a run beyond its tier's patience stands before it. A run that finds no room gets a reserved
+    start, and those behind it may pass as long as they do not delay that. Active runs give way where a
+    blocked run's tier preempts theirs.
     """
     return _Planner(snapshot, book).plan()
 
@@ -139,8 +140,8 @@ class _Planner:
 
     def _stands(self, lane: Lane) -> Position:
         """Where the first of a lane stands in line, now that its owner has used what it has."""
-        (rank, latest_start, _, priority, submitted_at, run_id), band = lane[0]
-        return (rank, latest_start, self._shares.level(band.policy), priority, submitted_at, run_id)
+        position, band = lane[0]
+        return after_use(position, self._shares.level(band.policy))
 
     def _admit_first(self, band: Band) -> bool:
         """Let the first run of ``band`` go in the best mode there is room for.
@@ -304,7 +305,7 @@ class _Planner:
         if forced and host:
             here = self._reservations.now(band.work, band.policy.tier, band.rank, host)
             self._forced.append(self._waits(turn, band.full, here))
-        self._promoted |= band.promoted
+        self._promoted |= band.promoted or run.run_id == band.favoured
         way = in_sequence(band.policy, band.work) if band.never else None
         composed = (explanation.composed(way, band.never[0]), *band.never) if way else ()
         reasons = (*composed, *self._patience_over(band, run), *self._overdue(band, run), how, *late)
@@ -319,7 +320,7 @@ class _Planner:
         waited = (*self._patience_over(band, run), *self._overdue(band, run))
         reasons = (*_composed(step, why), *waited, *why, how, *turn.late)
         host = self._take(turn, step.demand)
-        self._promoted |= band.promoted
+        self._promoted |= band.promoted or run.run_id == band.favoured
         self._decide(Verdict.LAUNCH, band, (run,), reasons, step, host)
 
     def _degrade(self, turn: Turn, step: Step) -> None:
@@ -336,7 +337,7 @@ class _Planner:
             why = (self._impatient(band, run), *why)
         reasons = (*_composed(step, why), *why, how)
         host = self._take(turn, step.demand)
-        self._promoted |= band.promoted
+        self._promoted |= band.promoted or run.run_id == band.favoured
         self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
         if run.passes < HELD_BACK_PASSES:
             self._squeeze.take(band.rank, step.demand)

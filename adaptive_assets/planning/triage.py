@@ -9,6 +9,7 @@ from math import ceil, inf
 from operator import attrgetter, lt
 from typing import Final
 
+from adaptive_assets.planning.bulk import LEAST, bulk_of, largest
 from adaptive_assets.planning.composition import essentials, spares
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.demands import Demands
@@ -25,11 +26,12 @@ from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Policy, PolicyBook, Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["AGE", "Band", "Position", "Triage", "triage"]
+__all__ = ["AGE", "Band", "Position", "Triage", "after_use", "triage"]
 
-Position = tuple[int, float, int, int, float, str]
+Position = tuple[int, float, int, int, int, float, str]
 """Where a run stands in line: tier, latest start in full, its owner's use of late, the user's priority
-(negated), submission, run id."""
+(negated), its bulk if it has no deadline, submission, run id."""
+
 
 AGE: Final = attrgetter("submitted_at", "run_id")
 """The order of submission, as a key."""
@@ -50,7 +52,7 @@ class Band:
     optional stages alone, since nobody else reads what is not ready. Machines that cost more than ``most``
     are too dear for them. ``promoted`` ones have waited beyond their tier's patience and stand before all
     others. ``mode`` is the one in which all is made, and ``full`` what that takes; it is another than full
-    mode where that could ``never`` fit.
+    mode where that could ``never`` fit. How much of a machine that is, their ``bulk`` says.
     """
 
     work: Work
@@ -70,6 +72,9 @@ class Band:
     spared: bool = False
     mode: str = FULL
     never: tuple[Reason, ...] = ()
+    bulk: int = 0
+    favoured: str = ""
+    """The run whose bulk does not matter any more, because it has waited for long, if it is one of these."""
 
     @classmethod
     def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float) -> "Band":
@@ -94,7 +99,8 @@ class Band:
                 due += ceil(late / allowed) * allowed
             latest_start = due - self.full.duration
         rank = FRONT if self.promoted else self.rank
-        return (rank, latest_start, 0, -run.priority, run.submitted_at, run.run_id)
+        bulk = 0 if due is not None else LEAST if run.run_id == self.favoured else self.bulk
+        return (rank, latest_start, 0, -run.priority, bulk, run.submitted_at, run.run_id)
 
     @property
     def typical(self) -> Demand:
@@ -129,6 +135,11 @@ class Band:
             runs.sort(key=self.position)
 
 
+def after_use(position: Position, level: int) -> Position:
+    """The place of a run whose owner's use of late is at ``level``."""
+    return (*position[:2], level, *position[3:])
+
+
 @dataclass(slots=True)
 class Triage:
     """``ready`` bands go on to admission; ``waiting`` ones wait for data or time; ``expired`` ones fail."""
@@ -149,12 +160,14 @@ def triage(
     ``settle`` says of a new band in which mode all of its work can be done; without it, in full.
     """
     sorted_out = Triage()
+    machine = largest(snapshot)
     hours: dict[str, tuple[Reason, ...]] = {}
     for runs in _by_kind(snapshot.queued):
         work = runs[0].work
         band = Band.of(work, book, runs, demands, snapshot.at)
         if settle:
             settle(band)
+        band.bulk = bulk_of(band.full, machine)
         band.sort()
         policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)

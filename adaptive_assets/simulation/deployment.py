@@ -245,10 +245,12 @@ class Deployment:
     def _is_gone(self, attempt: Attempt) -> None:
         """A run that was cancelled has ended, or one is found to be lost; whichever comes first counts."""
         if attempt.run.attempt is attempt and (attempt.lost or attempt.state is RunState.LEAVING):
+            held = attempt.memory
             self._comes_to_nothing(attempt)
             if attempt.lost:
                 self._retry(attempt.run)
             else:
+                self.told.gave_way(attempt, held)
                 self._enqueue(attempt.run)
 
     def _comes_to_nothing(self, attempt: Attempt) -> None:

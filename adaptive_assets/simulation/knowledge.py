@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from adaptive_assets.learning import DecayedUsage, Declarations, Learner, Observation, asking_for, next_asked
+from adaptive_assets.learning import (
+    DecayedUsage,
+    Declarations,
+    Learner,
+    Observation,
+    asking_for,
+    having_held,
+    next_asked,
+)
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
@@ -57,7 +65,7 @@ class Told:
 
     def joined(self, run: Run) -> None:
         """It has joined."""
-        if run.estimate is not None and self._knowledge is Knowledge.LEARNED and not run.asked:
+        if run.estimate is not None and run.estimate.source is Source.DECLARED:
             self._declared.setdefault(run.kind, {})[run] = None
 
     def launched(self, run: Run) -> None:
@@ -68,6 +76,10 @@ class Told:
     def left(self, run: Run) -> None:
         """It neither waits nor runs any more, for now or for good."""
         self._present[run.kind] -= 1
+
+    def gave_way(self, attempt: Attempt, held: int) -> None:
+        """The attempt was sent back to the queue when it held so many bytes."""
+        attempt.run.held = max(attempt.run.held, held)
 
     def killed(self, attempt: Attempt, held: int, now: float) -> None:
         """The attempt was killed for want of memory when it held so many bytes."""
@@ -155,6 +167,11 @@ class Told:
         if run.asked:
             known = learned or self._declared_of(run)
             return asking_for(known, run.asked)
+        if run.held and self._knowledge is Knowledge.LEARNED:
+            known = learned or self._declared_of(run)
+            told = having_held(known, run.held, self._most_memory)
+            if told is not known:
+                return told
         return self._declared_of(run) if run.traced.declared and learned is None else None
 
     def _declared_of(self, run: Run) -> Estimate:

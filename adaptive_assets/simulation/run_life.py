@@ -80,6 +80,8 @@ class Run:
     wasted_core_s: float = 0.0
     asked: int = 0
     """The bytes that it asks for at least, because it was killed for want of memory."""
+    held: int = 0
+    """The most bytes that it held when it was sent back to the queue."""
     estimate: Estimate | None = None
     """What the planner is told of this very run."""
     blocked: dict[str, float] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from adaptive_assets.planning import (
+    bulk,
     continuation,
     demand,
     evictable,
@@ -91,7 +92,8 @@ FIGURES: Mapping[str, str] = {
         f"{memory.GROWS_FOR:.0%} of its median duration"
     ),
     "a young run that takes more than expected will take": f"{memory.OUTGROWN:g} times as much",
-    "runs leave where more of the margin beyond the memory guard is to be used than": f"{eviction.EDGE:.0%}",
+    "runs leave where more of the margin beyond the memory guard is in use than": f"{eviction.EDGE:.0%}",
+    "the area of a run counts in its bulk, beside what it takes for each core,": f"{bulk.SIZE:.0%}",
     "to start a run again counts as": f"{victims.STARTING_CORE_S:g} core-seconds",
     "what is late is given again, at the least": f"{triage.AGAIN_S:g} s",
     "strangers are waited for at most": f"{plan.TRICKLE_S:g} s",

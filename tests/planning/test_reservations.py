@@ -58,7 +58,7 @@ def situation(book: PolicyBook, ages: dict[str, float], behind: int) -> Snapshot
         "memory_used": f"{sum(int(str(run['memory_used'])[:-1]) for run in active)}B",
     }
     queued = [
-        {"run": "head", "policy": "head", "waited": "60s"},
+        {"run": "head", "policy": "head", "waited": "60s", "priority": 1},
         *({"run": f"q{n}", "policy": f"p{n % 3}", "waited": f"{30 - n}s"} for n in range(behind)),
     ]
     return snapshot_of(machine=machine, active=active, queued=queued)
@@ -123,7 +123,7 @@ def test_what_passes_does_not_delay_the_head_in_a_world_that_goes_as_expected(
         for number in ages:
             toy.submit(number.split("-")[0], number)
         toy.run(20.0)
-        toy.submit("head", "head")
+        toy.submit("head", "head", priority=1)
         for n in range(others):
             toy.submit(f"p{n % 3}", f"q{n}")
         return toy
@@ -155,8 +155,8 @@ HALF_FULL = {"cpu_used": 1, "memory_used": "3GiB"}
 def test_what_ends_before_the_reserved_start_may_pass() -> None:
     """And what would not end before, and takes what is reserved, waits and says behind whom."""
     queued = [
-        {"run": "large", "policy": "large", "waited": "3m"},
-        {"run": "long", "policy": "long", "waited": "2m"},
+        {"run": "large", "policy": "large", "waited": "3m", "priority": 1},
+        {"run": "long", "policy": "long", "waited": "2m", "priority": 1},
         {"run": "quick", "policy": "quick", "waited": "1m"},
         {"run": "slim", "policy": "slim"},
     ]
@@ -173,7 +173,7 @@ def test_what_ends_before_the_reserved_start_may_pass() -> None:
 def test_what_is_left_over_is_left_over_once() -> None:
     """Two that would each fit beside the reserved start, and not together: one goes."""
     queued = [
-        {"run": "large", "policy": "large", "waited": "3m"},
+        {"run": "large", "policy": "large", "waited": "3m", "priority": 1},
         {"run": "slim1", "policy": "slim", "waited": "2m"},
         {"run": "slim2", "policy": "slim", "waited": "1m"},
     ]

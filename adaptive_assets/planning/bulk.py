@@ -1,0 +1,45 @@
+"""Bulk: how much of a machine a run takes for what it gets done."""
+
+from math import floor, log2
+from typing import Final
+
+from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.snapshot import MachineReading, Snapshot
+
+__all__ = ["LEAST", "SIZE", "bulk_of", "largest"]
+
+SIZE: Final = 0.75
+"""How much the area of a run counts beside what it takes for each core."""
+
+STEPS: Final = 4
+"""Levels for each doubling, a fifth apart: what takes about the same goes in the order of submission."""
+
+LEAST: Final = -(2**31)
+"""Less than that of any run."""
+
+_LEAST_CORES: Final = 0.01
+"""A run whose work is done elsewhere counts for so much here, or it would be infinitely bulky."""
+
+
+def largest(snapshot: Snapshot) -> MachineReading | None:
+    """The machine with the most memory; ``None`` where no reading is recent enough to go by."""
+    readings = [node.reading for node in snapshot.nodes if node.reading is not None]
+    return max(readings, key=lambda reading: reading.memory_capacity, default=snapshot.machine)
+
+
+def bulk_of(demand: Demand, machine: MachineReading | None) -> int:
+    """The bulk of a run, in levels; 0 for all where nothing is known of the machine.
+
+    Two orders are mixed. *Smallest area first* (Carastan-Santos et al., "One can only gain by replacing EASY
+    backfilling", 2019) goes by the share that a run takes of its dominant resource, times its duration, and
+    has runs wait the least. To go by the dominant share for each core gets the most work out of a machine
+    whose memory is full before its cores are busy (Grandl et al., "Multi-resource packing for cluster
+    schedulers", 2014, have both in one score too).
+    """
+    if machine is None or not machine.cpu_capacity or not machine.memory_capacity:
+        return 0
+    cores = max(demand.cpu, _LEAST_CORES) / machine.cpu_capacity
+    memory = demand.memory if demand.mean_memory is None else demand.mean_memory
+    dominant = max(cores, memory / machine.memory_capacity)
+    area, for_each_core = dominant * max(demand.median, 1.0), dominant / cores
+    return floor(STEPS * (SIZE * log2(area) + (1 - SIZE) * log2(for_each_core)))
