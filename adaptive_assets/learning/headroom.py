@@ -42,10 +42,11 @@ def having_held(known: Estimate, held: float, most: float) -> Estimate:
     these, and nobody knows how far it was: then it asks for more, as after a kill. ``most`` is what the
     largest machine gives.
     """
-    least = min(most, held if held <= known.memory.p90 else MORE * held)
-    if least <= known.memory.p50:
+    held = min(held, most)
+    if held <= known.memory.p50:
         return known
-    return replace(known, memory=known.memory.at_least(least), source=Source.OWN)
+    least = held if held <= known.memory.p90 else min(most, MORE * held)
+    return replace(known, memory=known.memory.at_least(least, median=held), source=Source.OWN)
 
 
 class Headroom:
