@@ -11,15 +11,15 @@ from math import inf
 from adaptive_assets.planning import explanation
 from adaptive_assets.planning.composition import in_sequence
 from adaptive_assets.planning.continuation import Continuation
-from adaptive_assets.planning.degradation import Ladder, Squeeze, Step, ways_to_do_less
+from adaptive_assets.planning.degradation import Ladder, Squeeze, Step
 from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.eviction import evict
 from adaptive_assets.planning.host import Host, shareable
+from adaptive_assets.planning.openings import TRICKLE_S, Openings
 from adaptive_assets.planning.pacing import next_pace
-from adaptive_assets.planning.patience import is_overdue, promote
+from adaptive_assets.planning.patience import promote
 from adaptive_assets.planning.preemption import Blocked, Preemption
-from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.releases import releases
 from adaptive_assets.planning.reservations import MOST, Reservation, Reservations
 from adaptive_assets.planning.room import Room
@@ -32,22 +32,11 @@ from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["HELD_BACK_PASSES", "IDLE", "TRICKLE_S", "plan"]
+__all__ = ["HELD_BACK_PASSES", "plan"]
 
 HELD_BACK_PASSES = 2
 """After so many dequeue passes an admitted run is held back by something of Dagster's own (a pool, a tag
 limit, a code location that is down): room is no longer kept for it, or a full pool would idle the machine."""
-
-TRICKLE_S = 120.0
-"""After so long, the head of the line no longer waits for strangers who keep the machine busy while our own
-work uses no more of it than a single run may insist on. It goes if it lacks only CPU or calm: strangers slow
-our work down, and never to none."""
-
-FORCEABLE = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.PACE))
-"""What may be lacking where a run goes because it would be late if it waited."""
-
-IDLE = 0.25
-"""The share of the guarded machine that work ahead leaves free for real work."""
 
 Lane = list[tuple[Position, Band]]
 """The bands of one policy, as a heap."""
@@ -83,6 +72,9 @@ class _Planner:
         self._preemption = Preemption(snapshot, book, self._demands, self._room)
         self._blocked: list[Blocked] = []
         self._forced: list[Blocked] = []
+        self._openings = Openings(
+            self._at, book, self._demands, self._room, self._squeeze, self._reservations, self._blocked
+        )
         self._triage = triage(snapshot, book, self._demands, self._settle)
         self._decisions: list[Decision] = []
         self._promoted = False
@@ -95,7 +87,7 @@ class _Planner:
         self._continuation.go_on(inf)
         for band in self._triage.waiting:
             band.most = inf  # what it waits for first, a price among it, is said already
-            self._defer(band, band.rest, (*band.shut, *band.never, *self._lacks(band)))
+            self._defer(band, band.rest, (*band.shut, *band.never, *self._openings.lacks(band)))
         self._preemption.make_way(self._blocked, self._forced)
         moves = {**self._continuation.moves, **self._preemption.moves}
         moves |= evict(self._snapshot, self._book, self._demands, self._room, moves)
@@ -148,98 +140,27 @@ class _Planner:
 
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
-        turn = self._turn(band)
-        in_turn = self._in_turn(turn)
+        turn = self._openings.turn(band)
+        in_turn = self._openings.in_turn(turn)
         complete = in_turn if in_turn and not in_turn.lacks else None
         ladder = None
         if turn.full_is_open and turn.in_time:
             self._launch(turn)
         elif complete and turn.promise.met_by(complete.demand, self._at):
             self._run_in_turn(turn, complete)
-        elif (ladder := self._ladder(turn)) and (step := self._step(turn, ladder)):
+        elif (ladder := self._openings.ladder(turn)) and (step := self._openings.step(turn, ladder)):
             self._degrade(turn, step)
         elif turn.full_is_open:
             self._launch(turn)  # late whatever it does, so at least complete
         elif complete and not turn.in_time:
             self._run_in_turn(turn, complete)
-        elif self._must_share(turn):
+        elif self._openings.must_share(turn):
             self._launch(turn, forced=True)
         else:
             self._hold(turn, ladder, in_turn)
             return False
         band.next += 1
         return True
-
-    def _turn(self, band: Band) -> Turn:
-        run = band.runs[band.next]
-        lacks = self._lacks(band)
-        behind = () if lacks else self._behind(band, band.full)
-        strangers = not self._blocked and self._room.trickles(band.full)
-        return Turn(
-            band,
-            run,
-            Promise.of(band.policy, run),
-            self._at,
-            lacks=lacks,
-            behind=behind,
-            trickles=strangers and self._at - run.submitted_at >= TRICKLE_S,
-        )
-
-    def _behind(self, band: Band, demand: Demand) -> tuple[Reason, ...]:
-        """Why it may not go although there is room for ``demand``, if so."""
-        if band.policy.opportunity and (self._blocked or not self._idle(band, demand)):
-            return (explanation.not_idle(demand, IDLE),)
-        if not self._reservations.held:
-            return ()
-        return self._delays(demand, band.rank, band.most)
-
-    def _delays(
-        self, demand: Demand, rank: int, most: float = inf, above: int | None = None
-    ) -> tuple[Reason, ...]:
-        """The reservation that a run would delay, on whichever machine it were placed."""
-        delayed = None
-        for host in self._room.open_to(demand, rank, most):
-            delayed = self._reservations.delayed(demand, rank, host, above)
-            if delayed is None:
-                return ()
-        return (delayed.reason(self._at),) if delayed else ()
-
-    def _idle(self, band: Band, demand: Demand) -> list[Host]:
-        """The machines that stay idle enough for others if work ahead takes what it needs."""
-        return [
-            host
-            for host in self._room.affordable(band.most)
-            if host.machine is not None
-            and host.free_cpu(band.rank) - host.insists_on(demand) >= IDLE * host.cpu_ceiling
-            and host.free_memory() - host.more_memory(demand) >= IDLE * host.memory_ceiling
-        ]
-
-    def _must_share(self, turn: Turn) -> bool:
-        """Whether it goes although there is no room for it, because it would be late if it waited for that.
-
-        To share the CPU slows everyone down a little, and a tier's promises come before that; memory must
-        suffice on average. A policy that has rungs has said what it would rather do.
-        """
-        band, promise = turn.band, turn.promise
-        lacking = {reason.code for reason in turn.lacks}
-        if promise.deadline_at is None or band.rungs or band.essentials or band.only_rungs:
-            return False
-        if band.policy.opportunity:
-            return False
-        if not lacking or not lacking <= FORCEABLE:
-            return False
-        if len(self._blocked) >= MOST or not promise.met_by(band.typical, self._at):
-            return False
-        if not self._shared(band):
-            return False
-        waits = self._reservations.soonest(band.work, band.policy.tier, band.rank, band.full, band.most)
-        return not promise.met_by(band.full, waits.start)
-
-    def _shared(self, band: Band) -> list[Host]:
-        """The machines on which it may share, and delays nobody of a higher tier."""
-        hosts = self._room.shared_by(band.full, band.rank, band.most)
-        rank = band.rank
-        return [host for host in hosts if not self._reservations.delayed(band.full, rank, host, rank)]
 
     def _settle(self, band: Band) -> None:
         """Where full mode never fits and its stages one after another do, that is how all of it is done."""
@@ -251,48 +172,6 @@ class _Planner:
             demand = self._demands.of_run(band.runs[0], way.mode)
             if not self._room.never_fits(demand, way.mode):
                 band.mode, band.full, band.never = way.mode, demand, (never,)
-
-    def _in_turn(self, turn: Turn) -> Step | None:
-        """The stages one after another, with what is in the way of that, where full mode cannot go now."""
-        band = turn.band
-        if not band.work.composable or band.only_rungs or band.mode != FULL or turn.full_is_open:
-            return None
-        way = in_sequence(band.policy, band.work)
-        if way is None or turn.never_fits:
-            return None
-        demand = self._demands.of_run(turn.run, way.mode)
-        lacks = self._room.lacks(demand, band.rank, way.mode, band.most)
-        return Step(way, demand, lacks or self._behind(band, demand))
-
-    def _ladder(self, turn: Turn) -> Ladder | None:
-        """The ways to do less, if the run would now take one."""
-        ways = ways_to_do_less(turn, impatient=self._is_impatient(turn))
-        if not ways:
-            return None
-        band = turn.band
-        return Ladder(
-            [(way, self._demands.of_run(turn.run, way.mode)) for way in ways],
-            band.rank,
-            self._room,
-            lambda demand: next(iter(self._delays(demand, band.rank, above=band.rank)), None),
-        )
-
-    def _is_impatient(self, turn: Turn) -> bool:
-        """Whether it has waited for room for so long that it would rather leave something out."""
-        able = turn.band.work.composable and not turn.full_is_open
-        return able and is_overdue(turn.band, turn.run, self._at, self._book)
-
-    def _step(self, turn: Turn, ladder: Ladder) -> Step | None:
-        """The way to do less that it takes; none where that would be late too, and there is room for all."""
-        step = ladder.step(
-            turn.promise,
-            self._at,
-            patient=not (turn.trickles and turn.pressed),
-            may_force=lambda demand: self._squeeze.allows(turn.band.rank, demand),
-        )
-        if step and turn.full_is_open and not turn.promise.met_by(step.demand, self._at):
-            return None
-        return step
 
     def _launch(self, turn: Turn, *, forced: bool = False) -> None:
         band, run = turn.band, turn.run
@@ -348,23 +227,12 @@ class _Planner:
         if turn.run.passes >= HELD_BACK_PASSES:
             return None
         hosts = self._room.hosts
-        good = self._good(turn, demand) if len(hosts) > 1 else hosts
+        good = self._openings.good(turn, demand) if len(hosts) > 1 else hosts
         avoid = {host.name for host in hosts if host not in good}
         host = self._room.take(demand, band.rank, band.most, avoid)
         self._reservations.admitted(demand, host)
         self._shares.admitted(band.policy, demand)
         return host
-
-    def _good(self, turn: Turn, demand: Demand) -> list[Host]:
-        """Of several machines those to place it on: where it may share, or has memory and delays nobody."""
-        band, hosts = turn.band, self._room.hosts
-        if turn.lacks and demand is band.full:
-            if shared := self._shared(band):
-                return shared
-        elif band.policy.opportunity:
-            hosts = self._idle(band, demand) or hosts
-        roomy = [host for host in hosts if host.more_memory(demand) <= host.free_memory()]
-        return [host for host in roomy if not self._reservations.delayed(demand, band.rank, host)] or roomy
 
     def _hold(self, turn: Turn, ladder: Ladder | None, in_turn: Step | None) -> None:
         """Defer what is left of the band, and reserve a start for the first if room is what it waits for.
@@ -414,11 +282,6 @@ class _Planner:
     def _waits(self, turn: Turn, demand: Demand, reservation: Reservation) -> Blocked:
         band = turn.band
         return Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)
-
-    def _lacks(self, band: Band) -> tuple[Reason, ...]:
-        """What is missing for full mode; where the whole machine is too small, that alone."""
-        never = self._room.never_fits(band.full, band.mode)
-        return (never,) if never else self._room.lacks(band.full, band.rank, band.mode, band.most)
 
     def _patience_over(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
         """Why the run goes, or fails, although gates or hours are shut, if they are."""

@@ -13,6 +13,7 @@ from adaptive_assets.planning import (
     eviction,
     host,
     memory,
+    openings,
     pacing,
     patience,
     plan,
@@ -96,7 +97,7 @@ FIGURES: Mapping[str, str] = {
     "the area of a run counts in its bulk, beside what it takes for each core,": f"{bulk.SIZE:.0%}",
     "to start a run again counts as": f"{victims.STARTING_CORE_S:g} core-seconds",
     "what is late is given again, at the least": f"{triage.AGAIN_S:g} s",
-    "strangers are waited for at most": f"{plan.TRICKLE_S:g} s",
+    "strangers are waited for at most": f"{openings.TRICKLE_S:g} s",
     "room is kept for a run that Dagster holds back for": f"{plan.HELD_BACK_PASSES} passes",
     "reserved starts at a time, at most": f"{reservations.MOST}",
     "runs for which others give way at a time, at most": f"{preemption.HEADS}",
@@ -111,7 +112,7 @@ FIGURES: Mapping[str, str] = {
     "runs that go by patience while it lasts, at most": f"{patience.DOORS}",
     "and no more often than in so many times what such a run takes": f"{patience.APART}",
     "use below which owners are alike": f"{shares.UNIT:g} core-seconds",
-    "work ahead leaves idle, of the guarded machine": f"{plan.IDLE:.0%}",
+    "work ahead leaves idle, of the guarded machine": f"{openings.IDLE:.0%}",
     "the first pace": f"{pacing.FIRST} runs for each core, at least {pacing.LEAST}",
     "the pace is lowered when runs take, against what was expected, more than": (
         f"{pacing.TOLERANCE:g} times as long"
@@ -153,4 +154,4 @@ def test_what_the_page_on_planning_says_in_words_is_so() -> None:
     assert "**patience** (two hours, unless" in PLANNING
     assert {tier.patience for tier in USUAL_TIERS} == {7200.0}
     assert "goes after two minutes although" in PLANNING
-    assert plan.TRICKLE_S == 120.0
+    assert openings.TRICKLE_S == 120.0

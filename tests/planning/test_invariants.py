@@ -12,7 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from adaptive_assets.ledger.codec import decode, encode, pack, unpack
-from adaptive_assets.planning.plan import HELD_BACK_PASSES, TRICKLE_S, plan
+from adaptive_assets.planning.openings import TRICKLE_S
+from adaptive_assets.planning.plan import HELD_BACK_PASSES, plan
 from adaptive_assets.planning.prices import price_of
 from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
