@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.work_key import work_key
-from adaptive_assets.policy import Estimate as DeclaredEstimate
 from adaptive_assets.policy import Policy
 from adaptive_assets.policy.compositions import Composition, compositions
 
@@ -16,9 +15,11 @@ __all__ = [
     "LAST_GOOD",
     "LAST_GOOD_PRIOR",
     "PRIOR",
+    "Declared",
     "Demand",
     "demand_of",
     "estimate_key",
+    "filled",
     "learned_demand",
 ]
 
@@ -30,6 +31,22 @@ SUMMED: Final = 0.75
 
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
+
+
+class Declared(Protocol):
+    """What somebody said that a run takes, as far as they did."""
+
+    @property
+    def cpu(self) -> float | None:
+        """Cores."""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes at the peak."""
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +125,12 @@ def demand_of(policy: Policy, mode: str) -> Demand:
     edited) is taken as full.
     """
     ways = compositions(policy.stages)
-    full = _filled(policy.estimate, _composed(ways[0]) if ways else PRIOR)
+    full = filled(policy.estimate, _composed(ways[0]) if ways else PRIOR)
     rung = next((rung for rung in policy.degrade if rung.mode == mode), None)
     if rung is None:
         way = next((way for way in ways if way.mode == mode), None)
         return full.in_proportion(_composed(way), _composed(ways[0])) if way else full
-    return _filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
+    return filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
 
 
 @lru_cache(maxsize=16_384)
@@ -140,13 +157,14 @@ def learned_demand(estimate: Estimate, confidence: float) -> Demand:
     )
 
 
-def _filled(estimate: DeclaredEstimate | None, fallback: Demand) -> Demand:
-    if estimate is None:
+def filled(declared: Declared | None, fallback: Demand) -> Demand:
+    """What is ``declared``, and what is not, of ``fallback``."""
+    if declared is None:
         return fallback
     return Demand(
-        cpu=fallback.cpu if estimate.cpu is None else estimate.cpu,
-        memory=fallback.memory if estimate.memory is None else estimate.memory,
-        duration=fallback.duration if estimate.duration is None else estimate.duration,
+        cpu=fallback.cpu if declared.cpu is None else declared.cpu,
+        memory=fallback.memory if declared.memory is None else declared.memory,
+        duration=fallback.duration if declared.duration is None else declared.duration,
     )
 
 

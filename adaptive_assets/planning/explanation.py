@@ -6,15 +6,15 @@ from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, seconds, share, size
-from adaptive_assets.policy import Policy
+from adaptive_assets.policy import Policy, Tier
 from adaptive_assets.policy.compositions import Composition
 from adaptive_assets.policy.terms import ESSENTIAL_IN_SEQUENCE, IN_SEQUENCE
 
 __all__ = [
     "composed",
+    "favoured",
     "fits",
     "forced",
-    "impatient",
     "kept",
     "no_rung",
     "not_idle",
@@ -99,25 +99,24 @@ def not_idle(demand: Demand, share_left: float) -> Reason:
     )
 
 
-def overdue(run: QueuedRun, tier: str, patience_s: float, at: float) -> Reason:
-    """It stands before the line because it has waited for too long."""
+def overdue(run: QueuedRun, tier: Tier, at: float, so: str) -> Reason:
+    """It has waited for longer than its tier has patience, ``so`` this is what becomes of it."""
     waited = at - run.submitted_at
     return Reason(
         ReasonCode.WAITED,
-        f"waited {seconds(waited)}, more than the {seconds(patience_s)} that work of tier {tier} has patience"
-        " for, so it goes before all others",
-        {"waited_s": waited, "limit_s": patience_s},
+        f"waited {seconds(waited)}, more than the {seconds(tier.patience)} that work of tier {tier.name} has"
+        f" patience for, so {so}",
+        {"waited_s": waited, "limit_s": tier.patience},
     )
 
 
-def impatient(run: QueuedRun, tier: str, patience_s: float, at: float) -> Reason:
-    """It does less because it has waited for too long to do all."""
+def favoured(run: QueuedRun, tier: Tier, limit_s: float, at: float) -> Reason:
+    """It stands first in its tier although it is bulky, because it has waited for ``limit_s`` or longer."""
     waited = at - run.submitted_at
     return Reason(
         ReasonCode.WAITED,
-        f"waited {seconds(waited)} for room, more than the {seconds(patience_s)} that work of tier {tier} has"
-        " patience for",
-        {"waited_s": waited, "limit_s": patience_s},
+        f"waited {seconds(waited)}, so nothing smaller of tier {tier.name} goes before it any more",
+        {"waited_s": waited, "limit_s": limit_s},
     )
 
 

@@ -49,7 +49,7 @@ def _favour(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> None:
         for band in ready
         if not band.policy.opportunity and not band.only_rungs
         for run in band.runs[: 1 if band.by_age else None]
-        if snapshot.at - run.submitted_at >= _between_doors(band, book)
+        if snapshot.at - run.submitted_at >= _between_doors(band, book) + _excused(band)
         and Promise.of(band.policy, run).deadline_at is None
     )
     band, run = min(waiting, key=lambda found: AGE(found[1]), default=(None, None))

@@ -18,7 +18,7 @@ from adaptive_assets.planning.eviction import evict
 from adaptive_assets.planning.host import Host, shareable
 from adaptive_assets.planning.openings import TRICKLE_S, Openings
 from adaptive_assets.planning.pacing import next_pace
-from adaptive_assets.planning.patience import promote
+from adaptive_assets.planning.patience import DOORS, promote
 from adaptive_assets.planning.preemption import Blocked, Preemption
 from adaptive_assets.planning.releases import releases
 from adaptive_assets.planning.reservations import MOST, Reservation, Reservations
@@ -290,15 +290,17 @@ class _Planner:
         return (explanation.patience_over(band.policy, run, band.shut, self._at), *band.shut)
 
     def _overdue(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
-        """Why the run stands before the line, if it does."""
-        if not band.promoted:
-            return ()
+        """Why the run stands before the line, or first in its tier, if it does."""
         tier = self._book.tiers[self._book.rank(band.policy.tier)]
-        return (explanation.overdue(run, tier.name, tier.patience, self._at),)
+        if band.promoted:
+            return (explanation.overdue(run, tier, self._at, "it goes before all others"),)
+        if run.run_id == band.favoured:
+            return (explanation.favoured(run, tier, tier.patience / DOORS, self._at),)
+        return ()
 
     def _impatient(self, band: Band, run: QueuedRun) -> Reason:
         tier = self._book.tiers[self._book.rank(band.policy.tier)]
-        return explanation.impatient(run, tier.name, tier.patience, self._at)
+        return explanation.overdue(run, tier, self._at, "it rather does less than wait for room")
 
     def _trickle(self, run: QueuedRun, lack: Reason) -> Reason:
         return explanation.trickles(run, TRICKLE_S, lack, self._at)

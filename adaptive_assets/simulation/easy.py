@@ -12,7 +12,7 @@ from heapq import nsmallest
 from math import ceil
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.demand import Demand, filled
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot
 from adaptive_assets.planning.verdicts import Decision, Plan
 from adaptive_assets.policy import PolicyBook
@@ -43,18 +43,7 @@ def declared_demands(workload: Workload) -> Mapping[str, Demand]:
         )
         for name, runs in by_name.items()
     }
-    return {run.run_id: _declared(run, usual[run.name]) for run in workload.runs}
-
-
-def _declared(run: TracedRun, usual: Demand) -> Demand:
-    declared = run.declared
-    if declared is None:
-        return usual
-    return Demand(
-        usual.cpu if declared.cpu is None else declared.cpu,
-        usual.memory if declared.memory is None else declared.memory,
-        usual.duration if declared.duration is None else declared.duration,
-    )
+    return {run.run_id: filled(run.declared, usual[run.name]) for run in workload.runs}
 
 
 def _p90(values: list[float]) -> float:

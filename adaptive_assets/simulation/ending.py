@@ -31,7 +31,7 @@ def _outcome(run: Run, deployment: Deployment) -> RunOutcome:
         attempts=run.attempts,
         killed_at=tuple(run.killed_at),
         preemptions=run.preempted,
-        waited_s=run.waited + waiting,
+        wait_s=run.waited + waiting,
         useful_core_s=run.useful_core_s,
         wasted_core_s=run.wasted_core_s,
         deadline_s=run.deadline,

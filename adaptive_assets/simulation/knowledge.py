@@ -13,7 +13,7 @@ from adaptive_assets.learning import (
     having_held,
     next_asked,
 )
-from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key
+from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, filled
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.simulation.policies import Kind
@@ -183,14 +183,7 @@ class Told:
 
 
 def _said(run: Run) -> Demand:
-    declared, usual = run.traced.declared, demand_of(run.kind.policy, FULL)
-    if declared is None:
-        return usual
-    return Demand(
-        usual.cpu if declared.cpu is None else declared.cpu,
-        usual.memory if declared.memory is None else declared.memory,
-        usual.duration if declared.duration is None else declared.duration,
-    )
+    return filled(run.traced.declared, demand_of(run.kind.policy, FULL))
 
 
 def _exactly(duration: float, cpu: float, memory: float, runs: float) -> Estimate:

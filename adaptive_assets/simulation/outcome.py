@@ -39,7 +39,7 @@ class RunOutcome:
     """When it was killed for want of memory, in the order of its attempts."""
     preemptions: int = 0
     """How often it had to give way: slowed down, suspended or sent back to the queue."""
-    waited_s: float = 0.0
+    wait_s: float = 0.0
     """In the queue, in all attempts."""
     useful_core_s: float = 0.0
     """What its user code used in the attempt that ended well."""
@@ -56,11 +56,6 @@ class RunOutcome:
     def oom_kills(self) -> int:
         """How often it was killed for want of memory."""
         return len(self.killed_at)
-
-    @property
-    def wait_s(self) -> float:
-        """Seconds in the queue, in all attempts."""
-        return self.waited_s
 
     @property
     def finished(self) -> bool:

@@ -10,6 +10,7 @@ from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.line import line
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import MachineReading
+from adaptive_assets.planning.verdicts import ReasonCode
 
 GIB = 2**30
 MACHINE = MachineReading(0.0, cpu_capacity=8, cpu_used=0.0, memory_capacity=16 * GIB, memory_used=0)
@@ -97,8 +98,11 @@ def test_an_eighth_of_patience_ends_the_advantage(waited: str, first: str, tier:
     ]
     snapshot = snapshot_of(queued=queued)
     assert line(snapshot, BOOK)[0] == first
-    pace = plan(snapshot, BOOK).pace
+    decided = plan(snapshot, BOOK)
+    pace = decided.pace
     assert pace is not None
+    told = [reason.code for reason in decided.by_run()["large"].reasons]
+    assert (ReasonCode.WAITED in told) == (first == "large")
     assert pace.promoted_at == (snapshot.at if first == "large" else None)
     if first == "large":
         again = replace(snapshot, at=snapshot.at + 60, pace=pace)

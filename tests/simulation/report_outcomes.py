@@ -89,7 +89,7 @@ def _outcome(run: TracedRun, launched: float, ended: float, *, unlucky: bool) ->
         attempts=2 if unlucky else 1,
         killed_at=(launched - waited / 2,) if unlucky else (),
         preemptions=2 * int(unlucky),
-        waited_s=waited,
+        wait_s=waited,
         useful_core_s=run.cpu * run.duration_s,
         wasted_core_s=run.cpu * 20 if unlucky else 0.0,
         deadline_s=due,

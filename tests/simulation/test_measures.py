@@ -24,7 +24,7 @@ def ended(
         launched_s=at + wait,
         started_s=at + wait,
         ended_s=end,
-        waited_s=wait,
+        wait_s=wait,
         attempts=1,
         **given,
     )
@@ -84,7 +84,7 @@ def test_what_has_not_ended_is_counted_by_its_reason() -> None:
     """It waited all the same, and finished no work; names are left out of the reasons."""
     measures = measure(
         outcome(
-            never("a", "still queued: memory", released_s=0.0, waited_s=70.0),
+            never("a", "still queued: memory", released_s=0.0, wait_s=70.0),
             never("b", "depends on `x`, which failed"),
             never("c", "depends on `y`, which failed"),
         )

@@ -146,7 +146,7 @@ def test_a_long_simulation_makes_no_large_page(compared: Comparison) -> None:
         for place in range(4096)
     )
     runs = tuple(
-        replace(run, run=replace(run.run, run_id=f"{run.run.run_id}/{copy}"), waited_s=rng.uniform(0, 9999))
+        replace(run, run=replace(run.run, run_id=f"{run.run.run_id}/{copy}"), wait_s=rng.uniform(0, 9999))
         for copy in range(50)
         for run in before.runs
     )

@@ -139,7 +139,7 @@ def run(name: str, tier: str, released: float, launched: float, ended: float, cp
         released_s=released,
         launched_s=launched,
         ended_s=ended,
-        waited_s=waited,
+        wait_s=waited,
         blocked_by={"cpu": waited} if waited else {},
     )
 
@@ -164,7 +164,7 @@ def test_waiting_for_nobody() -> None:
         run("a", "batch", 0, 10, 20),
         replace(run("b", "batch", 30, 40, 50), launched_s=None, ended_s=None),
     ]
-    found = waiting([runs[0], replace(runs[1], waited_s=20.0)], TIERS, 50)
+    found = waiting([runs[0], replace(runs[1], wait_s=20.0)], TIERS, 50)
     assert found.behind["batch"][IDLE] == pytest.approx(30)
     assert found.behind["batch"]["batch"] == pytest.approx(0)
 
