@@ -47,7 +47,7 @@ def _favour(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> None:
     waiting = (
         (band, run)
         for band in ready
-        if not band.policy.opportunity and not band.only_rungs
+        if _is_bounded(band, book)
         for run in band.runs[: 1 if band.by_age else None]
         if snapshot.at - run.submitted_at >= _between_doors(band, book) + _excused(band)
         and Promise.of(band.policy, run).deadline_at is None
@@ -86,13 +86,18 @@ def _oldest(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> tuple[Ba
     """The oldest run of all that have waited for too long."""
     found: tuple[Band, QueuedRun] | None = None
     for band in ready:
-        if not 0 < band.rank < len(book.tiers) or band.only_rungs:
+        if not _is_bounded(band, book):
             continue
         limit = snapshot.at - _patience(band.policy, book) - _excused(band)
         run = band.runs[0] if band.by_age else min(band.runs, key=AGE)
         if run.submitted_at <= limit and (found is None or AGE(run) < AGE(found[1])):
             found = (band, run)
     return found
+
+
+def _is_bounded(band: Band, book: PolicyBook) -> bool:
+    """Whether its runs are let go ahead when they have waited for long."""
+    return 0 < band.rank < len(book.tiers) and not band.only_rungs
 
 
 def _between_doors(band: Band, book: PolicyBook) -> float:

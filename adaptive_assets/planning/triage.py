@@ -167,7 +167,8 @@ def triage(
         band = Band.of(work, book, runs, demands, snapshot.at)
         if settle:
             settle(band)
-        band.bulk = bulk_of(band.full, machine)
+        if band.rank > 0:  # in the highest tier nobody is let go ahead who has waited for long
+            band.bulk = bulk_of(band.full, machine)
         band.sort()
         policy = band.policy
         closed = not_ready(policy.gates, work, snapshot)

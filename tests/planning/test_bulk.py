@@ -88,13 +88,11 @@ def test_where_only_one_fits_the_small_one_goes() -> None:
 
 
 @pytest.mark.parametrize(("waited", "first"), [("7m", "little"), ("8m", "large")])
-@pytest.mark.parametrize("tier", ["top", "low"])
-def test_an_eighth_of_patience_ends_the_advantage(waited: str, first: str, tier: str) -> None:
+def test_an_eighth_of_patience_ends_the_advantage(waited: str, first: str) -> None:
     """Of the oldest: a stream of small runs would else pass a large one until its tier's patience is over."""
-    kinds = {"top": ("top-big", "top-small"), "low": ("big", "small")}[tier]
     queued = [
-        {"run": "large", "policy": kinds[0], "waited": waited},
-        {"run": "little", "policy": kinds[1], "waited": "1m"},
+        {"run": "large", "policy": "big", "waited": waited},
+        {"run": "little", "policy": "small", "waited": "1m"},
     ]
     snapshot = snapshot_of(queued=queued)
     assert line(snapshot, BOOK)[0] == first
@@ -122,3 +120,12 @@ def test_it_stands_first_in_its_own_tier_only() -> None:
         "little",
         "late",
     ]
+
+
+def test_the_highest_tier_stays_in_the_order_of_submission() -> None:
+    """Nobody is let go ahead there for having waited, so that a large run might wait for ever."""
+    queued = [
+        {"run": "large", "policy": "top-big", "waited": "2m"},
+        {"run": "little", "policy": "top-small", "waited": "1m"},
+    ]
+    assert line(snapshot_of(queued=queued), BOOK) == ["large", "little"]
