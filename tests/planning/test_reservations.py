@@ -208,6 +208,20 @@ def test_one_huge_run_goes_in_a_stream_of_small_ones() -> None:
     assert len(toy.launched) > before + 1
 
 
+def test_a_large_run_lets_small_ones_pass_for_an_eighth_of_patience() -> None:
+    """And then goes as soon as what is active has ended, though there are more of them all the time."""
+    toy = Toy(BOOK, {"": (4.0, 8 * GIB)})
+
+    def stream() -> None:
+        while toy.waiting("quick") < 3:
+            toy.submit("quick", f"quick-{len(toy.submitted)}")
+
+    toy.run(600.0, stream)
+    toy.submit("large", "large")
+    waited = toy.run_until(lambda: "large" in toy.launched, 7200.0, stream)
+    assert 900.0 <= waited <= 900.0 + 120.0 + 2 * (LAUNCH_S + toy.cycle_s)
+
+
 def test_a_run_that_has_just_started_gives_back_what_was_promised_to_it() -> None:
     """Also where its CPU in use can be seen, and is next to nothing yet."""
     book = book_of(
