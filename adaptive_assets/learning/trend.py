@@ -1,4 +1,4 @@
-"""How a quantity grows with the size of the input, where the runs say that it does."""
+"""How a quantity grows with the size of the run, where the runs say that it does."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _ENOUGH: Final = 10
 """Runs of known size, below which no slope is looked for."""
 
 _STEEPEST: Final = 2.0
-"""Quadratic in the size of the input; what is steeper is taken for chance."""
+"""Quadratic in the size; what is steeper is taken for chance."""
 
 _RANGE: Final = math.log(1.5)
 _BEYOND: Final = math.log(4.0)

@@ -127,6 +127,8 @@ class QueuedRun:
     preempted: int = 0
     root_run_id: str = ""
     """The first of the runs that it repeats; empty for a run that repeats none."""
+    input_size: float | None = None
+    """How much it reads, in whatever unit its kind of work counts by; ``None``: not known."""
 
 
 class RunState(StrEnum):
@@ -180,6 +182,7 @@ class ActiveRun:
     preempted: int = 0
     acted_at: float | None = None
     root_run_id: str = ""
+    input_size: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from adaptive_assets.learning import (
     having_held,
     next_asked,
 )
-from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, filled
+from adaptive_assets.planning.demand import FULL, Demand, demand_of, filled
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
-from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.simulation.policies import Kind
 from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
 from adaptive_assets.simulation.settings import Knowledge
@@ -44,8 +43,10 @@ class Told:
         self._learner = Learner()
         self._declarations = Declarations()
         self._present: Counter[Kind] = Counter()
-        self._declared: dict[Kind, dict[Run, None]] = {}
-        """Queued runs of which the planner is told what was declared, until their kind is known better."""
+        self._queued: dict[Kind, dict[Run, None]] = {}
+        """Queued runs with a size or a declaration: more may be known of them than of their kind."""
+        self._declared: dict[Kind, None] = {}
+        """Kinds of which the planner is told what was declared of each run, until they are known better."""
         self._estimates: Mapping[str, Estimate] = {}
         self._changed: dict[Kind, None] = {}
         """Kinds of which something new may be known."""
@@ -65,13 +66,21 @@ class Told:
 
     def joined(self, run: Run) -> None:
         """It has joined."""
-        if run.estimate is not None and run.estimate.source is Source.DECLARED:
-            self._declared.setdefault(run.kind, {})[run] = None
+        traced = run.traced
+        if self._knowledge is not Knowledge.LEARNED or run.asked or run.held:
+            return
+        if traced.declared or traced.input_size is not None:
+            self._queued.setdefault(run.kind, {})[run] = None
+            if run.estimate is not None and run.estimate.source is Source.DECLARED:
+                self._declared[run.kind] = None
 
     def launched(self, run: Run) -> None:
         """It has left the queue to run."""
-        if declared := self._declared.get(run.kind):
-            declared.pop(run, None)
+        if queued := self._queued.get(run.kind):
+            queued.pop(run, None)
+            if not queued:
+                del self._queued[run.kind]
+                self._declared.pop(run.kind, None)
 
     def left(self, run: Run) -> None:
         """It neither waits nor runs any more, for now or for good."""
@@ -116,6 +125,7 @@ class Told:
                 cpu=min(needs.cpu, max(mean_cpu, attempt.peak_cpu)),
                 memory=needs.memory,
                 input_size=run.traced.input_size,
+                declared=_said(run) if run.traced.declared and attempt.mode == FULL else None,
             ),
         )
 
@@ -130,19 +140,14 @@ class Told:
             self._all_due = now + ALL_EVERY_S
             self._changed = {kind: None for kind, count in self._present.items() if count}
         if self._changed:
-            wanted = [(kind.work, mode) for kind in self._changed for mode in kind.modes]
-            self._changed = {}
+            changed, self._changed = self._changed, {}
+            wanted = [(kind.work, mode) for kind in changed for mode in kind.modes]
             self._estimates = {
                 **self._estimates,
                 **self._learner.estimates(wanted, most_memory=self._most_memory),
             }
-            for kind in [kind for kind in self._declared if self._knows(kind.work)]:
-                for run in self._declared.pop(kind):
-                    line.tell(run, None)
-            for runs in self._declared.values():
-                for run in runs:
-                    if (known := self._declared_of(run)) is not run.estimate:
-                        line.tell(run, known)
+            for kind in {**changed, **self._declared}:
+                self._tell_again(kind, line)
         return self._estimates
 
     def _observe(self, kind: Kind, observation: Observation) -> None:
@@ -150,29 +155,47 @@ class Told:
             self._learner.observe(observation)
             self._changed[kind] = None
 
-    def _knows(self, work: Work) -> bool:
-        known = self._estimates.get(estimate_key(work, FULL))
-        return known is not None and known.source is Source.OWN
+    def _tell_again(self, kind: Kind, line: WaitingLine) -> None:
+        """Tell of the queued runs of ``kind`` what is known of them by now."""
+        self._declared.pop(kind, None)
+        for run in self._queued.get(kind, ()):
+            told = self._beyond_its_kind(run)
+            if told is not run.estimate:
+                line.tell(run, told)
+            if told is not None and told.source is Source.DECLARED:
+                self._declared[kind] = None
 
     def _own(self, run: Run, drift: float) -> Estimate | None:
         """What is told of this very run; ``None`` where its kind says all."""
         if self._knowledge is Knowledge.PERFECT:
             needs = needs_of(run.traced, run.kind.policy, FULL, drift)
             return _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
-        learned = None
+        told = self._beyond_its_kind(run)
+        if run.asked or run.held:
+            known = told or self._of_kind(run) or self._declared_of(run)
+            if run.asked:
+                return asking_for(known, run.asked)
+            if self._knowledge is Knowledge.LEARNED:
+                more = having_held(known, run.held, self._most_memory)
+                return told if more is known else more
+        return told
+
+    def _beyond_its_kind(self, run: Run) -> Estimate | None:
+        """What is known of a run by its size, or was declared of it; ``None`` where its kind says all."""
+        traced = run.traced
+        declared = _said(run) if traced.declared else None
         if self._knowledge is Knowledge.LEARNED:
-            learned = self._learner.estimate(run.kind.work, FULL, most_memory=self._most_memory)
-            if learned is not None and run.traced.declared and learned.source is Source.KIN:
-                learned = None  # what was said of this very run tells more
-        if run.asked:
-            known = learned or self._declared_of(run)
-            return asking_for(known, run.asked)
-        if run.held and self._knowledge is Knowledge.LEARNED:
-            known = learned or self._declared_of(run)
-            told = having_held(known, run.held, self._most_memory)
-            if told is not known:
-                return told
-        return self._declared_of(run) if run.traced.declared and learned is None else None
+            known = self._learner.estimate(
+                run.kind.work, FULL, traced.input_size, declared=declared, most_memory=self._most_memory
+            )
+            if known is not None and (declared is None or known.source is Source.OWN):
+                return None if known is self._of_kind(run) else known
+        return self._declared_of(run) if declared else None
+
+    def _of_kind(self, run: Run) -> Estimate | None:
+        if self._knowledge is not Knowledge.LEARNED:
+            return None
+        return self._learner.estimate(run.kind.work, FULL, most_memory=self._most_memory)
 
     def _declared_of(self, run: Run) -> Estimate:
         """What was declared of the run, else of its policy, else the prior."""

@@ -16,6 +16,7 @@ from adaptive_assets.workflow.dagster_private import (
     RunRecord,
     sigkills,
 )
+from adaptive_assets.workflow.input_size import input_size
 
 __all__ = ["ActiveWatch"]
 
@@ -88,6 +89,7 @@ class ActiveWatch:
             memory_used=usage.memory_now if usage else None,
             submitted_at=record.create_timestamp.timestamp(),
             root_run_id=run.root_run_id or "",
+            input_size=input_size(run.tags),
         )
 
     def _watch(self, run: dg.DagsterRun) -> None:
@@ -139,7 +141,7 @@ class ActiveWatch:
             memory_peak=usage.memory_peak if usage and usage.samples else None,
             io_read=usage.io_read if usage and usage.samples else None,
             io_write=usage.io_write if usage and usage.samples else None,
-            input_size=None,
+            input_size=input_size(run.tags),
             root_run_id=run.root_run_id,
             out_of_memory=out_of_memory,
         )

@@ -29,9 +29,6 @@ class Asking:
     def __init__(self) -> None:
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
 
-    def __bool__(self) -> bool:
-        return bool(self._asked)
-
     def ended(self, usage: RunUsageRow) -> None:
         """Learn from a run that ended; told twice of the same one, learn once."""
         root = usage.root_run_id or usage.run_id

@@ -72,7 +72,7 @@ class Experience:
         """``snapshot`` with what is known of the work in it."""
         most_memory = self._most_memory(snapshot)
         estimates = self._learner.estimates(self._wanted(snapshot), most_memory=most_memory)
-        own = self._own(snapshot, estimates, most_memory)
+        own = self._beyond_their_kinds(snapshot, estimates, most_memory)
         return replace(
             snapshot,
             queued=_told(snapshot.queued, own),
@@ -91,19 +91,25 @@ class Experience:
         strangers = machine.memory_used - sum(run.memory_used or 0 for run in snapshot.active)
         return max(0.0, float(int(machine.memory_capacity * self._book.guards.memory)) - max(0, strangers))
 
-    def _own(
+    def _beyond_their_kinds(
         self, snapshot: Snapshot, estimates: Mapping[str, Estimate], most_memory: float
     ) -> Mapping[str, Estimate]:
-        """What is known of single runs: that they ask for more, because one that they repeat was killed."""
+        """What is known of single runs, by run id.
+
+        That is by how much they read; or that they ask for more, because one that they repeat was killed.
+        """
         own: dict[str, Estimate] = {}
-        if not self._asking:
-            return own
         runs: list[QueuedRun | ActiveRun] = [*snapshot.queued, *snapshot.active]
         for run in runs:
             asked = self._asking.of(run.root_run_id)
-            if asked and run.root_run_id not in own:
-                of_kind = estimates.get(estimate_key(run.work, FULL)) or self._unseen(run.work)
-                own[run.root_run_id] = asking_for(of_kind, min(asked, most_memory))
+            if run.input_size is None and not asked:
+                continue
+            of_kind = estimates.get(estimate_key(run.work, FULL))
+            known = self._learner.estimate(run.work, FULL, run.input_size, most_memory=most_memory)
+            if asked:
+                known = asking_for(known or self._unseen(run.work), min(asked, most_memory))
+            if known is not None and known is not of_kind:
+                own[run.run_id] = known
         return own
 
     def _unseen(self, work: Work) -> Estimate:
@@ -146,9 +152,7 @@ def _observed(work: Work, usage: RunUsageRow) -> Observation:
 
 
 def _told(runs: tuple[Run, ...], own: Mapping[str, Estimate]) -> tuple[Run, ...]:
-    """``runs``, each with what is known of it alone, by the run that it repeats."""
+    """``runs``, each with what is known of it alone."""
     if not own:
         return runs
-    return tuple(
-        [replace(run, estimate=own[run.root_run_id]) if run.root_run_id in own else run for run in runs]
-    )
+    return tuple([replace(run, estimate=own[run.run_id]) if run.run_id in own else run for run in runs])

@@ -9,6 +9,7 @@ import dagster as dg
 from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.dagster_private import PRIORITY_TAG, RunRecord
+from adaptive_assets.workflow.input_size import input_size
 
 __all__ = ["QueueWatch", "queued_run"]
 
@@ -116,6 +117,7 @@ def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun
         priority=_priority(run),
         admitted_mode=mode,
         root_run_id=run.root_run_id or "",
+        input_size=input_size(run.tags),
     )
 
 

@@ -12,6 +12,7 @@ from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.dagster_private import EngineEventData, SubmitRunContext, workspace_graph
 from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of
+from adaptive_assets.workflow.input_size import InputSizeError, read_input_size
 
 __all__ = ["Submission"]
 
@@ -49,6 +50,10 @@ class Submission:
             self._instance.add_run_tags(run.run_id, _tags(run, policy, tier))
         except Exception as error:  # noqa: BLE001  as above
             self._report(run, "could not be held and is queued without tags", error)
+        try:
+            read_input_size(run.tags)
+        except InputSizeError as error:
+            self._report(run, "is planned as if nobody knew how much it reads", error)
 
     def _policy_of(self, context: SubmitRunContext) -> tuple[str, str]:
         now = time.time()

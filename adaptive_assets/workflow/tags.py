@@ -18,5 +18,8 @@ REASON: Final = "adaptive/reason"
 DECISION: Final = "adaptive/decision"
 """The ledger's id of the decision that let the run go."""
 
+INPUT_SIZE: Final = "adaptive/input_size"
+"""How much the run reads: the only one of these tags that is for users to set."""
+
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"

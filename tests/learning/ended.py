@@ -8,6 +8,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from adaptive_assets.learning import Learner, Observation
+from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.snapshot import Work
 
 GIB: Final = 1024**3
@@ -23,9 +24,10 @@ def ended(
     cpu: float | None = 1.0,
     memory: int | None = GIB,
     size: float | None = None,
+    declared: Demand | None = None,
 ) -> Observation:
     """One run that succeeded."""
-    return Observation(work, mode, at, True, duration_s, cpu, memory, size)
+    return Observation(work, mode, at, True, duration_s, cpu, memory, size, declared)
 
 
 def failed(memory: int | None = None, *, work: Work = WORK, killed: bool = False) -> Observation:

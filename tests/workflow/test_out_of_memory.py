@@ -270,7 +270,6 @@ def killed(run_id: str, held: int, root: str | None = None) -> RunUsageRow:
 def test_each_kill_asks_for_more_until_an_attempt_succeeds() -> None:
     """As in the simulator: 1.5 times the larger of what was held and what was asked, by root run."""
     asking = Asking()
-    assert not asking
     asking.ended(replace(killed("r0", 8 * GIB), out_of_memory=None))
     assert asking.of("r0") == 0.0
     asking.ended(killed("r1", 4 * GIB))
