@@ -11,6 +11,7 @@ from adaptive_assets.learning.observation import Observation
 from adaptive_assets.learning.quantity import CPU, DURATION, MEMORY
 from adaptive_assets.learning.record import Record
 from adaptive_assets.learning.sizes import UNSIZED, Sizes, sizes_of
+from adaptive_assets.learning.trend import rounded
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate
 
@@ -130,7 +131,7 @@ class Kind:
         if sizes is UNSIZED:
             return UNSIZED
         duration, cpu, memory = (
-            size if record.trend else None for size, record in zip(sizes, self.records, strict=True)
+            rounded(size) if record.trend else None for size, record in zip(sizes, self.records, strict=True)
         )
         return duration, cpu, memory
 

@@ -73,10 +73,9 @@ class Learner:
         """What the next run of ``work`` in ``mode`` will take; ``None`` where nothing is known of it.
 
         The same object is returned while nothing has changed.  How large the run is tells its ``input_size``,
-        and where runs of its kind never came with one, what was ``declared`` of it.  Sizes within a quarter
-        of an octave share an estimate, and all do where the size was not seen to matter.  ``most_memory``
-        (bytes) is what any run can be given: runs that were killed teach to ask for more, but not for more
-        than that.
+        and where runs of its kind never came with one, what was ``declared`` of it.  Sizes within half an
+        octave share an estimate, and all do where the size was not seen to matter.  ``most_memory`` (bytes)
+        is what any run can be given: runs that were killed teach to ask for more, but not for more than that.
         """
         kind = self._kinds.get(_key(work, mode))
         family = self._families.get((work.policy if kind is None else kind.policy, mode))

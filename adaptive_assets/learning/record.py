@@ -73,10 +73,9 @@ class Record:
 
     def at(self, size: float | None) -> Sequence[float]:
         """The values, moved to a run of ``size`` (a logarithm) where there is a trend."""
-        trend = self.trend
-        if trend is None or size is None:
+        if self.trend is None or size is None:
             return self.values
-        return [trend.moved(value, at, size) for value, at in zip(self.values, self.sizes, strict=True)]
+        return self.trend.all_moved(self.values, self.sizes, size)
 
     def mean(self, size: float | None) -> float:
         """The level, for a run of ``size`` where there is a trend."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from adaptive_assets.learning.trend import bucket
+from adaptive_assets.learning.trend import logarithm
 from adaptive_assets.planning.demand import Demand
 
 __all__ = ["UNSIZED", "Sizes", "sizes_of"]
@@ -16,8 +16,8 @@ UNSIZED: Final[Sizes] = (None, None, None)
 def sizes_of(input_size: float | None, declared: Demand | None) -> Sizes:
     """The size of the input for every quantity; without it, what was ``declared`` of each of them."""
     if input_size is not None:
-        size = bucket(input_size)
+        size = logarithm(input_size)
         return size, size, size
     if declared is None:
         return UNSIZED
-    return bucket(declared.duration), bucket(declared.cpu), bucket(declared.memory)
+    return logarithm(declared.duration), logarithm(declared.cpu), logarithm(declared.memory)

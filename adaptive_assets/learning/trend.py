@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
-__all__ = ["Trend", "bucket", "fitted"]
+__all__ = ["Trend", "fitted", "logarithm", "rounded"]
 
 _ENOUGH: Final = 10
 """Runs of known size, below which no slope is looked for."""
@@ -18,15 +18,17 @@ _RANGE: Final = math.log(1.5)
 _BEYOND: Final = math.log(4.0)
 _APART: Final = 0.05
 
+_STEP: Final = math.log(2.0) / 2
 
-def bucket(size: float | None) -> float | None:
-    """The logarithm of ``size``, rounded to a quarter of an octave so that close sizes share an estimate.
 
-    ``None`` for a size that is not known, and for zero, which has no logarithm.
-    """
-    if size is None or not 0 < size < math.inf:
-        return None
-    return round(math.log2(size) * 4) / 4 * math.log(2)
+def logarithm(size: float | None) -> float | None:
+    """The logarithm of ``size``; ``None`` where it is not known, and for zero, which has none."""
+    return math.log(size) if size is not None and 0 < size < math.inf else None
+
+
+def rounded(size: float | None) -> float | None:
+    """A size (its logarithm) to half an octave, so that close ones share an estimate."""
+    return None if size is None else round(size / _STEP) * _STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,18 @@ class Trend:
 
         The trend is followed no further than four times beyond the sizes seen.
         """
-        to = min(max(to, self.low - _BEYOND), self.high + _BEYOND)
-        return value if math.isnan(size) else value + self.slope * (to - size)
+        return value if math.isnan(size) else value + self.slope * (self._within(to) - size)
+
+    def all_moved(self, values: Sequence[float], sizes: Sequence[float], to: float) -> list[float]:
+        """As :meth:`moved`, of many."""
+        to, slope = self._within(to), self.slope
+        return [
+            value + slope * (to - size) if size == size else value  # noqa: PLR0124  nan, told apart quickly
+            for value, size in zip(values, sizes, strict=True)
+        ]
+
+    def _within(self, to: float) -> float:
+        return min(max(to, self.low - _BEYOND), self.high + _BEYOND)
 
 
 def fitted(values: Sequence[float], sizes: Sequence[float]) -> Trend | None:

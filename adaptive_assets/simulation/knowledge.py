@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from adaptive_assets.learning import (
     DecayedUsage,
@@ -13,6 +13,7 @@ from adaptive_assets.learning import (
     having_held,
     next_asked,
 )
+from adaptive_assets.learning.trend import logarithm, rounded
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, filled
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.simulation.policies import Kind
@@ -29,6 +30,14 @@ _KNOWN: Final = 100.0
 """The evidence behind what is known."""
 
 
+class _About(NamedTuple):
+    """What runs have in common of which the same is told: their kind, and about how large they are."""
+
+    kind: Kind
+    size: float | None
+    declared: Demand | None
+
+
 class Told:
     """Learns from the runs that end, and says of those in the queue what their planner may know.
 
@@ -43,8 +52,10 @@ class Told:
         self._learner = Learner()
         self._declarations = Declarations()
         self._present: Counter[Kind] = Counter()
-        self._queued: dict[Kind, dict[Run, None]] = {}
+        self._queued: dict[Kind, dict[Run, _About]] = {}
         """Queued runs with a size or a declaration: more may be known of them than of their kind."""
+        self._sized: dict[_About, Estimate] = {}
+        """What is told of the runs of a kind that are about as large, until all are asked for again."""
         self._declared: dict[Kind, None] = {}
         """Kinds of which the planner is told what was declared of each run, until they are known better."""
         self._estimates: Mapping[str, Estimate] = {}
@@ -70,7 +81,7 @@ class Told:
         if self._knowledge is not Knowledge.LEARNED or run.asked or run.held:
             return
         if traced.declared or traced.input_size is not None:
-            self._queued.setdefault(run.kind, {})[run] = None
+            self._queued.setdefault(run.kind, {})[run] = _about(run)
             if run.estimate is not None and run.estimate.source is Source.DECLARED:
                 self._declared[run.kind] = None
 
@@ -132,13 +143,17 @@ class Told:
     def estimates(self, line: WaitingLine, now: float) -> Mapping[str, Estimate]:
         """What was learned of the kinds that wait or run; a new mapping whenever it says something new.
 
-        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly.
+        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly. So does
+        what a size says, of which single runs are told: that is worth no new queue in every cycle.
         """
         if self._knowledge is not Knowledge.LEARNED:
             return self._estimates
+        again = self._declared
         if now >= self._all_due:
             self._all_due = now + ALL_EVERY_S
             self._changed = {kind: None for kind, count in self._present.items() if count}
+            again = self._changed
+            self._sized.clear()
         if self._changed:
             changed, self._changed = self._changed, {}
             wanted = [(kind.work, mode) for kind in changed for mode in kind.modes]
@@ -146,7 +161,7 @@ class Told:
                 **self._estimates,
                 **self._learner.estimates(wanted, most_memory=self._most_memory),
             }
-            for kind in {**changed, **self._declared}:
+            for kind in list(again):
                 self._tell_again(kind, line)
         return self._estimates
 
@@ -158,8 +173,8 @@ class Told:
     def _tell_again(self, kind: Kind, line: WaitingLine) -> None:
         """Tell of the queued runs of ``kind`` what is known of them by now."""
         self._declared.pop(kind, None)
-        for run in self._queued.get(kind, ()):
-            told = self._beyond_its_kind(run)
+        for run, about in self._queued.get(kind, {}).items():
+            told = self._sized.get(about) or self._beyond_its_kind(run, about)
             if told is not run.estimate:
                 line.tell(run, told)
             if told is not None and told.source is Source.DECLARED:
@@ -170,7 +185,7 @@ class Told:
         if self._knowledge is Knowledge.PERFECT:
             needs = needs_of(run.traced, run.kind.policy, FULL, drift)
             return _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
-        told = self._beyond_its_kind(run)
+        told = self._beyond_its_kind(run, _about(run))
         if run.asked or run.held:
             known = told or self._of_kind(run) or self._declared_of(run)
             if run.asked:
@@ -180,17 +195,24 @@ class Told:
                 return told if more is known else more
         return told
 
-    def _beyond_its_kind(self, run: Run) -> Estimate | None:
+    def _beyond_its_kind(self, run: Run, about: "_About") -> Estimate | None:
         """What is known of a run by its size, or was declared of it; ``None`` where its kind says all."""
-        traced = run.traced
-        declared = _said(run) if traced.declared else None
         if self._knowledge is Knowledge.LEARNED:
+            if about in self._sized:
+                return self._sized[about]
             known = self._learner.estimate(
-                run.kind.work, FULL, traced.input_size, declared=declared, most_memory=self._most_memory
+                run.kind.work,
+                FULL,
+                run.traced.input_size,
+                declared=about.declared,
+                most_memory=self._most_memory,
             )
-            if known is not None and (declared is None or known.source is Source.OWN):
-                return None if known is self._of_kind(run) else known
-        return self._declared_of(run) if declared else None
+            if known is not None and (about.declared is None or known.source is Source.OWN):
+                if known is self._of_kind(run):
+                    return None
+                self._sized[about] = known
+                return known
+        return self._declared_of(run) if about.declared else None
 
     def _of_kind(self, run: Run) -> Estimate | None:
         if self._knowledge is not Knowledge.LEARNED:
@@ -203,6 +225,11 @@ class Told:
             return self._declarations.estimate(run.kind.policy.name, _said(run))
         said = _said(run)
         return _exactly(said.duration, said.cpu, said.memory, 0.0)
+
+
+def _about(run: Run) -> _About:
+    traced = run.traced
+    return _About(run.kind, rounded(logarithm(traced.input_size)), _said(run) if traced.declared else None)
 
 
 def _said(run: Run) -> Demand:

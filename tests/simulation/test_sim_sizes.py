@@ -38,7 +38,7 @@ def test_the_size_of_its_input_tells_how_long_a_run_takes() -> None:
     for run_id, seconds in (("small", 10.0), ("large", 50.0)):
         known = queued(last, run_id).estimate
         assert known is not None
-        assert known.duration.p50 == pytest.approx(seconds, rel=0.1)
+        assert known.duration.p50 == pytest.approx(seconds, rel=0.2)
     of_kind = last.estimates[estimate_key(queued(last, "large").work, "full")]
     assert of_kind.duration.p90 > 1.5 * of_kind.duration.p50
 

@@ -69,7 +69,7 @@ def test_a_run_is_expected_to_take_what_its_size_says(make_world: MakeWorld) -> 
     for run_id, seconds in ((small, 10.0), (large, 50.0)):
         known = told[run_id]
         assert known is not None
-        assert known.duration.p50 == pytest.approx(seconds, rel=0.15)
+        assert known.duration.p50 == pytest.approx(seconds, rel=0.2)
     assert told[unknown] is None
     of_kind = snapshot.estimates[estimate_key(work, "full")]
     assert of_kind.duration.p90 > 1.5 * of_kind.duration.p50
