@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from adaptive_assets.learning.kin import Resemblance
 from adaptive_assets.learning.outlook import Outlook, outlook
 from adaptive_assets.learning.record import Record
-from adaptive_assets.learning.sizes import UNSIZED, Sizes
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 
@@ -17,16 +16,16 @@ def estimated(
     kin: Sequence[Resemblance | None],
     assumed: Demand | None,
     least: tuple[float, float] = (0.0, 0.0),
-    sizes: Sizes = UNSIZED,
+    size: float | None = None,
 ) -> Estimate | None:
     """What the next run will take; ``None`` where neither its kind nor its kin say anything.
 
-    ``records``, ``kin`` and ``sizes`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen,
-    while others were, is what is ``assumed`` of it, and without that there is no estimate either.  Memory is
-    at least the first of ``least`` in its upper quantiles, and the second in its median (bytes); the first in
-    both, where no run of its own has said what it takes.
+    ``records`` and ``kin`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen, while others
+    were, is what is ``assumed`` of it, and without that there is no estimate either.  Memory is at least
+    the first of ``least`` in its upper quantiles, and the second in its median (bytes); the first in both,
+    where no run of its own has said what it takes.
     """
-    outlooks = [outlook(*each) for each in zip(records, kin, sizes, strict=True)]
+    outlooks = [outlook(record, relation, size) for record, relation in zip(records, kin, strict=True)]
     known = next((look for look in outlooks if look is not None), None)
     floor, median = least
     if known is None and not floor:

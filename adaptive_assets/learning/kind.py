@@ -10,8 +10,7 @@ from adaptive_assets.learning.kin import Kin, Resemblance
 from adaptive_assets.learning.observation import Observation
 from adaptive_assets.learning.quantity import CPU, DURATION, MEMORY
 from adaptive_assets.learning.record import Record
-from adaptive_assets.learning.sizes import UNSIZED, Sizes, sizes_of
-from adaptive_assets.learning.trend import rounded
+from adaptive_assets.learning.trend import bucket
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate
 
@@ -25,7 +24,7 @@ _TELLING: Final = 3.0
 """Runs from which on it is worth saying that the next one took longer than expected."""
 
 _SIZES: Final = 32
-"""Estimates that are kept for runs of different sizes."""
+"""Estimates that are kept for different sizes of input."""
 
 
 class Kind:
@@ -35,7 +34,6 @@ class Kind:
     """
 
     __slots__ = (
-        "_by_input",
         "_cpu",
         "_duration",
         "_estimates",
@@ -53,12 +51,10 @@ class Kind:
         self._key = key
         self._duration, self._cpu, self._memory = Record(DURATION), Record(CPU), Record(MEMORY)
         self._headroom = Headroom()
-        self._by_input = False
-        """Whether inputs tell how large runs are; until one came with its size, what was declared does."""
         self._kin: Sequence[Resemblance | None] | None = None
         self._seen = -1
         self._runs = 0
-        self._estimates: dict[tuple[Sizes, Demand | None, float], Estimate | None] = {}
+        self._estimates: dict[tuple[float | None, Demand | None, float], Estimate | None] = {}
 
     @property
     def records(self) -> Sequence[Record]:
@@ -71,21 +67,16 @@ class Kind:
         if not observed.succeeded:
             self._learn_failure(observed)
             return None
-        if observed.input_size is not None and not self._by_input:
-            self._by_input = True
-            for record in self.records:
-                record.forget_sizes()
-        duration_at, cpu_at, memory_at = (
-            math.nan if size is None else size for size in self._sizes(observed.input_size, observed.declared)
-        )
+        size = bucket(observed.input_size)
+        at = math.nan if size is None else size
         telling = self._duration.level.weight > _TELLING - 0.5
         off = None
         if observed.duration_s is not None:
-            off = self._duration.add(DURATION.to_scale(observed.duration_s), duration_at)
+            off = self._duration.add(DURATION.to_scale(observed.duration_s), at)
         if observed.cpu is not None:
-            self._cpu.add(CPU.to_scale(observed.cpu), cpu_at)
+            self._cpu.add(CPU.to_scale(observed.cpu), at)
         if observed.memory is not None:
-            self._memory.add(MEMORY.to_scale(observed.memory), memory_at)
+            self._memory.add(MEMORY.to_scale(observed.memory), at)
         self._headroom.succeeded(observed.memory)
         return off if telling else None
 
@@ -98,21 +89,16 @@ class Kind:
             self._kin = kin.of(self._key)
 
     def estimate(
-        self,
-        kin: Kin,
-        assumed: Demand | None,
-        input_size: float | None = None,
-        declared: Demand | None = None,
-        most_memory: float = math.inf,
+        self, kin: Kin, assumed: Demand | None, size: float | None, most_memory: float = math.inf
     ) -> Estimate | None:
-        """What its next run will take, as large as that is; the same object while nothing changed.
+        """What its next run will take, for an input of ``size``; the same object while nothing changed.
 
         Its failures ask for no more than ``most_memory`` bytes.
         """
         if self._kin is None and kin.number != self._seen:
             self._seen = kin.number
             self._estimates.clear()
-        at = self._where_it_matters(self._sizes(input_size, declared))
+        at = bucket(size) if size is not None and any(record.trend for record in self.records) else None
         floor = min(self._headroom.floor, most_memory)
         median = min(self._headroom.median, most_memory)
         asked = (at, assumed, floor)
@@ -123,17 +109,6 @@ class Kind:
                 self.records, self._kin or kin.of(self._key), assumed, (floor, median), at
             )
         return self._estimates[asked]
-
-    def _sizes(self, input_size: float | None, declared: Demand | None) -> Sizes:
-        return sizes_of(input_size, None) if self._by_input else sizes_of(None, declared)
-
-    def _where_it_matters(self, sizes: Sizes) -> Sizes:
-        if sizes is UNSIZED:
-            return UNSIZED
-        duration, cpu, memory = (
-            rounded(size) if record.trend else None for size, record in zip(sizes, self.records, strict=True)
-        )
-        return duration, cpu, memory
 
     def _learn_failure(self, observed: Observation) -> None:
         """A run that failed says nothing of how long success takes; it says what it held at the least."""

@@ -62,27 +62,19 @@ class Learner:
             self._lateness.add(observed.ended_at, off)
 
     def estimate(
-        self,
-        work: Work,
-        mode: str,
-        input_size: float | None = None,
-        *,
-        declared: Demand | None = None,
-        most_memory: float = math.inf,
+        self, work: Work, mode: str, input_size: float | None = None, *, most_memory: float = math.inf
     ) -> Estimate | None:
         """What the next run of ``work`` in ``mode`` will take; ``None`` where nothing is known of it.
 
-        The same object is returned while nothing has changed.  How large the run is tells its ``input_size``,
-        and where runs of its kind never came with one, what was ``declared`` of it.  Sizes within half an
-        octave share an estimate, and all do where the size was not seen to matter.  ``most_memory`` (bytes)
-        is what any run can be given: runs that were killed teach to ask for more, but not for more than that.
+        The same object is returned while nothing has changed.  Sizes within a quarter of an octave share an
+        estimate, and all do where the size was not seen to matter.  ``most_memory`` (bytes) is what any run
+        can be given: runs that were killed teach to ask for more, but not for more than that.
         """
         kind = self._kinds.get(_key(work, mode))
         family = self._families.get((work.policy if kind is None else kind.policy, mode))
         assumed = self._assumed(work, mode) if self._assumed else None
         if kind is not None:
-            kin = _NO_KIN if family is None else family.kin
-            return kind.estimate(kin, assumed, input_size, declared, most_memory)
+            return kind.estimate(_NO_KIN if family is None else family.kin, assumed, input_size, most_memory)
         return None if family is None else family.newcomer(assumed)
 
     def estimates(

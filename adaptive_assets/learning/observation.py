@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.snapshot import Work
 
 __all__ = ["Observation"]
@@ -19,8 +18,7 @@ class Observation:
 
     ``ended_at`` is in POSIX seconds, ``duration_s`` in seconds from the start of user code to its end,
     ``cpu`` in cores at the peak (or the mean, where that is all there is; always the same of the two for a
-    kind of work), ``memory`` in bytes at the peak.  ``input_size`` is in whatever unit the kind counts by;
-    ``declared`` is what was said of this very run before it started.
+    kind of work), ``memory`` in bytes at the peak.  ``input_size`` is in whatever unit the kind counts by.
 
     Raises:
         ValueError: a number is negative, not a number, or beyond anything real (10 to the 18th).
@@ -34,7 +32,6 @@ class Observation:
     cpu: float | None = None
     memory: int | None = None
     input_size: float | None = None
-    declared: Demand | None = None
     out_of_memory: bool = False
     """Whether it was ended because memory ran out; such a run has not succeeded."""
 

@@ -33,7 +33,7 @@ class Outlook:
 
 
 def outlook(record: Record, kin: Resemblance | None, size: float | None = None) -> Outlook | None:
-    """Quantiles for the next run, given its ``size`` (a logarithm); ``None`` without any evidence.
+    """Quantiles for the next run, given an input of ``size`` (its logarithm); ``None`` without any evidence.
 
     Two answers are blended.  The **parametric** one is the predictive distribution of a normal level that
     is drawn towards kin by as many runs as the ratio of the variance within kinds to that between them says

@@ -26,10 +26,10 @@ WEIGHTS: Final = tuple(array("d", (FORGET ** (n - 1 - i) for i in range(n))) for
 
 
 class Record:
-    """The last runs on the scale of their quantity, their level, and their trend by size.
+    """The last runs on the scale of their quantity, their level, and their trend by input size.
 
     When the level shifts, the runs before the shift are forgotten; what is kept of them is how much they
-    scattered.  A shift that their size explains is a trend, and nothing is forgotten.
+    scattered.  A shift that the size of the input explains is a trend, and nothing is forgotten.
     """
 
     __slots__ = ("_sized", "level", "prior", "quantity", "sizes", "trend", "values")
@@ -38,7 +38,7 @@ class Record:
         self.quantity = quantity
         self.values = array("d")
         self.sizes = array("d")
-        """How large each run was, a logarithm; ``nan`` where that is not known."""
+        """The logarithms of the input sizes; ``nan`` where they are not known."""
         self.level = Level()
         self.trend: Trend | None = None
         self.prior = quantity.scatter
@@ -64,27 +64,21 @@ class Record:
             self._forget_before_change(changed)
         return off
 
-    def forget_sizes(self) -> None:
-        """Forget how large the runs so far were, because sizes are told in another unit from now on."""
-        self.sizes = array("d", [math.nan] * len(self.values))
-        if self.trend is not None:
-            self.trend = None
-            self._level_again()
-
     def at(self, size: float | None) -> Sequence[float]:
-        """The values, moved to a run of ``size`` (a logarithm) where there is a trend."""
-        if self.trend is None or size is None:
+        """The values, moved to an input of ``size`` (its logarithm) where there is a trend."""
+        trend = self.trend
+        if trend is None or size is None:
             return self.values
-        return self.trend.all_moved(self.values, self.sizes, size)
+        return [trend.moved(value, at, size) for value, at in zip(self.values, self.sizes, strict=True)]
 
     def mean(self, size: float | None) -> float:
-        """The level, for a run of ``size`` where there is a trend."""
+        """The level, for an input of ``size`` where there is a trend."""
         if self.trend is None or size is None:
             return self.level.mean
         return self.trend.moved(self.level.mean, self.trend.pivot, size)
 
     def unexplained(self, size: float | None) -> float:
-        """The variance that comes on top of the scatter while the size of the run is not known."""
+        """The variance that comes on top of the scatter while the size of the input is not known."""
         return self.trend.slope**2 * self.trend.variance if self.trend is not None and size is None else 0.0
 
     def _residual(self, value: float, size: float) -> float:

@@ -1,4 +1,4 @@
-"""How a quantity grows with the size of the run, where the runs say that it does."""
+"""How a quantity grows with the size of the input, where the runs say that it does."""
 
 import math
 from collections.abc import Sequence
@@ -6,29 +6,27 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
-__all__ = ["Trend", "fitted", "logarithm", "rounded"]
+__all__ = ["Trend", "bucket", "fitted"]
 
 _ENOUGH: Final = 10
 """Runs of known size, below which no slope is looked for."""
 
 _STEEPEST: Final = 2.0
-"""Quadratic in the size; what is steeper is taken for chance."""
+"""Quadratic in the size of the input; what is steeper is taken for chance."""
 
 _RANGE: Final = math.log(1.5)
 _BEYOND: Final = math.log(4.0)
 _APART: Final = 0.05
 
-_STEP: Final = math.log(2.0) / 2
 
+def bucket(size: float | None) -> float | None:
+    """The logarithm of ``size``, rounded to a quarter of an octave so that close sizes share an estimate.
 
-def logarithm(size: float | None) -> float | None:
-    """The logarithm of ``size``; ``None`` where it is not known, and for zero, which has none."""
-    return math.log(size) if size is not None and 0 < size < math.inf else None
-
-
-def rounded(size: float | None) -> float | None:
-    """A size (its logarithm) to half an octave, so that close ones share an estimate."""
-    return None if size is None else round(size / _STEP) * _STEP
+    ``None`` for a size that is not known, and for zero, which has no logarithm.
+    """
+    if size is None or not 0 < size < math.inf:
+        return None
+    return round(math.log2(size) * 4) / 4 * math.log(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,8 @@ class Trend:
 
         The trend is followed no further than four times beyond the sizes seen.
         """
-        return value if math.isnan(size) else value + self.slope * (self._within(to) - size)
-
-    def all_moved(self, values: Sequence[float], sizes: Sequence[float], to: float) -> list[float]:
-        """As :meth:`moved`, of many."""
-        to, slope = self._within(to), self.slope
-        return [
-            value + slope * (to - size) if size == size else value  # noqa: PLR0124  nan, told apart quickly
-            for value, size in zip(values, sizes, strict=True)
-        ]
-
-    def _within(self, to: float) -> float:
-        return min(max(to, self.low - _BEYOND), self.high + _BEYOND)
+        to = min(max(to, self.low - _BEYOND), self.high + _BEYOND)
+        return value if math.isnan(size) else value + self.slope * (to - size)
 
 
 def fitted(values: Sequence[float], sizes: Sequence[float]) -> Trend | None:

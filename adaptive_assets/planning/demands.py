@@ -6,7 +6,7 @@ from typing import Final
 from adaptive_assets.planning.composition import is_composed, modes_of
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, learned_demand
 from adaptive_assets.planning.estimates import Estimate, Source
-from adaptive_assets.planning.evictable import can_be_requeued, puts_up_with_requeue
+from adaptive_assets.planning.evictable import is_evictable
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.policy import Policy, PolicyBook
 
@@ -15,10 +15,6 @@ __all__ = ["TELLING", "Demands"]
 TELLING: Final = 4.0
 """Runs in another composition of the same stages tell more than those in a mode itself if there are more than
 so many times as many."""
-
-_KEPT: Final = 16_384
-_RECENT: Final[dict[tuple[int, float, bool], tuple[Estimate, Demand]]] = {}
-"""What was looked up of late; the estimates are held on to, so that no other takes their identity."""
 
 
 class Demands:
@@ -29,46 +25,37 @@ class Demands:
         self._book = book
         self._actions = snapshot.actions
         self._known: dict[tuple[int, int, str, bool], Demand] = {}
-        self._declared: dict[tuple[str, str, bool], Demand] = {}
+        self._same: dict[Demand, Demand] = {}
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> Demand:
         """The demand of this very run, of which more may be known than of its kind."""
-        able = can_be_requeued(run, self._actions)
-        key = (id(run.work), id(run.estimate), mode, able)
+        evictable = is_evictable(run, self._book, self._actions)
+        key = (id(run.work), id(run.estimate), mode, evictable)
         known = self._known.get(key)
         if known is None:
-            policy = self._book.policy(run.work.policy)
-            evictable = able and puts_up_with_requeue(policy, self._book)
-            known = self._known[key] = self._look_up(policy, run.work, mode, run.estimate, evictable)
+            found = self._look_up(run.work, mode, run.estimate)
+            known = self._known[key] = self._one(replace(found, evictable=True) if evictable else found)
         return known
 
-    def _declared_of(self, policy: Policy, mode: str, evictable: bool = False) -> Demand:
-        key = (policy.name, mode, evictable)
-        declared = self._declared.get(key)
-        if declared is None:
-            declared = replace(demand_of(policy, mode), evictable=evictable)
-            self._declared[key] = declared
-        return declared
+    def _one(self, demand: Demand) -> Demand:
+        """One object for equal demands, so that they can be told apart without comparing them."""
+        return self._same.setdefault(demand, demand)
 
-    def _look_up(
-        self, policy: Policy, work: Work, mode: str, own: Estimate | None, evictable: bool
-    ) -> Demand:
-        declared = self._declared_of(policy, mode, evictable)
+    def _look_up(self, work: Work, mode: str, own: Estimate | None) -> Demand:
+        policy = self._book.policy(work.policy)
+        declared = demand_of(policy, mode)
         if own is None and not self._learned:
             return declared
-        if mode != FULL and mode not in modes_of(policy):
+        if mode not in modes_of(policy):
             mode = FULL  # the policy has been edited since
         basis, learned = self._basis(policy, work, mode, own)
         if learned is None:
             return declared
-        found = _demand(learned, _confidence(policy), evictable)
+        found = learned_demand(learned, _confidence(policy))
         if basis != mode:
             # of its stages, a run may take longer than of others; of a rung, never more than in full
             composed = is_composed(policy, mode) or is_composed(policy, basis)
-            part = (found.in_proportion if composed else found.lessened)(
-                declared, self._declared_of(policy, basis)
-            )
-            found = replace(part, evictable=evictable)
+            found = (found.in_proportion if composed else found.lessened)(declared, demand_of(policy, basis))
         # declared to need no CPU here: its work is done elsewhere, and it is never to wait for ours
         return found if declared.cpu else replace(found, cpu=0.0)
 
@@ -91,18 +78,6 @@ class Demands:
         told = [(other, self._learned.get(estimate_key(work, other))) for other in compositions]
         most = max(told, key=lambda each: _evidence(each[1]))
         return most if _evidence(most[1]) > TELLING * _evidence(found[1]) else found
-
-
-def _demand(estimate: Estimate, confidence: float, evictable: bool) -> Demand:
-    """As :func:`learned_demand`, looked up by identity: most estimates come again in the next snapshot."""
-    key = (id(estimate), confidence, evictable)
-    known = _RECENT.get(key)
-    if known is None or known[0] is not estimate:
-        if len(_RECENT) >= _KEPT:
-            _RECENT.clear()
-        demand = replace(learned_demand(estimate, confidence), evictable=evictable)
-        known = _RECENT[key] = (estimate, demand)
-    return known[1]
 
 
 def _confidence(policy: Policy) -> float:

@@ -4,23 +4,21 @@ from collections.abc import Container
 from typing import Final
 
 from adaptive_assets.planning.snapshot import Action, ActiveRun, QueuedRun
-from adaptive_assets.policy import Policy, PolicyBook
+from adaptive_assets.policy import PolicyBook
 
-__all__ = ["MOST_TIMES", "can_be_requeued", "puts_up_with_requeue"]
+__all__ = ["MOST_TIMES", "is_evictable"]
 
 MOST_TIMES: Final = 3
 """A run that had to give way so often is left alone."""
 
 
-def can_be_requeued(run: QueuedRun | ActiveRun, actions: Container[Action]) -> bool:
-    """Whether the run can be ended and queued again while it runs, and was not too often.
+def is_evictable(run: QueuedRun | ActiveRun, book: PolicyBook, actions: Container[Action]) -> bool:
+    """Whether the run may be ended and queued again while it runs.
 
     ``actions`` are what the launcher of a queued run supports; an active one says so itself.
     """
     able = Action.REQUEUE in (run.actions if isinstance(run, ActiveRun) else actions)
-    return able and run.preempted < MOST_TIMES
-
-
-def puts_up_with_requeue(policy: Policy, book: PolicyBook) -> bool:
-    """Whether runs of ``policy`` may be: work ahead, and tiers that say so."""
+    if not able or run.preempted >= MOST_TIMES:
+        return False
+    policy = book.policy(run.work.policy)
     return policy.opportunity or book.tiers[book.rank(policy.tier)].preemption == "requeue"

@@ -306,9 +306,7 @@ class _Planner:
         return explanation.trickles(run, TRICKLE_S, lack, self._at)
 
     def _defer(self, band: Band, runs: tuple[QueuedRun, ...], reasons: tuple[Reason, ...]) -> None:
-        if len(reasons) > 1:
-            reasons = tuple(sorted(reasons, key=_place))
-        self._decide(Verdict.DEFER, band, runs, reasons)
+        self._decide(Verdict.DEFER, band, runs, tuple(sorted(reasons, key=_place)))
 
     def _decide(
         self,

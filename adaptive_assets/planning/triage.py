@@ -125,8 +125,6 @@ class Band:
     def sort(self) -> None:
         """First in line first. Most come in the order of submission, and where all are alike that is it."""
         runs = self.runs
-        if len(runs) == 1:
-            return
         if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from adaptive_assets.learning import (
     DecayedUsage,
@@ -13,9 +13,9 @@ from adaptive_assets.learning import (
     having_held,
     next_asked,
 )
-from adaptive_assets.learning.trend import logarithm, rounded
-from adaptive_assets.planning.demand import FULL, Demand, demand_of, filled
+from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, filled
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
+from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.simulation.policies import Kind
 from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
 from adaptive_assets.simulation.settings import Knowledge
@@ -28,14 +28,6 @@ ALL_EVERY_S: Final = 60.0
 
 _KNOWN: Final = 100.0
 """The evidence behind what is known."""
-
-
-class _About(NamedTuple):
-    """What runs have in common of which the same is told: their kind, and about how large they are."""
-
-    kind: Kind
-    size: float | None
-    declared: Demand | None
 
 
 class Told:
@@ -52,12 +44,8 @@ class Told:
         self._learner = Learner()
         self._declarations = Declarations()
         self._present: Counter[Kind] = Counter()
-        self._queued: dict[Kind, dict[Run, _About]] = {}
-        """Queued runs with a size or a declaration: more may be known of them than of their kind."""
-        self._sized: dict[_About, Estimate] = {}
-        """What is told of the runs of a kind that are about as large, until all are asked for again."""
-        self._declared: dict[Kind, None] = {}
-        """Kinds of which the planner is told what was declared of each run, until they are known better."""
+        self._declared: dict[Kind, dict[Run, None]] = {}
+        """Queued runs of which the planner is told what was declared, until their kind is known better."""
         self._estimates: Mapping[str, Estimate] = {}
         self._changed: dict[Kind, None] = {}
         """Kinds of which something new may be known."""
@@ -77,21 +65,13 @@ class Told:
 
     def joined(self, run: Run) -> None:
         """It has joined."""
-        traced = run.traced
-        if self._knowledge is not Knowledge.LEARNED or run.asked or run.held:
-            return
-        if traced.declared or traced.input_size is not None:
-            self._queued.setdefault(run.kind, {})[run] = _about(run)
-            if run.estimate is not None and run.estimate.source is Source.DECLARED:
-                self._declared[run.kind] = None
+        if run.estimate is not None and run.estimate.source is Source.DECLARED:
+            self._declared.setdefault(run.kind, {})[run] = None
 
     def launched(self, run: Run) -> None:
         """It has left the queue to run."""
-        if queued := self._queued.get(run.kind):
-            queued.pop(run, None)
-            if not queued:
-                del self._queued[run.kind]
-                self._declared.pop(run.kind, None)
+        if declared := self._declared.get(run.kind):
+            declared.pop(run, None)
 
     def left(self, run: Run) -> None:
         """It neither waits nor runs any more, for now or for good."""
@@ -136,33 +116,33 @@ class Told:
                 cpu=min(needs.cpu, max(mean_cpu, attempt.peak_cpu)),
                 memory=needs.memory,
                 input_size=run.traced.input_size,
-                declared=_said(run) if run.traced.declared and attempt.mode == FULL else None,
             ),
         )
 
     def estimates(self, line: WaitingLine, now: float) -> Mapping[str, Estimate]:
         """What was learned of the kinds that wait or run; a new mapping whenever it says something new.
 
-        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly. So does
-        what a size says, of which single runs are told: that is worth no new queue in every cycle.
+        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly.
         """
         if self._knowledge is not Knowledge.LEARNED:
             return self._estimates
-        again = self._declared
         if now >= self._all_due:
             self._all_due = now + ALL_EVERY_S
             self._changed = {kind: None for kind, count in self._present.items() if count}
-            again = self._changed
-            self._sized.clear()
         if self._changed:
-            changed, self._changed = self._changed, {}
-            wanted = [(kind.work, mode) for kind in changed for mode in kind.modes]
+            wanted = [(kind.work, mode) for kind in self._changed for mode in kind.modes]
+            self._changed = {}
             self._estimates = {
                 **self._estimates,
                 **self._learner.estimates(wanted, most_memory=self._most_memory),
             }
-            for kind in list(again):
-                self._tell_again(kind, line)
+            for kind in [kind for kind in self._declared if self._knows(kind.work)]:
+                for run in self._declared.pop(kind):
+                    line.tell(run, None)
+            for runs in self._declared.values():
+                for run in runs:
+                    if (known := self._declared_of(run)) is not run.estimate:
+                        line.tell(run, known)
         return self._estimates
 
     def _observe(self, kind: Kind, observation: Observation) -> None:
@@ -170,54 +150,29 @@ class Told:
             self._learner.observe(observation)
             self._changed[kind] = None
 
-    def _tell_again(self, kind: Kind, line: WaitingLine) -> None:
-        """Tell of the queued runs of ``kind`` what is known of them by now."""
-        self._declared.pop(kind, None)
-        for run, about in self._queued.get(kind, {}).items():
-            told = self._sized.get(about) or self._beyond_its_kind(run, about)
-            if told is not run.estimate:
-                line.tell(run, told)
-            if told is not None and told.source is Source.DECLARED:
-                self._declared[kind] = None
+    def _knows(self, work: Work) -> bool:
+        known = self._estimates.get(estimate_key(work, FULL))
+        return known is not None and known.source is Source.OWN
 
     def _own(self, run: Run, drift: float) -> Estimate | None:
         """What is told of this very run; ``None`` where its kind says all."""
         if self._knowledge is Knowledge.PERFECT:
             needs = needs_of(run.traced, run.kind.policy, FULL, drift)
             return _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
-        told = self._beyond_its_kind(run, _about(run))
-        if run.asked or run.held:
-            known = told or self._of_kind(run) or self._declared_of(run)
-            if run.asked:
-                return asking_for(known, run.asked)
-            if self._knowledge is Knowledge.LEARNED:
-                more = having_held(known, run.held, self._most_memory)
-                return told if more is known else more
-        return told
-
-    def _beyond_its_kind(self, run: Run, about: "_About") -> Estimate | None:
-        """What is known of a run by its size, or was declared of it; ``None`` where its kind says all."""
+        learned = None
         if self._knowledge is Knowledge.LEARNED:
-            if about in self._sized:
-                return self._sized[about]
-            known = self._learner.estimate(
-                run.kind.work,
-                FULL,
-                run.traced.input_size,
-                declared=about.declared,
-                most_memory=self._most_memory,
-            )
-            if known is not None and (about.declared is None or known.source is Source.OWN):
-                if known is self._of_kind(run):
-                    return None
-                self._sized[about] = known
-                return known
-        return self._declared_of(run) if about.declared else None
-
-    def _of_kind(self, run: Run) -> Estimate | None:
-        if self._knowledge is not Knowledge.LEARNED:
-            return None
-        return self._learner.estimate(run.kind.work, FULL, most_memory=self._most_memory)
+            learned = self._learner.estimate(run.kind.work, FULL, most_memory=self._most_memory)
+            if learned is not None and run.traced.declared and learned.source is Source.KIN:
+                learned = None  # what was said of this very run tells more
+        if run.asked:
+            known = learned or self._declared_of(run)
+            return asking_for(known, run.asked)
+        if run.held and self._knowledge is Knowledge.LEARNED:
+            known = learned or self._declared_of(run)
+            told = having_held(known, run.held, self._most_memory)
+            if told is not known:
+                return told
+        return self._declared_of(run) if run.traced.declared and learned is None else None
 
     def _declared_of(self, run: Run) -> Estimate:
         """What was declared of the run, else of its policy, else the prior."""
@@ -225,11 +180,6 @@ class Told:
             return self._declarations.estimate(run.kind.policy.name, _said(run))
         said = _said(run)
         return _exactly(said.duration, said.cpu, said.memory, 0.0)
-
-
-def _about(run: Run) -> _About:
-    traced = run.traced
-    return _About(run.kind, rounded(logarithm(traced.input_size)), _said(run) if traced.declared else None)
 
 
 def _said(run: Run) -> Demand:

@@ -8,7 +8,6 @@ from typing import Final
 from hypothesis import strategies as st
 
 from adaptive_assets.learning import Learner, Observation
-from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.snapshot import Work
 
 GIB: Final = 1024**3
@@ -24,10 +23,9 @@ def ended(
     cpu: float | None = 1.0,
     memory: int | None = GIB,
     size: float | None = None,
-    declared: Demand | None = None,
 ) -> Observation:
     """One run that succeeded."""
-    return Observation(work, mode, at, True, duration_s, cpu, memory, size, declared)
+    return Observation(work, mode, at, True, duration_s, cpu, memory, size)
 
 
 def failed(memory: int | None = None, *, work: Work = WORK, killed: bool = False) -> Observation:

@@ -301,48 +301,6 @@ def test_a_size_that_does_not_matter_is_left_out() -> None:
     assert found <= 4
 
 
-def test_without_an_input_size_what_was_declared_of_a_run_tells_how_large_it_is() -> None:
-    """Each of duration, CPU and memory by what was declared of it; what is not declared keeps its spread."""
-    chance = random.Random(2)
-    runs = []
-    for _ in range(40):
-        declared = Demand(
-            cpu=chance.choice([1.0, 2.0, 4.0]), memory=chance.choice([1, 2, 4]) * GIB, duration=60
-        )
-        wobble = chance.lognormvariate(0, 0.1)
-        runs.append(
-            ended(
-                chance.lognormvariate(3, 0.1),
-                cpu=declared.cpu / 2 * wobble,
-                memory=round(declared.memory / 4 * wobble),
-                declared=declared,
-            )
-        )
-    learner = taught(runs)
-    for cores, memory in ((1.0, 4 * GIB), (4.0, GIB)):
-        found = learner.estimate(WORK, "full", declared=Demand(cores, memory, 60))
-        assert found is not None
-        assert found.cpu.p50 == pytest.approx(cores / 2, rel=0.2)
-        assert found.memory.p50 == pytest.approx(memory / 4, rel=0.2)
-        assert found.memory.p90 < 1.5 * found.memory.p50
-        assert found.duration is estimate(learner).duration or found.duration == estimate(learner).duration
-    assert estimate(learner).memory.p90 > 1.5 * estimate(learner).memory.p50
-
-
-def test_declarations_and_input_sizes_are_not_mixed() -> None:
-    """From the first run on that comes with its size, what was declared of others tells nothing any more."""
-    declared = [Demand(1.0, GIB, seconds) for seconds in range(100, 500, 10)]
-    learner = taught(ended(each.duration / 10, declared=each) for each in declared)
-    large = learner.estimate(WORK, "full", declared=declared[-1])
-    assert large is not None
-    assert large.duration.p50 == pytest.approx(49, rel=0.2)
-    learner.observe(ended(25.0, size=1e9, declared=declared[0]))
-    assert learner.estimate(WORK, "full", declared=declared[-1]) is estimate(learner)
-    for size in range(1000, 4000, 100):
-        learner.observe(ended(size * 0.01, size=size, declared=declared[0]))
-    assert estimate(learner, size=1500.0).duration.p50 == pytest.approx(15, rel=0.2)
-
-
 def test_input_that_grows_is_no_change_of_level() -> None:
     """Four times the input and the time: both are explained, and nothing is forgotten."""
     sizes = [float(size) for size in [*range(1000, 1020), *range(4000, 4020)]]
