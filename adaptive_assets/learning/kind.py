@@ -10,7 +10,7 @@ from adaptive_assets.learning.kin import Kin, Resemblance
 from adaptive_assets.learning.observation import Observation
 from adaptive_assets.learning.quantity import CPU, DURATION, MEMORY
 from adaptive_assets.learning.record import Record
-from adaptive_assets.learning.trend import bucket
+from adaptive_assets.learning.trend import logarithm, rounded
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate
 
@@ -23,7 +23,7 @@ _SETTLED: Final = 8
 _TELLING: Final = 3.0
 """Runs from which on it is worth saying that the next one took longer than expected."""
 
-_SIZES: Final = 32
+_SIZES: Final = 64
 """Estimates that are kept for different sizes of input."""
 
 
@@ -67,7 +67,7 @@ class Kind:
         if not observed.succeeded:
             self._learn_failure(observed)
             return None
-        size = bucket(observed.input_size)
+        size = logarithm(observed.input_size)
         at = math.nan if size is None else size
         telling = self._duration.level.weight > _TELLING - 0.5
         off = None
@@ -98,7 +98,9 @@ class Kind:
         if self._kin is None and kin.number != self._seen:
             self._seen = kin.number
             self._estimates.clear()
-        at = bucket(size) if size is not None and any(record.trend for record in self.records) else None
+        at = logarithm(size)
+        if at is not None:
+            at = rounded(at) if any(record.trend for record in self.records) else None
         floor = min(self._headroom.floor, most_memory)
         median = min(self._headroom.median, most_memory)
         asked = (at, assumed, floor)

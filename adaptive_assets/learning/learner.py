@@ -66,7 +66,7 @@ class Learner:
     ) -> Estimate | None:
         """What the next run of ``work`` in ``mode`` will take; ``None`` where nothing is known of it.
 
-        The same object is returned while nothing has changed.  Sizes within a quarter of an octave share an
+        The same object is returned while nothing has changed.  Sizes within half an octave share an
         estimate, and all do where the size was not seen to matter.  ``most_memory`` (bytes) is what any run
         can be given: runs that were killed teach to ask for more, but not for more than that.
         """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
-__all__ = ["Trend", "bucket", "fitted"]
+__all__ = ["Trend", "fitted", "logarithm", "rounded"]
 
 _ENOUGH: Final = 10
 """Runs of known size, below which no slope is looked for."""
@@ -18,15 +18,17 @@ _RANGE: Final = math.log(1.5)
 _BEYOND: Final = math.log(4.0)
 _APART: Final = 0.05
 
+_STEP: Final = math.log(2.0) / 2
 
-def bucket(size: float | None) -> float | None:
-    """The logarithm of ``size``, rounded to a quarter of an octave so that close sizes share an estimate.
 
-    ``None`` for a size that is not known, and for zero, which has no logarithm.
-    """
-    if size is None or not 0 < size < math.inf:
-        return None
-    return round(math.log2(size) * 4) / 4 * math.log(2)
+def logarithm(size: float | None) -> float | None:
+    """The logarithm of ``size``; ``None`` where it is not known, and for zero, which has none."""
+    return math.log(size) if size is not None and 0 < size < math.inf else None
+
+
+def rounded(size: float) -> float:
+    """A size (its logarithm) to half an octave, so that close ones share an estimate."""
+    return round(size / _STEP) * _STEP
 
 
 @dataclass(frozen=True, slots=True)

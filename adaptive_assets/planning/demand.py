@@ -134,8 +134,8 @@ def demand_of(policy: Policy, mode: str) -> Demand:
 
 
 @lru_cache(maxsize=16_384)
-def learned_demand(estimate: Estimate, confidence: float) -> Demand:
-    """The demand of a run of which ``estimate`` was learned.
+def learned_demand(estimate: Estimate, confidence: float, *, evictable: bool = False) -> Demand:
+    """The demand of a run of which ``estimate`` was learned; the same object for the same.
 
     CPU is shared when it is short, so its mean will do; memory is not, and gets its 90th percentile. What is
     only known from kin is as wide as they differ; the first run of a kind is not kept waiting for the largest
@@ -154,6 +154,7 @@ def learned_demand(estimate: Estimate, confidence: float) -> Demand:
         highest_memory=memory.p99,
         memory_share=memory.at(SUMMED),
         least_memory=memory.p50 if estimate.source is Source.OWN else 0.0,
+        evictable=evictable,
     )
 
 

@@ -24,38 +24,48 @@ class Demands:
         self._learned = snapshot.estimates
         self._book = book
         self._actions = snapshot.actions
+        self._of_runs: dict[tuple[int, str], Demand] = {}
         self._known: dict[tuple[int, int, str, bool], Demand] = {}
+        self._declared: dict[tuple[str, str], Demand] = {}
         self._same: dict[Demand, Demand] = {}
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> Demand:
         """The demand of this very run, of which more may be known than of its kind."""
+        known = self._of_runs.get((id(run), mode))
+        if known is None:
+            known = self._of_runs[id(run), mode] = self._of_kind(run, mode)
+        return known
+
+    def _of_kind(self, run: QueuedRun | ActiveRun, mode: str) -> Demand:
         evictable = is_evictable(run, self._book, self._actions)
         key = (id(run.work), id(run.estimate), mode, evictable)
         known = self._known.get(key)
         if known is None:
-            found = self._look_up(run.work, mode, run.estimate)
-            known = self._known[key] = self._one(replace(found, evictable=True) if evictable else found)
+            found = self._look_up(run.work, mode, run.estimate, evictable)
+            # one object for equal demands, so that they can be told apart without comparing them
+            known = self._known[key] = self._same.setdefault(found, found)
         return known
 
-    def _one(self, demand: Demand) -> Demand:
-        """One object for equal demands, so that they can be told apart without comparing them."""
-        return self._same.setdefault(demand, demand)
+    def _declared_of(self, policy: Policy, mode: str) -> Demand:
+        known = self._declared.get((policy.name, mode))
+        if known is None:
+            known = self._declared[policy.name, mode] = demand_of(policy, mode)
+        return known
 
-    def _look_up(self, work: Work, mode: str, own: Estimate | None) -> Demand:
+    def _look_up(self, work: Work, mode: str, own: Estimate | None, evictable: bool) -> Demand:
         policy = self._book.policy(work.policy)
-        declared = demand_of(policy, mode)
-        if own is None and not self._learned:
-            return declared
-        if mode not in modes_of(policy):
+        declared = self._declared_of(policy, mode)
+        if mode != FULL and mode not in modes_of(policy):
             mode = FULL  # the policy has been edited since
-        basis, learned = self._basis(policy, work, mode, own)
+        basis, learned = self._basis(policy, work, mode, own) if own or self._learned else (mode, None)
         if learned is None:
-            return declared
-        found = learned_demand(learned, _confidence(policy))
+            return replace(declared, evictable=True) if evictable else declared
+        found = learned_demand(learned, _confidence(policy), evictable=evictable)
         if basis != mode:
             # of its stages, a run may take longer than of others; of a rung, never more than in full
             composed = is_composed(policy, mode) or is_composed(policy, basis)
-            found = (found.in_proportion if composed else found.lessened)(declared, demand_of(policy, basis))
+            reduced = found.in_proportion if composed else found.lessened
+            found = replace(reduced(declared, self._declared_of(policy, basis)), evictable=evictable)
         # declared to need no CPU here: its work is done elsewhere, and it is never to wait for ours
         return found if declared.cpu else replace(found, cpu=0.0)
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
+from typing_extensions import override
+
 __all__ = ["Estimate", "Source", "Spread"]
 
 _P90: Final = 0.90
@@ -96,3 +98,7 @@ class Estimate:
     memory: Spread
     runs: float
     source: Source = Source.OWN
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self.duration.p50, self.cpu.p50, self.memory.p90))  # tells enough apart, and is quick

@@ -53,6 +53,8 @@ class Memory:
     staying_mean: float = 0.0
     staying_variance: float = 0.0
     highest: float = 0.0
+    _together: float | None = None
+    """What was predicted of all since the last was counted."""
 
     def add(self, demand: Demand, used: float = 0.0, to_come: float = 1.0) -> None:
         """Count a run that holds ``used``; ``to_come`` is the share of its growth that may come."""
@@ -61,6 +63,7 @@ class Memory:
         if used > expected[2] and demand.mean_memory is not None:
             expected = [max(amount, OUTGROWN * used) for amount in expected]
         alone, share, mean, high = [used + to_come * max(0.0, amount - used) for amount in expected]
+        self._together = None
         self.seen += used
         self.mean += mean
         self.variance += variance
@@ -76,6 +79,17 @@ class Memory:
 
     def predicted(self, one_more: Demand | None = None) -> float:
         """The peak of all runs together, with one more if that is given."""
+        if one_more is not None:
+            return self._predicted(one_more)
+        if self._together is None:
+            self._together = self._predicted(None)
+        return self._together
+
+    def on_average(self, one_more: Demand | None = None) -> float:
+        """The mean of the peak of all runs together, with one more if that is given."""
+        return self.mean if one_more is None else self.mean + self._amounts(one_more)[2]
+
+    def _predicted(self, one_more: Demand | None) -> float:
         runs, alone, shares, mean = self.staying, self.alone, self.shares, self.staying_mean
         variance, highest, evictable = self.staying_variance, self.highest, self.evictable
         all_mean, all_variance = self.mean, self.variance
@@ -89,10 +103,6 @@ class Memory:
                 variance, highest = variance + sigma**2, highest + high
         cautious = alone if runs < 2 else max(shares, min(mean + SIGMAS * sqrt(variance), highest))
         return max(cautious, all_mean + EVICTABLE_SIGMAS * sqrt(all_variance)) if evictable else cautious
-
-    def on_average(self, one_more: Demand | None = None) -> float:
-        """The mean of the peak of all runs together, with one more if that is given."""
-        return self.mean if one_more is None else self.mean + self._amounts(one_more)[2]
 
     def _amounts(self, demand: Demand) -> tuple[float, float, float, float, float]:
         """What a run counts for: alone, in a sum, on average, at the most, and its standard deviation."""

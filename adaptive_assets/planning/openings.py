@@ -90,10 +90,12 @@ class Openings:
 
     def ladder(self, turn: Turn) -> Ladder | None:
         """The ways to do less, if the run would now take one."""
+        band = turn.band
+        if not band.rungs and not band.essentials:
+            return None
         ways = ways_to_do_less(turn, impatient=self._is_impatient(turn))
         if not ways:
             return None
-        band = turn.band
         return Ladder(
             [(way, self._demands.of_run(turn.run, way.mode)) for way in ways],
             band.rank,

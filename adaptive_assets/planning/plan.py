@@ -306,7 +306,9 @@ class _Planner:
         return explanation.trickles(run, TRICKLE_S, lack, self._at)
 
     def _defer(self, band: Band, runs: tuple[QueuedRun, ...], reasons: tuple[Reason, ...]) -> None:
-        self._decide(Verdict.DEFER, band, runs, tuple(sorted(reasons, key=_place)))
+        if len(reasons) > 1:
+            reasons = tuple(sorted(reasons, key=_place))
+        self._decide(Verdict.DEFER, band, runs, reasons)
 
     def _decide(
         self,

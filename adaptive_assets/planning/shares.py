@@ -28,6 +28,8 @@ class Shares:
 
     def __init__(self, snapshot: Snapshot, book: PolicyBook, demands: Demands) -> None:
         self._used = dict(snapshot.usage)
+        self._levels: dict[str, int] = {}
+        """Of policies, since any was last used more."""
         for run in snapshot.active:
             policy = book.policy(run.work.policy)
             demand = demands.of_run(run, run.mode)
@@ -40,9 +42,13 @@ class Shares:
 
     def level(self, policy: Policy) -> int:
         """The higher, the later its turn among runs of a tier that are equally urgent."""
-        used = self._used.get(policy.owner or policy.name, 0.0) / policy.weight
-        return int(STEPS * log2(max(1.0, used / UNIT)))
+        known = self._levels.get(policy.name)
+        if known is None:
+            used = self._used.get(policy.owner or policy.name, 0.0) / policy.weight
+            known = self._levels[policy.name] = int(STEPS * log2(max(1.0, used / UNIT)))
+        return known
 
     def _add(self, policy: Policy, core_seconds: float) -> None:
         owner = policy.owner or policy.name
         self._used[owner] = self._used.get(owner, 0.0) + core_seconds
+        self._levels.clear()

@@ -125,6 +125,9 @@ class Band:
     def sort(self) -> None:
         """First in line first. Most come in the order of submission, and where all are alike that is it."""
         runs = self.runs
+        if len(runs) == 1:
+            self.by_age = True
+            return
         if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):
@@ -192,9 +195,9 @@ def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
 
     A run of which more is known than of its kind is a kind for itself, with those that share its estimate.
     """
-    same: defaultdict[int | tuple[int, int], list[QueuedRun]] = defaultdict(list)
+    same: defaultdict[tuple[int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
-        same[id(run.work) if run.estimate is None else (id(run.work), id(run.estimate))].append(run)
+        same[id(run.work), id(run.estimate)].append(run)
     kinds: defaultdict[tuple[Work, Estimate | None], list[QueuedRun]] = defaultdict(list)
     for runs in same.values():
         kinds[runs[0].work, runs[0].estimate] += runs

@@ -35,7 +35,8 @@ class Turn:
     @property
     def pressed(self) -> bool:
         """Whether full mode cannot be waited for: it may not be taken, never fits, or would be late."""
-        return self.band.only_rungs or self.never_fits or bool(self.late)
+        endangered = self.promise.endangered(self.band.full, self.at)
+        return self.band.only_rungs or self.never_fits or endangered
 
     @property
     def full_is_open(self) -> bool:

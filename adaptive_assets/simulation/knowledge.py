@@ -13,6 +13,7 @@ from adaptive_assets.learning import (
     having_held,
     next_asked,
 )
+from adaptive_assets.learning.trend import logarithm, rounded
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, filled
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
@@ -46,6 +47,12 @@ class Told:
         self._present: Counter[Kind] = Counter()
         self._declared: dict[Kind, dict[Run, None]] = {}
         """Queued runs of which the planner is told what was declared, until their kind is known better."""
+        self._sized: dict[Kind, dict[Run, None]] = {}
+        """Queued runs of known size: of them the planner is told what runs as large take, once known."""
+        self._of_sizes: dict[Kind, dict[float, Estimate | None]] = {}
+        """What runs as large take, where that was found since all kinds were asked for or any has ended."""
+        self._ended: dict[Kind, None] = {}
+        """Kinds of which runs have ended since all kinds were asked for."""
         self._estimates: Mapping[str, Estimate] = {}
         self._changed: dict[Kind, None] = {}
         """Kinds of which something new may be known."""
@@ -67,11 +74,14 @@ class Told:
         """It has joined."""
         if run.estimate is not None and run.estimate.source is Source.DECLARED:
             self._declared.setdefault(run.kind, {})[run] = None
+        if run.traced.input_size is not None and not run.asked and not run.held:
+            self._sized.setdefault(run.kind, {})[run] = None
 
     def launched(self, run: Run) -> None:
         """It has left the queue to run."""
-        if declared := self._declared.get(run.kind):
-            declared.pop(run, None)
+        for told in (self._declared, self._sized):
+            if runs := told.get(run.kind):
+                runs.pop(run, None)
 
     def left(self, run: Run) -> None:
         """It neither waits nor runs any more, for now or for good."""
@@ -122,11 +132,13 @@ class Told:
     def estimates(self, line: WaitingLine, now: float) -> Mapping[str, Estimate]:
         """What was learned of the kinds that wait or run; a new mapping whenever it says something new.
 
-        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly.
+        Kinds that learned something, or are new, are asked for at once; what kin say changes slowly, and so
+        does what sizes say: that is not worth a new queue in every cycle.
         """
         if self._knowledge is not Knowledge.LEARNED:
             return self._estimates
-        if now >= self._all_due:
+        everything = now >= self._all_due
+        if everything:
             self._all_due = now + ALL_EVERY_S
             self._changed = {kind: None for kind, count in self._present.items() if count}
         if self._changed:
@@ -138,41 +150,69 @@ class Told:
             }
             for kind in [kind for kind in self._declared if self._knows(kind.work)]:
                 for run in self._declared.pop(kind):
-                    line.tell(run, None)
+                    line.tell(run, self._beyond_its_kind(run))
             for runs in self._declared.values():
                 for run in runs:
                     if (known := self._declared_of(run)) is not run.estimate:
                         line.tell(run, known)
+            if everything:
+                self._tell_sizes(line)
         return self._estimates
 
     def _observe(self, kind: Kind, observation: Observation) -> None:
         if self._knowledge is Knowledge.LEARNED:
             self._learner.observe(observation)
-            self._changed[kind] = None
+            self._changed[kind] = self._ended[kind] = None
 
     def _knows(self, work: Work) -> bool:
         known = self._estimates.get(estimate_key(work, FULL))
         return known is not None and known.source is Source.OWN
+
+    def _tell_sizes(self, line: WaitingLine) -> None:
+        for kind in self._ended:
+            self._of_sizes.pop(kind, None)
+            for run in self._sized.get(kind, ()) if self._knows(kind.work) else ():
+                if (known := self._of_its_size(run)) is not run.estimate:
+                    line.tell(run, known)
+        self._ended = {}
 
     def _own(self, run: Run, drift: float) -> Estimate | None:
         """What is told of this very run; ``None`` where its kind says all."""
         if self._knowledge is Knowledge.PERFECT:
             needs = needs_of(run.traced, run.kind.policy, FULL, drift)
             return _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
-        learned = None
+        return self._beyond_its_kind(run)
+
+    def _beyond_its_kind(self, run: Run) -> Estimate | None:
+        """What is known of a run by its size, its earlier attempts, or by what was declared of it."""
+        sized = learned = None
         if self._knowledge is Knowledge.LEARNED:
-            learned = self._learner.estimate(run.kind.work, FULL, most_memory=self._most_memory)
+            sized = self._of_its_size(run)
+            learned = sized or self._learned(run, None)
             if learned is not None and run.traced.declared and learned.source is Source.KIN:
                 learned = None  # what was said of this very run tells more
+        known = learned or self._declared_of(run)
         if run.asked:
-            known = learned or self._declared_of(run)
             return asking_for(known, run.asked)
         if run.held and self._knowledge is Knowledge.LEARNED:
-            known = learned or self._declared_of(run)
             told = having_held(known, run.held, self._most_memory)
             if told is not known:
                 return told
-        return self._declared_of(run) if run.traced.declared and learned is None else None
+        return known if learned is None and run.traced.declared else sized
+
+    def _of_its_size(self, run: Run) -> Estimate | None:
+        """What runs as large take; ``None`` where its size is not known, or is not known to matter."""
+        size = logarithm(run.traced.input_size)
+        if size is None:
+            return None
+        known, at = self._of_sizes.setdefault(run.kind, {}), rounded(size)
+        if at not in known:
+            learned = self._learned(run, run.traced.input_size)
+            known[at] = None if learned is self._learned(run, None) else learned
+        return known[at]
+
+    def _learned(self, run: Run, size: float | None) -> Estimate | None:
+        return self._learner.estimate(run.kind.work, FULL, size, most_memory=self._most_memory)
 
     def _declared_of(self, run: Run) -> Estimate:
         """What was declared of the run, else of its policy, else the prior."""
