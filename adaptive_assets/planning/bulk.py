@@ -6,13 +6,16 @@ from typing import Final
 from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot
 
-__all__ = ["LEAST", "SIZE", "bulk_of", "largest"]
+__all__ = ["LEAST", "SIZE", "SMALL", "bulk_of", "is_small", "largest"]
 
 SIZE: Final = 0.75
 """How much the area of a run counts beside what it takes for each core."""
 
 STEPS: Final = 4
 """Levels for each doubling, a fifth apart: what takes about the same goes in the order of submission."""
+
+SMALL: Final = 1 / 8
+"""What takes no larger share of the machine is in nobody's way for long, and fits soon."""
 
 LEAST: Final = -(2**31)
 """Less than that of any run."""
@@ -38,8 +41,20 @@ def bulk_of(demand: Demand, machine: MachineReading | None) -> int:
     """
     if machine is None or not machine.cpu_capacity or not machine.memory_capacity:
         return 0
-    cores = max(demand.cpu, _LEAST_CORES) / machine.cpu_capacity
-    memory = demand.memory if demand.mean_memory is None else demand.mean_memory
-    dominant = max(cores, memory / machine.memory_capacity)
+    cores, memory = _shares(demand, machine)
+    dominant = max(cores, memory)
     area, for_each_core = dominant * max(demand.median, 1.0), dominant / cores
     return floor(STEPS * (SIZE * log2(area) + (1 - SIZE) * log2(for_each_core)))
+
+
+def is_small(demand: Demand, machine: MachineReading | None) -> bool:
+    """Whether a run takes no more than a `SMALL` share of the machine; not known of any without one."""
+    if machine is None or not machine.cpu_capacity or not machine.memory_capacity:
+        return False
+    return max(_shares(demand, machine)) <= SMALL
+
+
+def _shares(demand: Demand, machine: MachineReading) -> tuple[float, float]:
+    """The shares of the cores and of the memory that a run takes."""
+    memory = demand.memory if demand.mean_memory is None else demand.mean_memory
+    return max(demand.cpu, _LEAST_CORES) / machine.cpu_capacity, memory / machine.memory_capacity
