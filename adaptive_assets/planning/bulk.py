@@ -48,7 +48,7 @@ def bulk_of(demand: Demand, machine: MachineReading | None) -> int:
 
 
 def is_small(demand: Demand, machine: MachineReading | None) -> bool:
-    """Whether a run takes no more than a `SMALL` share of the machine; not known of any without one."""
+    """Whether a run takes no more than a `SMALL` share of the machine; none does of one that is not known."""
     if machine is None or not machine.cpu_capacity or not machine.memory_capacity:
         return False
     return max(_shares(demand, machine)) <= SMALL

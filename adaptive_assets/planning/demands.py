@@ -18,7 +18,7 @@ so many times as many."""
 
 
 class Demands:
-    """Looks demands up, each once. Kinds are told apart by identity, which a snapshot keeps."""
+    """Looks demands up, each once. Runs and kinds are told apart by identity, which a snapshot keeps."""
 
     def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
         self._learned = snapshot.estimates

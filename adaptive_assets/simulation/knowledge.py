@@ -50,7 +50,7 @@ class Told:
         self._sized: dict[Kind, dict[Run, None]] = {}
         """Queued runs of known size: of them the planner is told what runs as large take, once known."""
         self._of_sizes: dict[Kind, dict[float, Estimate | None]] = {}
-        """What runs as large take, where that was found since all kinds were asked for or any has ended."""
+        """By size, what runs of a kind take, as it was asked for last; ``None`` where it is what all take."""
         self._ended: dict[Kind, None] = {}
         """Kinds of which runs have ended since all kinds were asked for."""
         self._estimates: Mapping[str, Estimate] = {}
