@@ -42,31 +42,21 @@ def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Ban
 def _favour(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> None:
     """Let the oldest run that has waited for the time between two doors stand first in its own tier.
 
-    That is of those without a deadline, where small runs would else pass a large one until its tier has no
-    more patience. It goes through the same door, unless it is small: then it costs the others nothing, and
-    would only shut the door for a large one.
+    That is of those without a deadline that are not small: small runs would else pass a large one until its
+    tier has no more patience. It goes through the same door, which a small one would only shut for it.
     """
     machine = largest(snapshot)
-    waiting = [
+    waiting = (
         (band, run)
         for band in ready
-        if _is_bounded(band, book)
+        if _is_bounded(band, book) and not is_small(band.full, machine)
         for run in band.runs[: 1 if band.by_age else None]
         if snapshot.at - run.submitted_at >= _between_doors(band, book) + _excused(band)
         and Promise.of(band.policy, run).deadline_at is None
-    ]
-    oldest = min(waiting, key=_age, default=None)
-    by_door = oldest is not None and not is_small(oldest[0].full, machine)
-    if oldest is not None and by_door and not _is_open(oldest[0], snapshot, book):
-        small = (found for found in waiting if is_small(found[0].full, machine))
-        oldest, by_door = min(small, key=_age, default=None), False
-    if oldest is not None:
-        band, run = oldest
-        band.favoured, band.by_door = run.run_id, by_door
-
-
-def _age(found: tuple[Band, QueuedRun]) -> tuple[float, str]:
-    return found[1].submitted_at, found[1].run_id
+    )
+    band, run = min(waiting, key=lambda found: AGE(found[1]), default=(None, None))
+    if band is not None and run is not None and _is_open(band, snapshot, book):
+        band.favoured = run.run_id
 
 
 def _is_open(band: Band, snapshot: Snapshot, book: PolicyBook) -> bool:

@@ -184,7 +184,7 @@ class _Planner:
         if forced and host:
             here = self._reservations.now(band.work, band.policy.tier, band.rank, host)
             self._forced.append(self._waits(turn, band.full, here))
-        self._promoted |= band.shuts_the_door(run)
+        self._promoted |= band.promoted or run.run_id == band.favoured
         way = in_sequence(band.policy, band.work) if band.never else None
         composed = (explanation.composed(way, band.never[0]), *band.never) if way else ()
         reasons = (*composed, *self._patience_over(band, run), *self._overdue(band, run), how, *late)
@@ -199,7 +199,7 @@ class _Planner:
         waited = (*self._patience_over(band, run), *self._overdue(band, run))
         reasons = (*_composed(step, why), *waited, *why, how, *turn.late)
         host = self._take(turn, step.demand)
-        self._promoted |= band.shuts_the_door(run)
+        self._promoted |= band.promoted or run.run_id == band.favoured
         self._decide(Verdict.LAUNCH, band, (run,), reasons, step, host)
 
     def _degrade(self, turn: Turn, step: Step) -> None:
@@ -216,7 +216,7 @@ class _Planner:
             why = (self._impatient(band, run), *why)
         reasons = (*_composed(step, why), *why, how)
         host = self._take(turn, step.demand)
-        self._promoted |= band.shuts_the_door(run)
+        self._promoted |= band.promoted or run.run_id == band.favoured
         self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
         if run.passes < HELD_BACK_PASSES:
             self._squeeze.take(band.rank, step.demand)

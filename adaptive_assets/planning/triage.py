@@ -75,8 +75,6 @@ class Band:
     bulk: int = 0
     favoured: str = ""
     """The run whose bulk does not matter any more, because it has waited for long, if it is one of these."""
-    by_door: bool = False
-    """Whether it is so bulky that no other may be favoured soon after it."""
 
     @classmethod
     def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float) -> "Band":
@@ -118,10 +116,6 @@ class Band:
     def essentials(self) -> tuple[Composition, ...]:
         """The ways to run them without their optional stages, where the policy has any."""
         return essentials(self.policy, self.work)
-
-    def shuts_the_door(self, run: QueuedRun) -> bool:
-        """Whether ``run`` goes ahead in a way that only few may."""
-        return self.promoted or (self.by_door and run.run_id == self.favoured)
 
     @property
     def rest(self) -> tuple[QueuedRun, ...]:
