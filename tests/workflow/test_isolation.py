@@ -13,6 +13,7 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.governance import facts_of
 from adaptive_assets.workflow.parts import Parts
 from tests.workflow.conftest import MakeWorld
 from tests.workflow.world import IDLE, World
@@ -96,16 +97,12 @@ def test_a_run_whose_work_cannot_be_told_waits_for_nobody_else(
     """It is governed by `default`, and the fault names it."""
     world = make_world()
     odd, plain = world.submit("report"), world.submit("summary")
-    from adaptive_assets.workflow import cycle
-
-    facts_of = cycle.facts_of
-
     def failing(run: dg.DagsterRun) -> Any:
         if run.run_id == odd:
             raise InjectedError("no facts")
         return facts_of(run)
 
-    monkeypatch.setattr(cycle, "facts_of", failing)
+    monkeypatch.setattr("adaptive_assets.workflow.cycle.facts_of", failing)
     assert sorted(world.pass_()) == sorted([odd, plain])
     assert any(odd in error or "no facts" in error for error in world.daemon_errors())
 
