@@ -154,15 +154,18 @@ def _read_parquet(file: BinaryIO, kind: Kind) -> Any:
 
     if kind == "polars":
         return pl.read_parquet(file)
-    _raise_limit_of_files(file.fileno())
+    _make_room_for_files(file)
     return pl.scan_parquet(file)
 
 
-def _raise_limit_of_files(opened: int) -> None:
+def _make_room_for_files(file: BinaryIO) -> None:
     """Let the process open more files, as far as it may: a reader of many partitions holds each of them.
 
     Polars opens each once more when it collects them.
     """
+    # The system gives the lowest number that is free: so it tells how many files are open.
+    opened = os.dup(file.fileno())
+    os.close(opened)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or 4 * opened < soft:
         return
