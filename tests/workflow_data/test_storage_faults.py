@@ -17,6 +17,7 @@ import dagster as dg
 import pandas as pd
 import polars as pl
 import pytest
+from typing_extensions import override
 
 from adaptive_assets import FrameIOManager
 from adaptive_assets.workflow import frames, system_errors
@@ -236,6 +237,7 @@ def test_a_lazy_frame_that_fails_is_told_as_that(tmp_path: Path) -> None:
 class NeedsFile:
     """A value that needs a file of its own when it is read back."""
 
+    @override
     def __reduce__(self) -> Any:
         return open, ("/not/there",)
 
