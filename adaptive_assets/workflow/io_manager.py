@@ -84,12 +84,25 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         return bool(versions_in(Path(str(path))))
 
     @override
-    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: "UPath") -> None:
-        """Add a version to the folder ``path``, and remove those that nobody needs any more.
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store a value as a version.
 
         Raises:
             dagster.Failure: parquet or pickle cannot hold the value, or the system refused it (a full disk,
                 no permission, …).
+        """
+        try:
+            super().handle_output(context, obj)
+        except OSError as error:
+            raise _refused(context, error, Path(str(self._base_path))) from error
+
+    @override
+    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: "UPath") -> None:
+        """Add a version to the folder ``path``, and remove those that nobody needs any more.
+
+        Raises:
+            dagster.Failure: parquet or pickle cannot hold the value.
+            OSError: The system refused.
         """
         folder = Path(str(path))
         base = Path(str(self._base_path))
@@ -108,8 +121,6 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
             version, stored = publish(home, folder, context.run_id, suffix, write)
         except frames.StoredValueError as error:
             raise _failure(context, str(error)) from error
-        except OSError as error:
-            raise _refused(context, error, folder) from error
         context.add_output_metadata({"version": version.path.name, **metadata})
         self._tidy(context, {base, home, folder}, stored)
 

@@ -18,11 +18,12 @@ _LIBRARIES: Final = ("polars", "pyarrow")
 _PASSING: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT}
 )
+_QUOTED: Final = 100
+"""Characters of a path that is too long."""
 _CURES: Final = {
     errno.EDQUOT: "the quota of the user who runs this is used up; make room or raise the quota",
     errno.EROFS: "the file system is read-only; mount it writable, or choose another `base_dir`",
     errno.EFBIG: "the file is larger than the file system or `ulimit -f` allows; raise the limit",
-    errno.ENAMETOOLONG: "the path is too long; shorten the asset's key or `base_dir`",
     errno.ETIMEDOUT: "another process has held its lock for a minute; find it with `lsof` and end it",
     errno.EMFILE: (
         "the process has as many files open as it may, and each lazy frame holds one; "
@@ -48,10 +49,13 @@ def is_passing(error: BaseException) -> bool:
 
 def told(error: BaseException, path: Path) -> str:
     """What happened to ``path`` and what to do, as the rest of a sentence that names the asset."""
-    path = Path(os.fsdecode(error.filename)) if isinstance(error, OSError) and error.filename else path
+    if isinstance(error, OSError) and error.filename:
+        path = Path(os.fsdecode(error.filename))
     number = number_of(error)
     if number == errno.ENOSPC:
         return f"the disk of {path} is full ({_free(path)}); make room and run it again"
+    if number == errno.ENAMETOOLONG:
+        return f"the path is too long: {str(path)[:_QUOTED]}…; shorten the asset's key or `base_dir`"
     if number in (errno.EACCES, errno.EPERM):
         return f"there is no permission for {path}; give the user with the id {os.geteuid()} the rights to it"
     if number in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):

@@ -1,5 +1,6 @@
 """Versions are whole, each has its own number, and what killed writers leave is removed: with real kills."""
 
+import fcntl
 import os
 import pickle
 import random
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from adaptive_assets.workflow import publication
 from adaptive_assets.workflow.publication import ABANDONED_AFTER, publish, sweep
+from adaptive_assets.workflow.system_errors import is_passing, told
 from adaptive_assets.workflow.versions import versions_in
 
 WRITER = """
 import os, pickle, sys
 from pathlib import Path
+from adaptive_assets.workflow import publication
 from adaptive_assets.workflow.publication import publish, sweep
 
 folder, run, count, size, endless = Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6])
@@ -108,11 +112,15 @@ def child_of(process: "subprocess.Popen[str]") -> int:
 
 
 def test_kills_at_random_points_tear_nothing_and_leave_nothing(tmp_path: Path) -> None:
-    """40 writers are killed with SIGKILL: every version is whole, and the next sweep removes the rest."""
+    """40 writers are killed with SIGKILL: every version is whole, and the next sweep removes the rest.
+
+    More than 40, until ten of them were hit while they wrote.
+    """
     chance = random.Random(7)
-    left = 0
+    kills = left = 0
     with writer(tmp_path, "run", size=200_000) as process:
-        for _ in range(40):
+        while kills < 40 or left < 10:
+            kills += 1
             begin(process)
             child = child_of(process)
             time.sleep(chance.uniform(0.0, 0.03))
@@ -123,7 +131,6 @@ def test_kills_at_random_points_tear_nothing_and_leave_nothing(tmp_path: Path) -
             left += len(partials(tmp_path))
             sweep([tmp_path], lambda _: False)
             assert not partials(tmp_path)
-    assert left, "no kill hit a writer while it wrote: the test shows nothing"
 
 
 def test_what_a_killed_writer_left_goes_although_its_run_is_going_on(tmp_path: Path) -> None:
@@ -190,3 +197,20 @@ def test_a_version_of_a_partition_is_written_in_the_folder_of_its_asset(tmp_path
     )
     assert written_in == [tmp_path]
     assert version.path.parent == tmp_path / "@05"
+
+
+def test_a_lock_that_is_never_freed_ends_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that was stopped while it held the folder's lock does not hold up the others for ever."""
+    monkeypatch.setattr(publication, "_PATIENCE", 0.05)
+    holder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError) as error:
+            publish(tmp_path, tmp_path, "run", "pickle", write_nothing)
+    finally:
+        os.close(holder)
+    assert told(error.value, tmp_path).startswith(
+        f"{tmp_path} was refused: another process has held its lock"
+    )
+    assert is_passing(error.value)
+    assert list(tmp_path.iterdir()) == []

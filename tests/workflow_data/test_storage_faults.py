@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import pandas as pd
@@ -234,6 +234,20 @@ def test_a_lazy_frame_that_fails_is_told_as_that(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "stored") == []
 
 
+class NotPicklable:
+    """Fails while it is pickled, and notes what is half written then."""
+
+    seen: ClassVar[list[str]] = []
+
+    def __init__(self, base_dir: Path) -> None:
+        self.base_dir = base_dir
+
+    @override
+    def __reduce__(self) -> Any:
+        self.seen.extend(path.name for path in self.base_dir.glob(".partial-*"))
+        raise TypeError("not this one")
+
+
 class NeedsFile:
     """A value that needs a file of its own when it is read back."""
 
@@ -296,6 +310,24 @@ def test_a_folder_without_rights_is_told() -> None:
         assert not failure.allow_retries
 
 
+@pytest.mark.parametrize("partition", [None, "05"])
+def test_a_storage_without_rights_is_told_before_the_first_version(partition: str | None) -> None:
+    """Where not even the asset's folder can be made or looked at, the failure says the same."""
+
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["05"]) if partition else None)
+    def stored() -> int:
+        return 1
+
+    with unprivileged() as base_dir, dg.DagsterInstance.ephemeral() as instance:
+        for mode in (0o500, 0):
+            base_dir.chmod(mode)
+            try:
+                with pytest.raises(dg.Failure, match=rf"`stored`: there is no permission for {base_dir}"):
+                    materialize(base_dir, stored, partition_key=partition, instance=instance)
+            finally:
+                base_dir.chmod(0o700)
+
+
 def test_versions_that_were_removed_by_hand(tmp_path: Path) -> None:
     """Without the newest file readers get the one before; without any the asset is not stored."""
     for value in range(2):
@@ -335,3 +367,59 @@ def test_a_partition_key_with_an_equals_sign_adds_no_column(tmp_path: Path, anno
     frames.write(pd.DataFrame({"hour": [5]}), path)
     frame = frames.read(path, frames.kind_wanted(annotation))
     assert list((frame.collect() if annotation == pl.LazyFrame else frame).columns) == ["hour"]
+
+
+def test_a_key_that_is_too_long_for_a_path(tmp_path: Path) -> None:
+    """An asset key of thirty long parts is a longer path than the system takes: told as that."""
+    with pytest.raises(
+        dg.Failure, match=r"`: the path is too long: /.*x…; shorten the asset's key or `base_dir`"
+    ):
+        materialize(tmp_path, asset_of(1, ["x" * 190] * 30))
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "passes"),
+    [
+        (
+            errno.EDQUOT,
+            "/data/x was refused: the quota of the user who runs this is used up; make room",
+            True,
+        ),
+        (errno.EROFS, "/data/x was refused: the file system is read-only; mount it writable", False),
+        (errno.EIO, "/data/x was refused: Input/output error", True),
+        (errno.EPERM, "there is no permission for /data/x; give the user with the id", False),
+    ],
+)
+def test_what_the_system_says_is_told_with_a_cure(number: int, told: str, passes: bool) -> None:
+    """By its number, wherever the library has put it: into the exception, or into its text alone."""
+    for error in (
+        OSError(number, os.strerror(number), "/data/x"),
+        OSError(f"parquet: underlying IO error: {os.strerror(number)} (os error {number})"),
+        pl.exceptions.ComputeError(
+            f"parquet: underlying IO error: {os.strerror(number)} (os error {number})"
+        ),
+    ):
+        assert system_errors.told(error, Path("/data/x")).startswith(told)
+        assert system_errors.is_passing(error) is passes
+    assert system_errors.number_of(ValueError(f"(os error {number})")) is None
+
+
+def test_what_a_killed_op_left_goes_with_any_asset(tmp_path: Path) -> None:
+    """Outputs of plain ops have a folder for each run: their partial files are where later runs look."""
+
+    @dg.op
+    def make() -> NotPicklable:
+        return NotPicklable(tmp_path)
+
+    @dg.job(resource_defs={"io_manager": FrameIOManager(base_dir=str(tmp_path))})
+    def plain() -> None:
+        make()
+
+    assert not plain.execute_in_process(raise_on_error=False).success
+    (left,) = NotPicklable.seen
+    assert left.startswith(".partial-")
+    assert left.endswith(".locked")
+    (tmp_path / left).write_bytes(b"half")
+    materialize(tmp_path, asset_of(1))
+    assert os.listdir(tmp_path / "stored") == [versions_in(tmp_path / "stored")[0].path.name]
+    assert not (tmp_path / left).exists()
