@@ -15,7 +15,7 @@ V1_UNLIMITED = 9223372036854771712
 
 
 def test_v2_limits_and_use_of_our_own_group(root: "FakeRoot") -> None:
-    """A quota becomes cores, its usage seconds; file cache is not used memory, however lately it was touched."""
+    """A quota becomes cores, its usage seconds; file cache, touched or not, is not used memory."""
     root.in_v2("/app")
     root.write("sys/fs/cgroup/app/cpu.max", "150000 100000")
     root.write("sys/fs/cgroup/app/cpu.stat", "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000")
