@@ -4,7 +4,7 @@ A process id says little: that of another host or container names a stranger her
 process to one run after the other.  So a process is a run's only by evidence that is in the process itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePath
@@ -68,9 +68,9 @@ def belonging(process: psutil.Process, claim: Claim) -> Belonging:
 
 def _is_named_after(process: psutil.Process, run_id: str) -> bool:
     """By its command line (``dagster api execute_run``) or its environment, as containers are started."""
-    if any(run_id in argument for argument in _read(process.cmdline, [])):
+    if any(run_id in argument for argument in _each(process.cmdline)):
         return True
-    return any(run_id in value for value in _read(process.environ, {}).values())
+    return any(run_id in value for value in _each(lambda: process.environ().values()))
 
 
 def _was_started_by_server(process: psutil.Process, started_at: float, claim: Claim) -> bool:
@@ -86,7 +86,7 @@ def _was_started_by_server(process: psutil.Process, started_at: float, claim: Cl
 
 
 def _serves(process: psutil.Process, address: str) -> bool:
-    arguments = _read(process.cmdline, [])
+    arguments = list(_each(process.cmdline))
     return any("dagster" in argument for argument in arguments) and any(
         argument == address or argument.endswith(f"={address}") for argument in arguments
     )
@@ -106,8 +106,8 @@ def _writes_for(process: psutil.Process, run_id: str) -> bool:
 
     That is where Dagster captures what a step prints.  Reading does not count: a webserver shows such files.
     """
-    for each in (process, *_read(process.children, [])):
-        for file in _read(each.open_files, []):
+    for each in (process, *_each(process.children)):
+        for file in _each(each.open_files):
             # only Linux tells the mode
             if run_id in PurePath(file.path).parent.parts and getattr(file, "mode", "w") != "r":
                 return True
@@ -123,9 +123,9 @@ def _in_another_namespace(process: psutil.Process) -> bool:
     return any(line.startswith("NSpid:") and len(line.split()) > 2 for line in lines)
 
 
-def _read(read: Callable[[], T], otherwise: T) -> T:
-    """What ``read`` says; ``otherwise`` where the process is another user's."""
+def _each(read: Callable[[], Iterable[T]]) -> Iterable[T]:
+    """What ``read`` gives; nothing where the process is another user's."""
     try:
         return read()
     except psutil.AccessDenied:
-        return otherwise
+        return ()

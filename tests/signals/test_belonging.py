@@ -222,5 +222,6 @@ def test_a_process_of_another_pid_namespace() -> None:
                 time.sleep(0.01)
             assert RunProcesses().claim(claim(inside[0].pid)) is Belonging.ALIEN
         finally:
-            for process in (*psutil.Process(outer.pid).children(), outer):
+            for process in psutil.Process(outer.pid).children():
                 process.kill()
+            outer.kill()
