@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 import dagster as dg
@@ -21,6 +21,9 @@ OVERLAP_S: Final = 60.0
 
 PAGE: Final = 200
 """Ends in one cycle, more or less: after a week away, a cycle takes a fraction of a second longer."""
+
+_INSTANT: Final = timedelta(microseconds=1)
+"""What the storage tells times apart by."""
 
 
 class Kept(Protocol):
@@ -95,20 +98,21 @@ class EndedRuns:
         if self._place is None:
             self._place = _Place(now, now)
         self._place = place = self._place.no_later_than(now)
-        newer_than = place.cursor - OVERLAP_S
+        newer_than = datetime.fromtimestamp(place.cursor - OVERLAP_S, tz=UTC)
         fresh: dict[str, RunRecord] = {}
         limit = PAGE
         while True:
             page = self._page(newer_than, limit)
             fresh |= {each.dagster_run.run_id: each for each in page if self._is_new(each, place)}
             complete = len(page) < limit
-            reached = page[-1].update_timestamp.timestamp() if page else newer_than
+            reached = page[-1].update_timestamp if page else newer_than
             if complete or len(fresh) >= PAGE:
                 break
-            # so many changed in one instant that they fill a page: only a larger one goes beyond it
-            limit = limit * 2 if reached <= newer_than else PAGE
-            newer_than = reached
-        cursor = max(place.cursor, min(reached, now))
+            # the page may end amid several that changed in one instant; if they fill it, it must be larger
+            again_from = reached - _INSTANT
+            limit = limit * 2 if again_from <= newer_than else PAGE
+            newer_than = max(newer_than, again_from)
+        cursor = max(place.cursor, min(reached.timestamp(), now))
         self._place = _Place(cursor, cursor if complete else place.floor)
         return list(fresh.values())
 
@@ -131,10 +135,8 @@ class EndedRuns:
             self._kept.keep(KEY, json.dumps({"cursor": place.cursor, "floor": place.floor}))
             self._stored = place
 
-    def _page(self, newer_than: float, limit: int) -> Sequence[RunRecord]:
-        changed = dg.RunsFilter(
-            statuses=list(FINISHED_STATUSES), updated_after=datetime.fromtimestamp(newer_than, tz=UTC)
-        )
+    def _page(self, newer_than: datetime, limit: int) -> Sequence[RunRecord]:
+        changed = dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=newer_than)
         return self._instance.get_run_records(
             changed, limit=limit, order_by="update_timestamp", ascending=True
         )

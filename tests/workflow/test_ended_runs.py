@@ -277,11 +277,11 @@ def test_one_run_that_cannot_be_read(instance: dg.DagsterInstance, ledger: Memor
     assert problem.message == f"Run {bad} cannot be read in full: ValueError: these tags make no sense"
     daemon.broken = set()
     assert daemon.cycle(now) == [bad]
-    assert daemon.watch.problems == ()
+    assert not daemon.watch.problems
     worse = end(instance, now - 5)
     daemon.broken = {worse}
     for _ in range(ATTEMPTS):
         assert daemon.cycle(now) == []
         assert [problem.run_id for problem in daemon.watch.problems] == [worse]
     assert daemon.cycle(now) == []
-    assert daemon.watch.problems == ()
+    assert not daemon.watch.problems
