@@ -49,6 +49,8 @@ class DataState:
     mode: str = "full"
     source: bool = False
     """True for an asset that nothing here materializes; it is never waited for."""
+    unreadable: bool = False
+    """True where the state could not be read: nothing is known of it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +234,5 @@ class Snapshot:
     usage: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None
     pace: Pace | None = None
+    clock_certain: bool = True
+    """False while the clock runs ahead of the time that has passed: no run fails for having waited."""
