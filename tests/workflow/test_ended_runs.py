@@ -285,3 +285,15 @@ def test_one_run_that_cannot_be_read(instance: dg.DagsterInstance, ledger: Memor
         assert [problem.run_id for problem in daemon.watch.problems] == [worse]
     assert daemon.cycle(now) == []
     assert not daemon.watch.problems
+
+
+def test_pages_on_postgres(instance_postgres: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its times are of the same precision, and paged through in the same way."""
+    monkeypatch.setattr(ended_runs, "PAGE", 2)
+    ledger = Memory()
+    Daemon(instance_postgres, ledger).cycle(time.time())
+    runs = [instance_postgres.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED) for _ in range(5)]
+    for run in runs:
+        instance_postgres.report_run_failed(run)
+    learned = [run for _ in range(4) for run in Daemon(instance_postgres, ledger).cycle(time.time())]
+    assert learned == [run.run_id for run in runs]
