@@ -153,9 +153,8 @@ class ActiveWatch:
         """
         run_id = record.dagster_run.run_id
         if record.start_time is None:
-            return self._silence.is_stale(run_id, NEVER_STARTED_S, now) and not self._processes.is_alive(
-                record
-            )
+            is_alive = partial(self._processes.is_alive, record)
+            return self._silence.is_stale(run_id, NEVER_STARTED_S, now, is_alive)
         self._processes.follow(record)
         if self._processes.is_gone(run_id):
             return self._silence.is_stale(run_id, STALE_S, now)

@@ -54,8 +54,13 @@ class Silence:
         self._monotonic = monotonic
         self._quiet: dict[str, _Quiet] = {}
 
-    def is_stale(self, run_id: str, stale_s: float, now: float) -> bool:
-        """Whether the run, which is suspicious at ``now``, has been so without an event for ``stale_s``."""
+    def is_stale(
+        self, run_id: str, stale_s: float, now: float, is_alive: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Whether the run, which is suspicious at ``now``, has been so without an event for ``stale_s``.
+
+        ``is_alive`` is asked before it is held to be so, for what is too dear to be asked in each cycle.
+        """
         at = self._monotonic()
         quiet = self._quiet.setdefault(run_id, _Quiet(at))
         if at - quiet.suspected_at < GRACE_S:
@@ -68,7 +73,8 @@ class Silence:
             if event != quiet.event:
                 quiet.since, quiet.event, quiet.lost = at, event, False
             else:
-                quiet.lost = spoke_at is None or now - spoke_at >= stale_s
+                silent = spoke_at is None or now - spoke_at >= stale_s
+                quiet.lost = silent and not is_alive()
         return quiet.lost
 
     def clear(self, run_id: str) -> None:

@@ -82,10 +82,14 @@ class ProcessWatch:
         return followed.found is Belonging.ALIEN
 
     def is_alive(self, record: RunRecord) -> bool:
-        """Whether a process of the run is seen here, looked for anew."""
-        self._followed.pop(record.dagster_run.run_id, None)
+        """Whether a process of a run that has not started is seen here, looked for anew."""
+        run_id = record.dagster_run.run_id
+        self._followed.pop(run_id, None)
         self.follow(record)
-        return self._followed[record.dagster_run.run_id].found in _PROVEN
+        if self.was_seen(run_id) and not self.is_gone(run_id):
+            return True
+        self._followed.pop(run_id, None)  # its events may name a process yet
+        return False
 
     def was_seen(self, run_id: str) -> bool:
         """Whether a process of the run was found here."""

@@ -348,6 +348,19 @@ def test_a_run_that_never_starts(instance: dg.DagsterInstance) -> None:
     assert follower.cycle(5) == [run.run_id]
 
 
+def test_a_run_that_takes_long_to_start_is_not_lost(instance: dg.DagsterInstance) -> None:
+    """Its process is there: it may be installing what it needs."""
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING)
+    with subprocess.Popen([sys.executable, "-c", "input()", run.run_id], stdin=subprocess.PIPE) as process:
+        told = f"Started process for run (pid: {process.pid})."
+        instance.report_engine_event(told, run, EngineEventData.in_process(process.pid))
+        follower = Follower(instance)
+        for _ in range(4):
+            assert follower.cycle(NEVER_STARTED_S) == [run.run_id]
+        process.communicate(b"\n")
+    assert follower.cycle(NEVER_STARTED_S) == []
+
+
 def test_a_run_that_is_being_cancelled_counts(instance: dg.DagsterInstance) -> None:
     """Until it has ended."""
     run_id = started(instance, 1)
