@@ -2,12 +2,13 @@
 
 import re
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
-from adaptive_assets.ledger import in_force, queries, retention, writes
+from adaptive_assets.ledger import in_force, queries, retention, states, writes
 from adaptive_assets.ledger.database import Database
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.location import Location
@@ -157,6 +158,14 @@ class Ledger:
     def works(self) -> dict[str, Work]:
         """The kinds of work that decisions and usages speak of, by key."""
         return self._database.read("read the kinds of work", queries.works)
+
+    def kept(self, key: str) -> str | None:
+        """The small state that was kept under ``key``; ``None`` if there is none."""
+        return self._database.read("read a state", lambda c: states.kept(c, key))
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep ``value`` under ``key``, in place of what was kept there."""
+        self._database.write("keep a state", lambda c: states.keep(c, key, value, time.time()))
 
     def prune(self, *, before: float) -> int:
         """Forget what is older than ``before``; the number of rows deleted.

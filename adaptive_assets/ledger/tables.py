@@ -1,6 +1,7 @@
 """The tables of the ledger.  Rows are only ever added; retention alone takes them away.
 
-Times are POSIX seconds.  Structured values are JSON text, snapshots compressed JSON.
+The two exceptions are ``states`` and ``leases``, which say what is the case now.  An ``entry`` is the id that
+a writer gave to what it wrote, so that an attempt whose answer was lost can be repeated without harm.  Times are POSIX seconds.  Structured values are JSON text, snapshots compressed JSON.
 """
 
 from sqlalchemy import (
@@ -25,9 +26,11 @@ __all__ = [
     "cycles",
     "decisions",
     "faults",
+    "leases",
     "metadata",
     "readings",
     "revisions",
+    "states",
     "usages",
     "works",
 ]
@@ -95,6 +98,8 @@ cycles = Table(
     Column("active", Integer, nullable=False),
     Column("waiting", Integer, nullable=False),
     Column("snapshot", LargeBinary, nullable=False),
+    Column("entry", Text),
+    Index("cycles_by_entry", "entry", unique=True),
     Index("cycles_by_checkpoint", "checkpoint_id", "id"),
     Index("cycles_by_time", "at"),
     sqlite_autoincrement=True,
@@ -144,6 +149,8 @@ readings = Table(
     Column("at", Float(53), nullable=False),
     Column("node", Text, nullable=False),
     Column("reading", Text, nullable=False),
+    Column("entry", Text),
+    Index("readings_by_entry", "entry", unique=True),
     Index("readings_by_time", "at"),
     sqlite_autoincrement=True,
 )
@@ -183,7 +190,27 @@ faults = Table(
     Column("node", Text, nullable=False),
     Column("part", Text, nullable=False),
     Column("message", Text, nullable=False),
+    Column("entry", Text),
+    Index("faults_by_entry", "entry", unique=True),
     Index("faults_by_time", "at"),
     sqlite_autoincrement=True,
 )
 """What went wrong in a part of the coordinator: a refused policy file, a cycle that failed."""
+
+states = Table(
+    "states",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", Float(53), nullable=False),
+)
+"""Small things that a process must find again after a restart, such as how far it has read."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("renewals", BigInteger, nullable=False),
+)
+"""Who may do what only one may do.  A holder that goes on counts up ``renewals``; an empty one has let go."""

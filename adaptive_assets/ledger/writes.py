@@ -12,6 +12,7 @@ from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.codec import dumps
 from adaptive_assets.ledger.rows import RunUsageRow
 from adaptive_assets.ledger.snapshots import Draft
+from adaptive_assets.ledger.texts import storable
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun, Work
 from adaptive_assets.planning.verdicts import AnyDecision, Verdict
 from adaptive_assets.planning.work_key import work_key
@@ -45,7 +46,9 @@ def add_revision(
 ) -> None:
     """The content once, the activation unless it is this very one."""
     _add_missing(connection, tables.revisions, [{"revision": revision, "at": at, "content": dumps(content)}])
-    _add_missing(connection, tables.activations, [{"at": at, "revision": revision, "source": _text(source)}])
+    _add_missing(
+        connection, tables.activations, [{"at": at, "revision": revision, "source": storable(source)}]
+    )
 
 
 def newest_digest(connection: Connection, location: str) -> str | None:
@@ -88,7 +91,7 @@ def add_usages(connection: Connection, rows: Sequence[RunUsageRow]) -> None:
 
 def add_fault(connection: Connection, at: float, node: str, part: str, message: str) -> None:
     """One fault."""
-    row = {"at": at, "node": node, "part": part, "message": _text(message)}
+    row = {"at": at, "node": node, "part": part, "message": storable(message)}
     connection.execute(insert(tables.faults), row)
 
 
@@ -154,8 +157,3 @@ def _add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[st
         # What is returned is of no use, but asking for it lets a thousand rows go in one statement.
         add = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
         connection.execute(add, rows)
-
-
-def _text(text: str) -> str:
-    """What any database can hold as text: no NUL, no half of a surrogate pair."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")

@@ -3,6 +3,7 @@
 Reads ``/proc``, ``/sys`` and psutil, and knows nothing of Dagster.
 """
 
+from adaptive_assets.signals.belonging import Belonging, Claim
 from adaptive_assets.signals.cgroup import CpuLimit, Limits, MemoryLimit, read_limits
 from adaptive_assets.signals.faults import Fault
 from adaptive_assets.signals.host import HostCounters, read_host
@@ -13,6 +14,8 @@ from adaptive_assets.signals.processes import RunProcesses, RunUsage
 from adaptive_assets.signals.sampler import MachineSampler
 
 __all__ = [
+    "Belonging",
+    "Claim",
     "CpuLimit",
     "Fault",
     "HostCounters",

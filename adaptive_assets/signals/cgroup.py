@@ -30,8 +30,8 @@ class CpuLimit:
 class MemoryLimit:
     """A memory limit on ``group``, in bytes.
 
-    ``used`` is the working set: what the group holds, less file cache that nobody touched lately, because the
-    kernel drops that before it kills anyone.
+    ``used`` is what the group holds, less what the kernel gives back on demand: clean file cache and
+    reclaimable slab.  It is never less than the memory that has no file behind it.
     """
 
     group: Path
@@ -119,16 +119,47 @@ def _memory_limits(tree: Hierarchy) -> Iterator[MemoryLimit]:
         if tree.version == 2:
             # Above memory.high the kernel kills nobody and slows all to a crawl: no place to plan work into.
             limits = [_number(group / "memory.max"), _number(group / "memory.high")]
-            held, idle = "memory.current", "inactive_file"
+            held = "memory.current"
         else:
             limits = [_number(group / "memory.limit_in_bytes")]
             if group == tree.group:  # names the tightest of all groups above, those out of sight included
                 limits.append(_stat(group / "memory.stat").get("hierarchical_memory_limit"))
-            held, idle = "memory.usage_in_bytes", "total_inactive_file"
+            held = "memory.usage_in_bytes"
         limit = min((value for value in limits if value is not None), default=_UNLIMITED)
         if limit < _UNLIMITED:
-            used = (_number(group / held) or 0) - _stat(group / "memory.stat").get(idle, 0)
-            yield MemoryLimit(group, limit, max(0, used))
+            counts = _Counts(tree.version, _stat(group / "memory.stat"))
+            used = (_number(group / held) or 0) - counts.reclaimable
+            yield MemoryLimit(group, limit, max(used, counts.unreclaimable, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What a group's ``memory.stat`` counts, groups below included: in version 1 those are the totals."""
+
+    version: int
+    stat: Mapping[str, int]
+
+    def _of(self, v2: str, v1: str) -> int:
+        return self.stat.get(v2, 0) if self.version == 2 else self.stat.get(f"total_{v1}", 0)
+
+    @property
+    def reclaimable(self) -> int:
+        """Bytes that the kernel takes back before it kills anybody, as it counts in MemAvailable.
+
+        Both lists of file pages, however lately they were used.  Not ``file`` (version 1: ``cache``): that
+        contains shared memory and tmpfs, which have no file to be read from again and are on the lists of
+        anonymous pages.  Dirty pages, and those being written, must be on the disk before they can be taken;
+        a run that starts now would have to wait for that, so until then they are used.  Version 1 tells no
+        slab: what it has charged of it stays used.
+        """
+        cache = self._of("inactive_file", "inactive_file") + self._of("active_file", "active_file")
+        unwritten = self._of("file_dirty", "dirty") + self._of("file_writeback", "writeback")
+        return max(0, cache - unwritten) + self._of("slab_reclaimable", "slab_reclaimable")
+
+    @property
+    def unreclaimable(self) -> int:
+        """Anonymous and shared memory, in bytes: the files are not read in one instant, and may disagree."""
+        return self._of("anon", "rss") + self._of("shmem", "shmem")
 
 
 def _text(file: Path) -> str | None:

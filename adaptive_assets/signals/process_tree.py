@@ -22,6 +22,10 @@ class Spent(NamedTuple):
         """Both together."""
         return Spent(self.cpu_s + other.cpu_s, self.read + other.read, self.written + other.written)
 
+    def minus(self, other: "Spent") -> "Spent":
+        """What came after ``other``."""
+        return Spent(self.cpu_s - other.cpu_s, self.read - other.read, self.written - other.written)
+
     def at_least(self, other: "Spent") -> "Spent":
         """The larger of each."""
         return Spent(

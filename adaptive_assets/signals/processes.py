@@ -1,18 +1,21 @@
 """What the processes of each run use, as far as this machine can see them."""
 
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import psutil
 
+from adaptive_assets.signals.belonging import SAME_TIME_S, Belonging, Claim, belonging
 from adaptive_assets.signals.oom import OomCounters, OomRise, oom_counter
 from adaptive_assets.signals.process_tree import ProcessTree, Spent
 from adaptive_assets.signals.smoothing import TIME_CONSTANT_S, smoothed
 
-_SAME_START_S = 2.0
-"""Two reports of one process's start differ by the kernel's tick and the rounding of its boot time."""
+_LOOKS: Final = 120
+"""Looks at a pooled process that are kept: it goes on to its next run before we hear that this one ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class RunUsage:
     bytes.  ``cpu_seconds``, and the bytes read from and written to disks, are totals that never go down.  The
     bytes are ``None`` where the kernel does not tell, because the run belongs to another user.  ``processes``
     is zero once all processes of the run have ended.
+
+    ``since`` (POSIX seconds) is when counting began for a pooled process, which worked for others before;
+    ``None`` for one that was started for this run, all of whose use is the run's.
     """
 
     at: float
@@ -34,6 +40,7 @@ class RunUsage:
     memory_peak: int
     io_read: int | None
     io_write: int | None
+    since: float | None = None
 
 
 _UNUSED = RunUsage(
@@ -61,17 +68,40 @@ class _Watched:
     usage: RunUsage | None
     oom_counter: Path | None
     """Where the kernel counts whom it kills for want of memory, the run's processes among them."""
+    pooled: bool = False
+    baseline: Spent | None = None
+    """What a pooled process had spent when we first looked at it."""
+    mark: int = 0
+    """The kernel's mark of its memory then: only a higher one is this run's."""
+    since: float | None = None
+    looks: "deque[RunUsage]" = field(default_factory=lambda: deque(maxlen=_LOOKS))
+    """The last looks at a pooled process."""
     looked_at: float | None = None
     ended: bool = False
+
+    def count(self, now: float) -> Spent:
+        """What is this run's of what the tree has spent, at ``now``."""
+        if not self.pooled:
+            return self.tree.spent.plus(self.before)
+        if self.baseline is None:
+            self.baseline, self.mark, self.since = self.tree.spent, self.tree.high_water, now
+        return self.tree.spent.minus(self.baseline).plus(self.before)
+
+    @property
+    def high_water(self) -> int:
+        """The kernel's mark of the run's memory, in bytes; 0 while it is that of earlier work."""
+        mark = self.tree.high_water
+        return mark if not self.pooled or mark > self.mark else 0
 
 
 class RunProcesses:
     """Follows the process trees of runs by run id.
 
-    ``watch``, ``usage``, ``oom_rise`` and ``forget`` may be called from any thread and read no process but
-    the one they are given; ``sweep`` belongs to the sampler's thread.  They share one dictionary, touched in
-    single steps, and usage is handed over as a finished value: so no lock is needed, and a fork can leave
-    none locked.  ``root`` is where ``/proc`` and ``/sys`` are found for the kernel's counts of its kills.
+    ``claim``, ``watch``, ``usage``, ``oom_rise`` and ``forget`` may be called from any thread and read no
+    process but the one they are given and its kin; ``sweep`` belongs to the sampler's thread.  They share one
+    dictionary, touched in single steps, and usage is handed over as a finished value: so no lock is needed,
+    and a fork can leave none locked.  ``root`` is where ``/proc`` and ``/sys`` are found for the kernel's
+    counts of its kills.
     """
 
     def __init__(
@@ -89,10 +119,40 @@ class RunProcesses:
         self.problems: tuple[Exception, ...] = ()
         """What went wrong in the last sweep, which went on with the other runs."""
 
+    def claim(self, claim: Claim) -> Belonging:
+        """Follow the process that ``claim`` speaks of, if the process itself shows that it is the run's.
+
+        Asking again about a process that is followed changes nothing.
+        """
+        watched = self._watched.get(claim.run_id)
+        if watched is not None and watched.root.pid == claim.pid and not watched.ended:
+            return Belonging.POOLED if watched.pooled else Belonging.OWN
+        try:
+            found = belonging(psutil.Process(claim.pid), claim)
+        except (psutil.Error, ValueError):
+            return Belonging.ALIEN
+        if found not in (Belonging.OWN, Belonging.POOLED):
+            return found
+        pooled = found is Belonging.POOLED
+        return (
+            found
+            if self.watch(claim.run_id, claim.pid, known_at=claim.at, pooled=pooled)
+            else Belonging.ALIEN
+        )
+
     def watch(
-        self, run_id: str, pid: int, create_time: float | None = None, *, known_at: float | None = None
+        self,
+        run_id: str,
+        pid: int,
+        create_time: float | None = None,
+        *,
+        known_at: float | None = None,
+        pooled: bool = False,
     ) -> bool:
         """Follow process ``pid`` and its descendants as those of ``run_id``; ``False`` if it is not there.
+
+        The caller knows that it is the run's: see :meth:`claim`.  What a ``pooled`` one has used before the
+        first look is not counted.
 
         A pid may have passed to another process by now.  ``create_time`` (POSIX seconds) is when the right
         one started; ``known_at`` is a moment at which the pid was the run's, so that a process which started
@@ -115,8 +175,9 @@ class RunProcesses:
         counter = oom_counter(pid, self._root)
         if counter is not None:
             self._kills.follow(counter, started_at)
+        before = _spent(usage or _UNUSED)
         self._watched[run_id] = _Watched(
-            root, started_at, ProcessTree(root), _spent(usage or _UNUSED), usage, counter
+            root, started_at, ProcessTree(root), before, usage, counter, pooled=pooled
         )
         return True
 
@@ -136,10 +197,18 @@ class RunProcesses:
             return None
         return self._kills.rise(watched.oom_counter, since, until, now)
 
-    def forget(self, run_id: str) -> RunUsage | None:
-        """Stop following the run; returns its last usage, as :meth:`usage` would."""
+    def forget(self, run_id: str, ended_at: float | None = None) -> RunUsage | None:
+        """Stop following the run; returns its last usage, as :meth:`usage` would.
+
+        Of a pooled process, it is that of the last look up to ``ended_at`` (POSIX seconds): it may work for
+        another run by now.
+        """
         watched = self._watched.pop(run_id, None)
-        return None if watched is None else watched.usage
+        if watched is None:
+            return None
+        if not watched.pooled or ended_at is None:
+            return watched.usage
+        return next((usage for usage in reversed(tuple(watched.looks)) if usage.at <= ended_at), None)
 
     def clear(self) -> None:
         """Stop following all runs."""
@@ -167,7 +236,7 @@ class RunProcesses:
         # Before the first look there were no cores in use, as long ago as the process is old.
         elapsed = now - watched.started_at if watched.looked_at is None else at - watched.looked_at
         watched.looked_at, watched.ended = at, not alive
-        spent = tree.spent.plus(watched.before)
+        spent = watched.count(now)
         rate = (spent.cpu_s - last.cpu_seconds) / elapsed if elapsed > 0 else 0.0
         io_visible = tree.io_visible and last.io_read is not None
         watched.usage = RunUsage(
@@ -177,16 +246,19 @@ class RunProcesses:
             cpu_now=smoothed(last.cpu_now, rate, elapsed, self._smoothing_s) if alive else 0.0,
             cpu_seconds=spent.cpu_s,
             memory_now=tree.memory,
-            memory_peak=max(tree.memory, tree.high_water, last.memory_peak),
+            memory_peak=max(tree.memory, watched.high_water, last.memory_peak),
             io_read=spent.read if io_visible else None,
             io_write=spent.written if io_visible else None,
+            since=watched.since,
         )
+        if watched.pooled:
+            watched.looks.append(watched.usage)
 
 
 def _may_be(started_at: float, create_time: float | None, known_at: float | None) -> bool:
-    if create_time is not None and abs(started_at - create_time) > _SAME_START_S:
+    if create_time is not None and abs(started_at - create_time) > SAME_TIME_S:
         return False
-    return known_at is None or started_at <= known_at + _SAME_START_S
+    return known_at is None or started_at <= known_at + SAME_TIME_S
 
 
 def _spent(usage: RunUsage) -> Spent:

@@ -80,7 +80,7 @@ class Cycle:
         self._clock = ClockWatch()
         self._parts = Parts(self._record_fault)
         self._queue = QueueWatch(instance, self._work_of)
-        self._active = ActiveWatch(instance, self._work_of, processes, node)
+        self._active = ActiveWatch(instance, self._work_of, processes, node, kept=ledger)
         self._enactment = Enactment(instance, self._queue, self._parts)
         self._governance = Governance(PolicyBook(version=1), Catalogue())
         self._experience = Experience()
@@ -114,7 +114,7 @@ class Cycle:
         self._queue.pass_over()
         for decision in changed:
             logger.info(line(decision))
-        self._to_ledger(lambda: self._recorder.samples(now, snapshot), None)
+        self._to_ledger(lambda: self._record_samples(now, snapshot), None)
         if not self._clock.ahead_s:
             self._to_ledger(lambda: self._recorder.prune(now), None)
         self._parts.end()
@@ -175,6 +175,7 @@ class Cycle:
         """Learn from the runs that have ended."""
         self._experience.govern(self._governance.book)
         self._to_ledger(lambda: self._experience.recall(self._ledger), None)
+        self._to_ledger(self._active.resume, None)
         # before the queue is read, which may hold the next attempt of a run that has failed just now
         ended = self._active.ended(now)
         self._recorder.ended([usage for _, usage in ended])
@@ -188,16 +189,23 @@ class Cycle:
             self._parts.fault("signals", str(self._machine.fault))
         else:
             self._parts.works("signals")
+        active = self._active.observe(now)
+        for each in (*self._active.problems, *self._active.lost):
+            self._parts.fault("run", each.message, subject=f"run {each.run_id}")
         return Snapshot(
             at=now,
             queued=queued,
-            active=self._active.observe(now),
+            active=active,
             machine=self._machine.latest(now),
             data=self._data(read),
             backlogs=self._parts.attempt("backlog", lambda: read_backlogs(self._backlog_files), ()),
             run_limit=self._run_limit,
             clock_certain=not self._clock.ahead_s,
         )
+
+    def _record_samples(self, now: float, snapshot: Snapshot) -> None:
+        self._recorder.samples(now, snapshot)
+        self._active.recorded()  # only then: what is not in the ledger is read again after a restart
 
     def _data(self, assets: set[str]) -> dict[str, DataState]:
         """The states of ``assets``; one that cannot be read is unknown, and stops no other."""

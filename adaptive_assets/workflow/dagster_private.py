@@ -41,7 +41,7 @@ from dagster._core.storage.legacy_storage import (
     LegacyScheduleStorage,
 )
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
-from dagster._core.storage.tags import MAX_RETRIES_TAG, PRIORITY_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, PRIORITY_TAG
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
@@ -52,6 +52,7 @@ from typing_extensions import override
 __all__ = [
     "ACTIVE_RUN_STATUSES",
     "FINISHED_STATUSES",
+    "GRPC_INFO_TAG",
     "MAX_RETRIES_TAG",
     "PRIORITY_TAG",
     "AssetCheckExecutionRecord",

@@ -10,6 +10,7 @@ import pytest
 
 from adaptive_assets.signals import Machine
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.deployment import open_ledger
 from tests.conftest import write_dagster_home
 from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 
@@ -63,6 +64,24 @@ def test_a_run_of_a_plain_job_is_governed_by_default(stack: Stack) -> None:
         run = _finished(stack, instance, stack.launch(job="plain"))
         assert run.status is dg.DagsterRunStatus.SUCCESS
         assert run.tags[tags.POLICY] == "default"
+
+
+def test_what_a_run_used_is_in_the_ledger(stack: Stack) -> None:
+    """The code server started its process, on a port that a tag of the run names."""
+    (stack.steering / "toil_s").write_text("5")
+    with stack.instance() as instance:
+        run_id = stack.launch(job="plain")
+        _finished(stack, instance, run_id)
+        ledger = open_ledger(instance, None)
+        (usage,) = eventually(
+            lambda: [row for row in ledger.usages() if row.run_id == run_id], "the usage is recorded"
+        )
+        ledger.dispose()
+    (stack.steering / "toil_s").unlink()
+    assert usage.cpu_seconds is not None
+    assert 0 < usage.cpu_seconds < 60
+    assert usage.memory_peak is not None
+    assert usage.memory_peak > 20 * 2**20
 
 
 def test_a_forecast_degrades_inside_its_deadline_and_comes_back_to_full(stack: Stack) -> None:

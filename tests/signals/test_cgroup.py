@@ -15,7 +15,7 @@ V1_UNLIMITED = 9223372036854771712
 
 
 def test_v2_limits_and_use_of_our_own_group(root: "FakeRoot") -> None:
-    """A quota becomes cores, its usage seconds; the working set leaves out file cache that nobody touches."""
+    """A quota becomes cores, its usage seconds; file cache, touched or not, is not used memory."""
     root.in_v2("/app")
     root.write("sys/fs/cgroup/app/cpu.max", "150000 100000")
     root.write("sys/fs/cgroup/app/cpu.stat", "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000")
@@ -28,8 +28,81 @@ def test_v2_limits_and_use_of_our_own_group(root: "FakeRoot") -> None:
     (cpu,) = limits.cpu
     assert (cpu.cores, cpu.used_s) == (1.5, 2.5)
     (memory,) = limits.memory
-    assert (memory.limit, memory.used) == (4 * GIB, 2 * GIB)
+    assert (memory.limit, memory.used) == (4 * GIB, 2 * GIB - 17)
     assert memory.group == root.path / "sys/fs/cgroup/app"
+
+
+def in_box(root: "FakeRoot", version: int, held: int, **counts: int) -> int:
+    """The memory used by a group of 8 GiB that holds ``held`` bytes, with ``counts`` in its memory.stat."""
+    if version == 2:
+        root.in_v2("/box")
+        box, limit, usage, names = "sys/fs/cgroup/box", "memory.max", "memory.current", V2_NAMES
+    else:
+        root.member_of("4:memory:/box")
+        root.mount("cgroup", "/sys/fs/cgroup/memory", options="rw,memory")
+        box, limit, usage = "sys/fs/cgroup/memory/box", "memory.limit_in_bytes", "memory.usage_in_bytes"
+        names = V1_NAMES
+    root.write(f"{box}/{limit}", 8 * GIB)
+    root.write(f"{box}/{usage}", held)
+    root.write(f"{box}/memory.stat", "\n".join(f"{names[name]} {size}" for name, size in counts.items()))
+    return read_limits(root.path).memory[0].used
+
+
+V2_NAMES = {
+    "anon": "anon",
+    "cache": "file",
+    "shmem": "shmem",
+    "active": "active_file",
+    "inactive": "inactive_file",
+    "dirty": "file_dirty",
+    "writeback": "file_writeback",
+    "slab": "slab_reclaimable",
+    "hard_slab": "slab_unreclaimable",
+}
+V1_NAMES = {
+    "anon": "total_rss",
+    "cache": "total_cache",
+    "shmem": "total_shmem",
+    "active": "total_active_file",
+    "inactive": "total_inactive_file",
+    "dirty": "total_dirty",
+    "writeback": "total_writeback",
+}
+
+either_version = pytest.mark.parametrize("version", [1, 2])
+
+
+@either_version
+def test_file_cache_can_be_had(root: "FakeRoot", version: int) -> None:
+    """A run that reads a large file again and again does not make the machine full."""
+    used = in_box(root, version, 7 * GIB, anon=GIB, cache=6 * GIB, active=4 * GIB, inactive=2 * GIB)
+    assert used == GIB
+
+
+@either_version
+def test_shared_memory_cannot_be_had(root: "FakeRoot", version: int) -> None:
+    """The kernel counts it as file cache, and has no file to read it from again."""
+    used = in_box(root, version, 7 * GIB, anon=GIB, cache=6 * GIB, shmem=5 * GIB, active=GIB)
+    assert used == 6 * GIB
+
+
+@either_version
+def test_what_is_not_written_yet_cannot_be_had(root: "FakeRoot", version: int) -> None:
+    """Dirty pages, and those on their way to the disk, are used until they are there."""
+    counts = {"anon": GIB, "cache": 4 * GIB, "active": 4 * GIB, "dirty": GIB, "writeback": 2 * GIB}
+    assert in_box(root, version, 5 * GIB, **counts) == 4 * GIB
+
+
+def test_reclaimable_slab_can_be_had(root: "FakeRoot") -> None:
+    """Dentries and inodes are dropped on demand; the rest of the slab is not."""
+    assert in_box(root, 2, 4 * GIB, anon=GIB, slab=2 * GIB, hard_slab=GIB) == 2 * GIB
+
+
+@either_version
+def test_use_is_never_below_what_has_no_file(root: "FakeRoot", version: int) -> None:
+    """The files are read one after the other: cache may grow between the two readings."""
+    used = in_box(root, version, 4 * GIB, anon=2 * GIB, shmem=GIB, cache=5 * GIB, active=4 * GIB)
+    assert used == 3 * GIB
 
 
 def test_v2_max_is_no_limit(root: "FakeRoot") -> None:

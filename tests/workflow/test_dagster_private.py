@@ -1,6 +1,7 @@
 """The contract of each private Dagster name that we rely on, against the installed Dagster."""
 
 import inspect
+import json
 import logging
 import time
 from contextlib import closing
@@ -9,6 +10,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import DefaultRunLauncher
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils import get_run_crash_explanation
 from dagster_shared.record import copy
 
@@ -74,6 +78,16 @@ def test_a_pass_without_room_ends_before_it_reads_the_queue(world: World) -> Non
     daemon = world.daemon
     concurrency = copy(world.instance.get_concurrency_config(), run_queue_config=config)
     assert daemon._get_runs_to_dequeue(world.instance, concurrency, None) == []
+
+
+def test_a_run_says_which_code_server_was_asked(world: World) -> None:
+    """The launcher writes host, and socket or port, into a tag of the run, as JSON."""
+    client = DagsterGrpcClient(host="localhost", socket="/tmp/code-server")
+    run = world.run(world.submit("readings"))
+    with pytest.raises(DagsterUserCodeUnreachableError):
+        DefaultRunLauncher.launch_run_from_grpc_client(world.instance, run, client)
+    info = json.loads(world.run(run.run_id).tags[private.GRPC_INFO_TAG])
+    assert info == {"host": "localhost", "socket": "/tmp/code-server"}
 
 
 def test_tags_on_a_queued_run_are_read_again_by_each_pass(make_world: MakeWorld) -> None:

@@ -10,7 +10,7 @@ from adaptive_assets.ledger import Ledger, RunUsageRow, sqlite_ledger_url
 from adaptive_assets.planning.demand import estimate_key
 from adaptive_assets.planning.estimates import Source
 from adaptive_assets.planning.work_key import work_key
-from adaptive_assets.workflow import tags
+from adaptive_assets.workflow import active_watch, lost_runs, tags
 from adaptive_assets.workflow.experience import Experience
 from tests.workflow.conftest import MakeWorld
 from tests.workflow.world import World, open_world
@@ -91,3 +91,42 @@ def test_runs_teach_once(world: World) -> None:
     assert known.estimates[estimate_key(work, "full")].runs == pytest.approx(1.0, abs=0.5)
     experience.ended([(work, usage("r2", key, snapshot.at, 100.0))])
     assert experience.into(snapshot).usage["default"] == pytest.approx(50.0, rel=0.01)
+
+
+def test_a_run_that_ends_between_two_daemons_is_learned_from_once(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    """The second one reads it back, the third finds it in the ledger."""
+    world = make_world(ROOMY)
+    run_id = world.submit("readings")
+    assert world.pass_() == [run_id]
+    world.instance.report_run_failed(world.run(run_id))
+    for _ in range(2):
+        with (
+            dg.DagsterInstance.from_ref(world.instance.get_ref()) as again,
+            open_world(again, tmp_path, world.policies) as restarted,
+        ):
+            restarted.pass_()
+            restarted.pass_()
+    (row,) = ledger_of(world).usages()
+    assert (row.run_id, row.status) == (run_id, "FAILURE")
+
+
+def test_a_run_that_never_starts_is_told_and_gives_its_place_back(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard on concurrency counts runs of which something is left."""
+    monkeypatch.setattr(lost_runs, "GRACE_S", 0.0)
+    monkeypatch.setattr(lost_runs, "AGAIN_S", 0.0)
+    monkeypatch.setattr(active_watch, "NEVER_STARTED_S", 0.0)
+    world = make_world(ROOMY.replace("memory: 100%", "memory: 100%, concurrency: 1"))
+    lost = world.submit("readings")
+    assert world.pass_() == [lost]
+    world.instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.PIPELINE_STARTING.value, "__ASSET_JOB"), lost
+    )
+    waiting = world.submit("summary")
+    assert world.pass_() == []
+    assert world.pass_() == [waiting]
+    (told,) = [message for message in world.daemon_errors() if lost in message]
+    assert "Cancel it" in told

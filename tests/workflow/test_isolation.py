@@ -97,6 +97,7 @@ def test_a_run_whose_work_cannot_be_told_waits_for_nobody_else(
     """It is governed by `default`, and the fault names it."""
     world = make_world()
     odd, plain = world.submit("report"), world.submit("summary")
+
     def failing(run: dg.DagsterRun) -> Any:
         if run.run_id == odd:
             raise InjectedError("no facts")
