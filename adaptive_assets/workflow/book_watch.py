@@ -4,7 +4,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaptive_assets.policy import PolicyBook, PolicyError, load_policy_book
+from adaptive_assets.policy import PolicyBook, PolicyError, Problem, load_policy_book
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.workflow.dry_run import try_book
 
 __all__ = ["BookState", "BookWatch"]
 
@@ -22,11 +24,11 @@ class BookState:
 class BookWatch:
     """Reads the policy file when it has changed; safe to share between threads.
 
-    Until the file has been read once, the book in force is ``fallback``: the last one that was, if the
+    Without a ``path`` the defaults are in force, and no file is looked at. Until the file has been read once, the book in force is ``fallback``: the last one that was, if the
     ledger has it, or the defaults.
     """
 
-    def __init__(self, path: Path, fallback: BookState | None = None) -> None:
+    def __init__(self, path: Path | None, fallback: BookState | None = None) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
@@ -47,21 +49,30 @@ class BookWatch:
     def current(self) -> BookState:
         """The state after a look at the file; reads it only if size, time or inode changed."""
         with self._lock:
-            fingerprint = self._fingerprint()
+            if self.path is None:
+                return self._state
+            fingerprint = self._fingerprint(self.path)
             if fingerprint is None or fingerprint != self._seen:
                 self._seen = fingerprint
-                self._state = self._read(self._state)
+                self._state = self._read(self.path, self._state)
             return self._state
 
-    def _fingerprint(self) -> tuple[int, int, int] | None:
+    def _fingerprint(self, path: Path) -> tuple[int, int, int] | None:
         try:
-            stat = self.path.stat()
+            stat = path.stat()
         except OSError:
             return None  # what is wrong with it is for the loader to say
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
-    def _read(self, last: BookState) -> BookState:
+    def _read(self, path: Path, last: BookState) -> BookState:
+        """Whatever is wrong with the file, the last book stays in force."""
         try:
-            return BookState(load_policy_book(self.path), read=True)
+            book = load_policy_book(path)
+            try_book(book)
+            return BookState(book, read=True)
         except PolicyError as error:
             return BookState(last.book, last.read, error)
+        except Exception as error:  # noqa: BLE001  told as refused
+            message = f"this book cannot be used: {type(error).__name__}: {quoted(str(error), 300)}"
+            hint = "take back the last edit; the fault is not the file's alone"
+            return BookState(last.book, last.read, PolicyError([Problem(str(path), 0, 0, message, hint)]))

@@ -163,7 +163,7 @@ class Cycle:
         )
 
     def _is_gated(self, work: Work) -> bool:
-        gates = self._governance.book.policy(work.policy).gates
+        gates = self._governance.book.policy(work.gated_by or work.policy).gates
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
     def _with_ledger(self, action: Callable[[], T], now: float) -> T | None:
