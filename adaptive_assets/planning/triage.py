@@ -73,7 +73,7 @@ class Band:
     mode: str = FULL
     never: tuple[Reason, ...] = ()
     bulk: int = 0
-    gates: Gates = Gates()
+    gates: Gates = field(default_factory=Gates)
     """Those that rule, which may be another policy's."""
     favoured: str = ""
     """The run whose bulk does not matter any more, because it has waited for long, if it is one of these."""

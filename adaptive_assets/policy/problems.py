@@ -43,7 +43,7 @@ class Problem:
 class PolicyError(ValueError):
     """A policy file that cannot be taken.
 
-    ``problems`` are the first that are wrong with it, by line, and ``more`` is how many there are beside them.
+    ``problems`` are the first that are wrong with it, by line, and ``more`` counts those beside them.
     """
 
     def __init__(self, problems: Iterable[Problem], more: int = 0) -> None:

@@ -24,7 +24,8 @@ class BookState:
 class BookWatch:
     """Reads the policy file when it has changed; safe to share between threads.
 
-    Without a ``path`` the defaults are in force, and no file is looked at. Until the file has been read once, the book in force is ``fallback``: the last one that was, if the
+    Without a ``path`` the defaults are in force, and no file is looked at. Until the file has been read once,
+    the book in force is ``fallback``: the last one that was, if the
     ledger has it, or the defaults.
     """
 

@@ -33,8 +33,8 @@ def read_input_size(tags: Mapping[str, str]) -> float | None:
         size = inf
     if not 0 < size <= _LARGEST:
         raise InputSizeError(
-            f"the tag `{INPUT_SIZE}` is `{quoted(told)}`; it must be a number above 0 and up to {_LARGEST:g}, such as"
-            " the rows or bytes that the run reads (`250000`)"
+            f"the tag `{INPUT_SIZE}` is `{quoted(told)}`; it must be a number above 0 and up to"
+            f" {_LARGEST:g}, such as the rows or bytes that the run reads (`250000`)"
         )
     return size
 
