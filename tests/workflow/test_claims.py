@@ -13,10 +13,12 @@ CATALOGUE = Catalogue({key: AssetFacts(key, parents=("raw",)) for key in ("repor
 
 
 def governance(claims: str = "") -> Governance:
+    """The book over two assets, with `claims` added to the policy of the tag."""
     return Governance(parse_policy_book(BOOK % claims, "p.yaml"), CATALOGUE)
 
 
 def run(*assets: str, job: str = "__ASSET_JOB", checks: tuple[str, ...] = ()) -> RunFacts:
+    """A run that asks for the urgent policy."""
     return RunFacts(job, "here", assets, {"urgent": "yes"}, checks)
 
 
