@@ -19,7 +19,8 @@ from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import Action, CheckState, DataState, Freshness, Snapshot
 from adaptive_assets.policy.fields import Duration, Text, Weight
 from adaptive_assets.policy.terms import FULL, PolicyValue
-from adaptive_assets.policy.units import UnitError, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import UnitError
 
 __all__ = ["SnapshotTerms"]
 
@@ -37,11 +38,11 @@ def _instant(value: object) -> object:
     try:
         instant = datetime.fromisoformat(str(value))
     except ValueError:
-        raise UnitError(f"`{shorten(str(value))}` is not an instant", example) from None
+        raise UnitError(f"`{quoted(str(value))}` is not an instant", example) from None
     if instant.tzinfo is None:
-        raise UnitError(f"`{shorten(str(value))}` has no offset from UTC", example)
+        raise UnitError(f"`{quoted(str(value))}` has no offset from UTC", example)
     if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        raise UnitError(f"`{shorten(str(value))}` is not from {FIRST_YEAR} to {LAST_YEAR}", example)
+        raise UnitError(f"`{quoted(str(value))}` is not from {FIRST_YEAR} to {LAST_YEAR}", example)
     return instant.timestamp()
 
 

@@ -48,7 +48,7 @@ def ways_to_do_less(turn: Turn, *, impatient: bool) -> tuple[Rung | Composition,
     """
     band = turn.band
     if band.only_rungs:
-        rungs = band.rungs if not band.spared or band.policy.gates.then == "degrade" else ()
+        rungs = band.rungs if not band.spared or band.gates.then == "degrade" else ()
         return (*(band.essentials if band.spared else ()), *rungs)
     if turn.pressed:
         return (*band.essentials, *band.rungs)

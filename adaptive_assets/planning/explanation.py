@@ -6,7 +6,7 @@ from adaptive_assets.planning.demand import FULL, Demand
 from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, seconds, share, size
-from adaptive_assets.policy import Policy, Tier
+from adaptive_assets.policy import Gates, Policy, Tier
 from adaptive_assets.policy.compositions import Composition
 from adaptive_assets.policy.terms import ESSENTIAL_IN_SEQUENCE, IN_SEQUENCE
 
@@ -55,7 +55,9 @@ def trickles(run: QueuedRun, limit_s: float, lack: Reason, at: float) -> Reason:
     )
 
 
-def patience_over(policy: Policy, run: QueuedRun, shut: tuple[Reason, ...], at: float) -> Reason:
+def patience_over(
+    policy: Policy, gates: Gates, run: QueuedRun, shut: tuple[Reason, ...], at: float
+) -> Reason:
     """It no longer waits for what is ``shut``: gates, or (alone) the hours of its window."""
     waited = at - run.submitted_at
     if shut[0].code is ReasonCode.OUTSIDE_WINDOW:
@@ -64,7 +66,7 @@ def patience_over(policy: Policy, run: QueuedRun, shut: tuple[Reason, ...], at: 
     elif shut[0].code is ReasonCode.PRICE:
         limit, what = policy.cost.latest if policy.cost else None, "a lower price"
     else:
-        limit, what = policy.gates.wait_at_most, "its data"
+        limit, what = gates.wait_at_most, "its data"
     if limit is not None and waited >= limit:
         sentence = f"waited {seconds(waited)} for {what}, the policy allows {seconds(limit)}"
     else:
@@ -74,9 +76,8 @@ def patience_over(policy: Policy, run: QueuedRun, shut: tuple[Reason, ...], at: 
     )
 
 
-def no_rung(policy: Policy, work: Work) -> Reason:
+def no_rung(policy: Policy, work: Work, limit: float | None) -> Reason:
     """It has waited as long as it may, and has no lesser mode to go in."""
-    limit = policy.gates.wait_at_most
     why = (
         f"the policy `{policy.name}` has no rung"
         if work.degradable

@@ -116,7 +116,7 @@ def _excused(band: Band) -> float:
         return 0.0
     policy = band.policy
     limits = (
-        policy.gates.wait_at_most,
+        band.gates.wait_at_most,
         policy.window.latest if policy.window else None,
         policy.cost.latest if policy.cost else None,
     )

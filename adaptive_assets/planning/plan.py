@@ -287,7 +287,7 @@ class _Planner:
         """Why the run goes, or fails, although gates or hours are shut, if they are."""
         if not band.shut:
             return ()
-        return (explanation.patience_over(band.policy, run, band.shut, self._at), *band.shut)
+        return (explanation.patience_over(band.policy, band.gates, run, band.shut, self._at), *band.shut)
 
     def _overdue(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
         """Why the run stands before the line, or first in its tier, if it does."""

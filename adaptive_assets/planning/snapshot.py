@@ -108,6 +108,8 @@ class Work:
     reads: tuple[str, ...] = ()
     degradable: bool = True
     composable: bool = False
+    gated_by: str = ""
+    """The policy whose gates rule, where it is not ``policy``: what a run's tags ask for opens no gate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.planning.wording import seconds
-from adaptive_assets.policy import Policy, PolicyBook, Rung
+from adaptive_assets.policy import Gates, Policy, PolicyBook, Rung
 from adaptive_assets.policy.compositions import Composition
 
 __all__ = ["AGE", "Band", "Position", "Triage", "after_use", "triage"]
@@ -73,6 +73,8 @@ class Band:
     mode: str = FULL
     never: tuple[Reason, ...] = ()
     bulk: int = 0
+    gates: Gates = field(default_factory=Gates)
+    """Those that rule, which may be another policy's."""
     favoured: str = ""
     """The run whose bulk does not matter any more, because it has waited for long, if it is one of these."""
 
@@ -82,7 +84,8 @@ class Band:
         policy = book.policy(work.policy)
         rank = rank_of(policy, book)
         most = policy.cost.at_most if policy.cost and book.prices else inf
-        return cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most, at=at)
+        gates = book.policy(work.gated_by or work.policy).gates
+        return cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most, at=at, gates=gates)
 
     def position(self, run: QueuedRun) -> Position:
         """The place of ``run`` in the line of all runs, as if its owner had used nothing.
@@ -174,7 +177,7 @@ def triage(
             band.bulk = bulk_of(band.full, machine)
         band.sort()
         policy = band.policy
-        closed = not_ready(policy.gates, work, snapshot)
+        closed = not_ready(band.gates, work, snapshot)
         if policy.name not in hours:
             hours[policy.name] = (
                 *_outside(policy, snapshot.at),
@@ -255,7 +258,9 @@ def _split(
             case _Fate.UNREADY:
                 into.waiting.append(replace(part, shut=closed))
             case _Fate.STUCK:
-                into.waiting.append(replace(part, shut=(*closed, no_rung(band.policy, band.work))))
+                into.waiting.append(
+                    replace(part, shut=(*closed, no_rung(band.policy, band.work, band.gates.wait_at_most)))
+                )
             case _Fate.EXPIRED:
                 into.expired.append(replace(part, shut=closed))
 
@@ -263,7 +268,7 @@ def _split(
 def _fate(
     band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...], at: float, *, spared: bool
 ) -> _Fate:
-    gates = band.policy.gates
+    gates = band.gates
     waited = at - run.submitted_at
     hurried = Promise.of(band.policy, run).endangered(band.full, at)
     if not hurried and any(not _over(_latest(band.policy, reason), waited) for reason in outside):

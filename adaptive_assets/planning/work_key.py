@@ -20,5 +20,7 @@ def work_key(work: Work) -> str:
     fields = asdict(work)
     if not work.composable:
         del fields["composable"]
+    if not work.gated_by:
+        del fields["gated_by"]
     content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -9,11 +9,12 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from adaptive_assets.policy.model import PolicyBook
-from adaptive_assets.policy.places import Path, Places
-from adaptive_assets.policy.problems import Problem
+from adaptive_assets.policy.places import Path, Place, Places
+from adaptive_assets.policy.problems import MOST_TOLD, Problem
 from adaptive_assets.policy.shape import keys_at
 from adaptive_assets.policy.suggesting import did_you_mean, listing
-from adaptive_assets.policy.units import UnitError, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import UnitError
 
 _REQUIRED: Final = {
     "version": "version: 1",
@@ -56,23 +57,34 @@ def explain(error: ValidationError, places: Places, language: Language = POLICY_
 
     Errors about the file as a whole are left out: they are about names, which are checked apart.
     """
+    for place, path, details in _placed(error, places)[:MOST_TOLD]:
+        text = places.text(path)
+        fault = _Fault(
+            path,
+            name="a key" if _KEY in details["loc"] else _name(path),
+            value=details["input"],
+            written=_outline(details["input"]) if text is None else quoted(text),
+            context=details.get("ctx", {}),
+            language=language,
+        )
+        yield Problem(*place, *_sentence(details["type"], fault))
+
+
+def count(error: ValidationError, places: Places) -> int:
+    """How many errors there are to explain; the first ``MOST_TOLD`` by line are put into words."""
+    return len(_placed(error, places))
+
+
+def _placed(error: ValidationError, places: Places) -> list[tuple[Place, Path, Any]]:
+    placed = []
     for details in error.errors(include_url=False):
         path = tuple(step for step in details["loc"] if step != _KEY)
         miscounted = details["type"] == "too_short" and details["input"]
         if not path or miscounted:
             continue
         about_key = details["type"] == "extra_forbidden" or _KEY in details["loc"]
-        text = places.text(path)
-        fault = _Fault(
-            path,
-            name="a key" if _KEY in details["loc"] else _name(path),
-            value=details["input"],
-            written=_outline(details["input"]) if text is None else shorten(text),
-            context=details.get("ctx", {}),
-            language=language,
-        )
-        place = places.key(path) if about_key else places.value(path)
-        yield Problem(*place, *_sentence(details["type"], fault))
+        placed.append((places.key(path) if about_key else places.value(path), path, details))
+    return sorted(placed, key=lambda one: one[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ def _missing(fault: _Fault) -> Sentence:
 
 def _unknown_key(fault: _Fault) -> Sentence:
     *above, key = (step for step in fault.path if isinstance(step, str))
-    return f"unknown key `{shorten(key)}`", _key_hint(tuple(above), key, fault.language.top)
+    return f"unknown key `{quoted(key)}`", _key_hint(tuple(above), key, fault.language.top)
 
 
 @functools.lru_cache(maxsize=256)
@@ -151,6 +163,16 @@ def _empty(fault: _Fault) -> Sentence:
     return f"{fault.name} is empty", "write something, or remove the " + _holder(fault.path)
 
 
+def _too_many(fault: _Fault) -> Sentence:
+    most = fault.context["max_length"]
+    return f"{fault.name} has more than {most:,} entries", f"write at most {most:,}"
+
+
+def _too_long(fault: _Fault) -> Sentence:
+    most = fault.context["max_length"]
+    return f"{fault.name} has more than {most:,} characters", f"write at most {most:,}"
+
+
 def _not_a_name(fault: _Fault) -> Sentence:
     return (
         f"`{fault.written}` cannot be a name",
@@ -191,6 +213,8 @@ _SENTENCES: Final[Mapping[str, Callable[[_Fault], Sentence]]] = {
     "string_type": _not_text,
     "string_too_short": _empty,
     "too_short": _empty,
+    "too_long": _too_many,
+    "string_too_long": _too_long,
     "string_pattern_mismatch": _not_a_name,
     "bool_type": _not_a_truth,
     "int_type": _not_whole,
@@ -215,4 +239,4 @@ def _holder(path: Path) -> str:
 
 def _outline(value: object) -> str:
     """A value that is no scalar, by its shape."""
-    return "[...]" if isinstance(value, list) else "{...}" if isinstance(value, dict) else shorten(str(value))
+    return "[...]" if isinstance(value, list) else "{...}" if isinstance(value, dict) else quoted(str(value))

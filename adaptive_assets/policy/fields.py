@@ -11,11 +11,22 @@ import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StrictInt,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import (
     DURATION_PATTERN,
     HOURS_PATTERN,
+    LARGEST_SIZE,
+    LONGEST_DURATION,
     SHARE_PATTERN,
     SIZE_PATTERN,
     HourRange,
@@ -24,11 +35,13 @@ from adaptive_assets.policy.units import (
     parse_hours,
     parse_share,
     parse_size,
-    shorten,
 )
 
 IN_A_FILE: Final[Mapping[str, bool]] = {"in_a_file": True}
 """The validation context under which a value must be written with its unit."""
+
+LONGEST_TEXT: Final = 10_000
+"""Characters of a selection, a key or a parameter."""
 
 NAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 
@@ -64,21 +77,31 @@ def _known_timezone(value: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         nearest = _nearest_timezone(value)
         hint = f"did you mean `{nearest}`?" if nearest else "write an IANA name such as `America/New_York`"
-        raise UnitError(f"`{shorten(value)}` is not a time zone", hint) from None
+        raise UnitError(f"`{quoted(value)}` is not a time zone", hint) from None
     return value
 
 
 def _cores(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnitError(
-            f"`{shorten(_as_written(value))}` is not a number of cores", "write a number such as `0.5` or `2`"
+            f"`{quoted(_as_written(value))}` is not a number of cores", "write a number such as `0.5` or `2`"
         )
     return value
 
 
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(f"`{shorten(_as_written(value))}` is not a number", "write a number such as `0.5`")
+        raise UnitError(f"`{quoted(_as_written(value))}` is not a number", "write a number such as `0.5`")
+    return value
+
+
+def _plain_text(value: str) -> str:
+    """Refuses what a ledger or a tag cannot hold."""
+    if len(value) > LONGEST_TEXT:
+        raise UnitError(f"`{quoted(value)}` has {len(value):,} characters", f"write at most {LONGEST_TEXT:,}")
+    strange = next((char for char in value if char == "\0" or "\ud800" <= char <= "\udfff"), None)
+    if strange is not None:
+        raise UnitError(f"the character U+{ord(strange):04X} has no place in text", "remove it")
     return value
 
 
@@ -87,6 +110,10 @@ def _scalar(value: object) -> object:
         raise UnitError(f"`{value}` is not a number that JSON can carry", "write a finite number")
     if not isinstance(value, str | int | float | bool | None):
         raise UnitError("a parameter is a single value", "write text, a number, `true` or `false`")
+    if isinstance(value, str):
+        return _plain_text(value)
+    if isinstance(value, int) and abs(value) > LARGEST_SIZE:
+        raise UnitError("a parameter is a number of more than 64 bits", "write it in quotes")
     return value
 
 
@@ -105,7 +132,7 @@ def _as_written(value: object) -> str:
 
 Duration = Annotated[
     float,
-    Field(ge=0, allow_inf_nan=False),
+    Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False),
     _unit(parse_duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
 ]
@@ -113,7 +140,7 @@ Duration = Annotated[
 
 PositiveDuration = Annotated[
     float,
-    Field(gt=0, allow_inf_nan=False),
+    Field(gt=0, le=LONGEST_DURATION, allow_inf_nan=False),
     _unit(parse_duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
 ]
@@ -121,22 +148,22 @@ PositiveDuration = Annotated[
 
 Size = Annotated[
     int,
-    Field(gt=0),
+    Field(gt=0, le=LARGEST_SIZE),
     _unit(parse_size),
     WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MiB", "1.5GiB", "2GB"]}),
 ]
 """Bytes; written ``1.5GiB``."""
 
-SizeInUse = Annotated[int, Field(ge=0), _unit(parse_size)]
+SizeInUse = Annotated[int, Field(ge=0, le=LARGEST_SIZE), _unit(parse_size)]
 """Bytes, none among them; written ``1.5GiB``."""
 
-Cores = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_cores)]
+Cores = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), BeforeValidator(_cores)]
 """CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), BeforeValidator(_number)]
 """Money, in whatever currency; written as a number."""
 
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
+Weight = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False), BeforeValidator(_number)]
 """A weight against others of its kind; written as a number."""
 
 Share = Annotated[
@@ -163,7 +190,13 @@ TimeZone = Annotated[
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """Letters, digits, ``_`` and ``-``, a letter first: it becomes a tag value and part of a sensor's name."""
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_plain_text)]
+
+TagValue = Annotated[str, AfterValidator(_plain_text)]
+"""The value of a run's tag."""
+
+Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
+"""A number of runs."""
 
 Parameter = Annotated[
     str | int | float | bool | None,

@@ -1,22 +1,27 @@
 """From the text of a policy file to one book, or to every problem that the file has."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path as FilePath
+from typing import Final
 
 from pydantic import ValidationError
 
 from adaptive_assets.policy.document import read_document
-from adaptive_assets.policy.explaining import explain
+from adaptive_assets.policy.explaining import count, explain
 from adaptive_assets.policy.fields import IN_A_FILE
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.names import Names, broken_names
 from adaptive_assets.policy.places import Path, Places
 from adaptive_assets.policy.plain import as_text, mapping, sequence
-from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.problems import MOST_TOLD, PolicyError, Problem
 from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy.stages import StageNames, broken_stages
 from adaptive_assets.policy.terms import USUAL_TIERS
+
+MOST_FOUND: Final = 1_000
+"""Broken names that are looked for: each is compared with all that are known, which takes time."""
 
 
 def load_policy_book(path: str | FilePath) -> PolicyBook:
@@ -45,13 +50,14 @@ def book_of_content(
     ``problems`` were found before; with any, there is no book but a :class:`PolicyError`.
     """
     told = list(problems or ())
-    told += (finding.located(places) for finding in broken_names(_names(content)))
-    told += (finding.located(places) for finding in _broken_stages(content))
+    findings = chain(broken_names(_names(content)), _broken_stages(content))
+    told += (finding.located(places) for finding in islice(findings, MOST_FOUND))
     try:
         book = PolicyBook.model_validate(content, context=IN_A_FILE, by_alias=True, by_name=False)
     except ValidationError as error:
+        unsaid = max(0, count(error, places) - MOST_TOLD)
         told += explain(error, places)
-        raise PolicyError(told) from None
+        raise PolicyError(told, unsaid) from None
     if told:
         raise PolicyError(told)
     book.place(places)

@@ -14,7 +14,16 @@ from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.names import DEFAULT, Names, broken_names
 from adaptive_assets.policy.places import Path, Place, Places
 from adaptive_assets.policy.stages import StageNames, broken_stages
-from adaptive_assets.policy.terms import USUAL_TIER, USUAL_TIERS, Guards, Policy, PolicyValue, Price, Tier
+from adaptive_assets.policy.terms import (
+    MOST_LISTED,
+    USUAL_TIER,
+    USUAL_TIERS,
+    Guards,
+    Policy,
+    PolicyValue,
+    Price,
+    Tier,
+)
 from adaptive_assets.policy.units import UnitError
 
 
@@ -23,13 +32,13 @@ class PolicyBook(PolicyValue):
 
     version: Literal[1]
     """The version of the file's language."""
-    tiers: tuple[Tier, ...] = Field(default=USUAL_TIERS, min_length=1)
+    tiers: tuple[Tier, ...] = Field(default=USUAL_TIERS, min_length=1, max_length=100)
     """The classes of importance, the highest first."""
     guards: Guards = Guards()
     """Limits on the machine."""
-    policies: tuple[Policy, ...] = ()
+    policies: tuple[Policy, ...] = Field(default=(), max_length=MOST_LISTED)
     """What people want; an asset, job or run belongs to one of them at most."""
-    prices: tuple[Price, ...] = ()
+    prices: tuple[Price, ...] = Field(default=(), max_length=1000)
     """What machines cost, and when."""
     default: Policy = Field(default=Policy(name=DEFAULT), validate_default=True)
     """What holds for everything else."""
@@ -55,7 +64,13 @@ class PolicyBook(PolicyValue):
     @field_validator("default")
     @classmethod
     def _governs_the_rest(cls, default: Policy) -> Policy:
-        if default.name != DEFAULT or default.select or default.jobs or default.run_tags:
+        if (
+            default.name != DEFAULT
+            or default.select
+            or default.jobs
+            or default.run_tags
+            or default.claimed_by
+        ):
             raise UnitError(
                 "the default policy holds for everything else, so it has no `select`, `jobs` or `run_tags`",
                 "remove them, or write a policy under `policies`",

@@ -10,7 +10,7 @@ from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.places import Path
 
-IMPLIED_OF_DEFAULT: Final = frozenset({"name", "select", "jobs", "run_tags"})
+IMPLIED_OF_DEFAULT: Final = frozenset({"name", "select", "jobs", "run_tags", "claimed_by"})
 """Keys of a policy that the default policy does not have: it holds for everything else."""
 
 

@@ -6,11 +6,12 @@ Durations are seconds, sizes bytes, CPU cores, shares fractions of one.
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 from adaptive_assets.policy.fields import (
     Amount,
     Cores,
+    Count,
     Duration,
     Hours,
     Name,
@@ -18,6 +19,7 @@ from adaptive_assets.policy.fields import (
     PositiveDuration,
     Share,
     Size,
+    TagValue,
     Text,
     TimeZone,
     Weight,
@@ -34,6 +36,8 @@ ESSENTIAL_IN_SEQUENCE: Final = "essential_in_sequence"
 COMPOSED: Final = (IN_SEQUENCE, ESSENTIAL, ESSENTIAL_IN_SEQUENCE)
 """The modes below full in which a run of stages can go, the best first."""
 USUAL_TIER: Final = "standard"
+MOST_LISTED: Final = 10_000
+"""Entries of a list of policies, jobs or assets."""
 
 
 class PolicyValue(BaseModel):
@@ -52,7 +56,7 @@ class Tier(PolicyValue):
 
     name: Name
     """What policies call it."""
-    preempts: tuple[Name, ...] = ()
+    preempts: tuple[Name, ...] = Field(default=(), max_length=100)
     """The lower tiers whose running work may be made to give way."""
     preemption: Literal["renice", "suspend", "requeue"] | None = None
     """The hardest way in which work of this tier may be made to give way; without it, `renice`."""
@@ -77,7 +81,7 @@ class PressureGuards(PolicyValue):
 class Ramp(PolicyValue):
     """How fast work may start after a surge."""
 
-    runs: StrictInt = Field(ge=1)
+    runs: Count
     """How many runs may be launched."""
     every: PositiveDuration
     """In how much time."""
@@ -92,7 +96,7 @@ class Guards(PolicyValue):
     """The share of the memory capacity that may be in use."""
     pressure: PressureGuards = PressureGuards()
     """Limits on pressure; one that is absent does not limit."""
-    concurrency: StrictInt | None = Field(default=None, ge=1)
+    concurrency: Count | None = None
     """How many runs may be active at once."""
     adaptive: StrictBool = True
     """Whether runs at once are limited further when more of them only slow each other down."""
@@ -156,7 +160,7 @@ class Rung(PolicyValue):
     mode: Name
     """What the run is told to do; `last_good` serves the last good version instead of making a new one."""
     parameters: Mapping[Text, Parameter] = Field(
-        default_factory=dict, validation_alias="with", serialization_alias="with"
+        default_factory=dict, max_length=100, validation_alias="with", serialization_alias="with"
     )
     """What the asset is told along with the mode."""
     estimate: Estimate | None = None
@@ -197,13 +201,13 @@ class Stage(PolicyValue):
     """What reasons and other stages call it."""
     estimate: StageEstimate
     """What it takes."""
-    after: tuple[Name, ...] = ()
+    after: tuple[Name, ...] = Field(default=(), max_length=100)
     """The stages whose output it needs; without any, it can start at once."""
     optional: StrictBool = False
     """Whether a run is still worth its while without it."""
-    reads: tuple[Text, ...] = ()
+    reads: tuple[Text, ...] = Field(default=(), max_length=MOST_LISTED)
     """The assets that it alone reads, of those that the run does not make."""
-    assets: tuple[Text, ...] = ()
+    assets: tuple[Text, ...] = Field(default=(), max_length=MOST_LISTED)
     """The assets that it makes, and that are left out with it."""
 
 
@@ -247,9 +251,11 @@ class Policy(PolicyValue):
     """What tags, reasons and the ledger call it."""
     select: Text | None = None
     """The assets, in Dagster's asset selection syntax."""
-    jobs: tuple[Text, ...] = ()
+    jobs: tuple[Text, ...] = Field(default=(), max_length=MOST_LISTED)
     """The jobs, by name."""
-    run_tags: Mapping[Text, str] = Field(default_factory=dict, validate_default=True)
+    claimed_by: tuple[Text, ...] = Field(default=(), max_length=MOST_LISTED)
+    """The jobs and assets whose runs may come under the policy by `run_tags`; without any, all."""
+    run_tags: Mapping[Text, TagValue] = Field(default_factory=dict, validate_default=True, max_length=100)
     """The tags of the runs; a run must carry all of them."""
     tier: Name = USUAL_TIER
     """How important it is; without it `standard`, or the lowest tier where there is no `standard`."""
@@ -257,9 +263,9 @@ class Policy(PolicyValue):
     """What is promised."""
     gates: Gates = Gates()
     """Conditions on the data that is read."""
-    degrade: tuple[Rung, ...] = ()
+    degrade: tuple[Rung, ...] = Field(default=(), max_length=100)
     """The ladder: ways to do less, the mildest first."""
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[Stage, ...] = Field(default=(), max_length=100)
     """The parts of a run, where they can be run in other ways than all at once."""
     window: Window | None = None
     """Hours in which it prefers to run."""

@@ -12,6 +12,8 @@ from typing import Final
 
 from typing_extensions import override
 
+from adaptive_assets.policy.text import quoted
+
 _DECIMAL: Final = r"[0-9]+(\.[0-9]+)?"
 DURATION_PATTERN: Final = rf"^(?=[0-9])({_DECIMAL}d)?({_DECIMAL}h)?({_DECIMAL}m)?({_DECIMAL}s)?$"
 SIZE_PATTERN: Final = rf"^{_DECIMAL}(B|kB|KB|KiB|MB|MiB|GB|GiB|TB|TiB)$"
@@ -21,6 +23,10 @@ HOURS_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5
 MINUTES_IN_A_DAY: Final = 24 * 60
 LONGEST_DURATION: Final = 100 * 365 * 86_400.0
 """Seconds; a longer one is a slip of the pen, and would overflow the calendar further down."""
+SHORTEST_DURATION: Final = 0.001
+"""Seconds; what is shorter and not nothing is a slip too."""
+SMALLEST_SHARE: Final = 0.0001
+"""0.01%."""
 LARGEST_SIZE: Final = 2**63 - 1
 """Bytes; what a database's big integer holds."""
 
@@ -97,13 +103,15 @@ def parse_duration(text: str) -> float:
     _refuse_bare_number(text, _DURATION_EXAMPLE)
     if len(text) > _LONGEST_TEXT or not re.fullmatch(DURATION_PATTERN, text):
         raise UnitError(
-            f"`{shorten(text)}` is not a duration",
+            f"`{quoted(text)}` is not a duration",
             f"{_DURATION_EXAMPLE}: the units are d, h, m and s, the largest first, without spaces",
         )
     parts = re.findall(r"([0-9.]+)([dhms])", text)
     seconds = float(sum((Decimal(number) * _SECONDS[unit] for number, unit in parts), Decimal(0)))
     if seconds > LONGEST_DURATION:
         raise UnitError(f"`{text}` is longer than a century", _DURATION_EXAMPLE)
+    if 0 < seconds < SHORTEST_DURATION:
+        raise UnitError(f"`{text}` is shorter than a millisecond", _DURATION_EXAMPLE)
     return seconds
 
 
@@ -126,7 +134,7 @@ def parse_size(text: str) -> int:
     _refuse_bare_number(text, _SIZE_EXAMPLE)
     if len(text) > _LONGEST_TEXT or not re.fullmatch(SIZE_PATTERN, text):
         raise UnitError(
-            f"`{shorten(text)}` is not a size",
+            f"`{quoted(text)}` is not a size",
             f"{_size_suggestion(text)}: the units are B, kB, MB, GB, TB and KiB, MiB, GiB, TiB (of 1024)",
         )
     number = text.rstrip("BKMGTik")
@@ -155,13 +163,15 @@ def parse_share(text: str) -> float:
     _refuse_bare_number(text, _SHARE_EXAMPLE)
     if len(text) > _LONGEST_TEXT or not re.fullmatch(SHARE_PATTERN, text):
         raise UnitError(
-            f"`{shorten(text)}` is not a share", f"{_SHARE_EXAMPLE}, without a space before the sign"
+            f"`{quoted(text)}` is not a share", f"{_SHARE_EXAMPLE}, without a space before the sign"
         )
     share = float(Decimal(text[:-1]) / 100)
     if not 0 < share <= 1:
         raise UnitError(
             f"`{text}` is not between 0% and 100%", f"{_SHARE_EXAMPLE}; more than 0%, and at most 100%"
         )
+    if share < SMALLEST_SHARE:
+        raise UnitError(f"`{text}` is less than 0.01%", _SHARE_EXAMPLE)
     return share
 
 
@@ -174,7 +184,7 @@ def parse_hours(text: str) -> HourRange:
     """The hours of ``"22:00-06:00"``; ``24:00`` may end them.  :class:`UnitError` for anything else."""
     if not re.fullmatch(HOURS_PATTERN, text):
         raise UnitError(
-            f"`{shorten(text)}` is not a range of hours",
+            f"`{quoted(text)}` is not a range of hours",
             f"{_HOURS_EXAMPLE}: two digits each, a plain hyphen, no spaces",
         )
     start, end = (int(clock[:2]) * 60 + int(clock[3:]) for clock in text.split("-"))
@@ -185,19 +195,11 @@ def parse_hours(text: str) -> HourRange:
     return HourRange(start, end % MINUTES_IN_A_DAY)
 
 
-def shorten(text: str, limit: int = 60) -> str:
-    """``text`` on one line, cut to ``limit`` characters: fit to be quoted in a message."""
-    line = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
-    return line if len(line) <= limit else line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def _refuse_bare_number(text: str, example: str) -> None:
     if text.startswith("-"):
-        raise UnitError(f"`{shorten(text)}` is negative", example)
+        raise UnitError(f"`{quoted(text)}` is negative", example)
     if _NUMBER.fullmatch(text):
-        raise UnitError(f"`{shorten(text)}` has no unit", example)
+        raise UnitError(f"`{quoted(text)}` has no unit", example)
 
 
 def _size_suggestion(text: str) -> str:

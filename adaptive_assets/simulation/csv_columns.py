@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from adaptive_assets.policy.suggesting import listing
-from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION, UnitError, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION, UnitError
 from adaptive_assets.simulation.text_source import Problems
 
 __all__ = ["COLUMNS", "Column", "read_header"]
@@ -35,14 +36,14 @@ def _number(low: float, high: float, what: str) -> Callable[[str], float]:
         try:
             value = float(text)
         except ValueError:
-            raise UnitError(f"`{shorten(text)}` is not a number", f"write {what}") from None
+            raise UnitError(f"`{quoted(text)}` is not a number", f"write {what}") from None
         if low <= value <= high:  # which neither `nan` nor `inf` is
             return value
         if math.isnan(value):
-            raise UnitError(f"`{shorten(text)}` is not a number", f"write {what}")
+            raise UnitError(f"`{quoted(text)}` is not a number", f"write {what}")
         if value < low:
-            raise UnitError(f"`{shorten(text)}` is too small", f"write {what}, of at least {low:,.12g}")
-        raise UnitError(f"`{shorten(text)}` is too large", f"write {what}, of at most {high:,.15g}")
+            raise UnitError(f"`{quoted(text)}` is too small", f"write {what}, of at least {low:,.12g}")
+        raise UnitError(f"`{quoted(text)}` is too large", f"write {what}, of at most {high:,.15g}")
 
     return read
 
@@ -67,7 +68,7 @@ def _whole(text: str) -> int:
     except ValueError:
         value = LARGEST_SIZE
     if abs(value) > 2**31:
-        raise UnitError(f"`{shorten(text)}` is no priority", "write a whole number such as `10`")
+        raise UnitError(f"`{quoted(text)}` is no priority", "write a whole number such as `10`")
     return value
 
 
@@ -108,7 +109,7 @@ def read_header(names: Sequence[str], problems: Problems, line: int = 1) -> list
         hint = f"write `{','.join(_REQUIRED)}` as the first line"
         if is_other is not None:
             hint = f"separate columns by commas, not by `{'tabs' if is_other == chr(9) else is_other}`"
-        problems.add(line, 1, f"`{shorten(','.join(names))}` is no header of a trace", hint)
+        problems.add(line, 1, f"`{quoted(','.join(names))}` is no header of a trace", hint)
         problems.check()
     misspelt: set[str] = set()
     for position, name in enumerate(found):
@@ -119,7 +120,7 @@ def read_header(names: Sequence[str], problems: Problems, line: int = 1) -> list
             meant = difflib.get_close_matches(name, lacking, n=1, cutoff=_CLOSE)
             if meant:
                 misspelt.add(meant[0])
-                problems.add(line, column, f"unknown column `{shorten(name)}`", f"did you mean `{meant[0]}`?")
+                problems.add(line, column, f"unknown column `{quoted(name)}`", f"did you mean `{meant[0]}`?")
     missing = [name for name in _REQUIRED if name not in found and name not in misspelt]
     if missing:
         noun = "column is" if len(missing) == 1 else "columns are"

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from adaptive_assets.policy.places import Place
-from adaptive_assets.policy.units import UnitError, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import UnitError
 from adaptive_assets.simulation.csv_columns import Column, read_header
 from adaptive_assets.simulation.dependencies import find_cycle
 from adaptive_assets.simulation.text_source import MOST_RUNS, Problems, read_lines
@@ -116,7 +117,7 @@ class _Reader:
         """Whether no row before has the id; rows that are wrong elsewhere count, as others depend on them."""
         first = self._lines.setdefault(run_id, line)
         if first != line:
-            message = f"`id`: `{shorten(run_id)}` is there twice"
+            message = f"`id`: `{quoted(run_id)}` is there twice"
             hint = f"ids are unique; the first is on line {first}"
             self._problems.add(line, _at(row, self._column_of["id"]), message, hint)
         return first == line
@@ -142,12 +143,12 @@ class _Reader:
                 if lacking not in self._lines:
                     self._wrong_dependency(
                         run_id,
-                        f"there is no run `{shorten(lacking)}`",
+                        f"there is no run `{quoted(lacking)}`",
                         "write the ids of other runs, with `;` between them",
                     )
         self._problems.check()
         if cycle := find_cycle(self._dependent):
-            shown = [shorten(run_id) for run_id in cycle[:_SHOWN]]
+            shown = [quoted(run_id) for run_id in cycle[:_SHOWN]]
             way = [*shown, "…"] if len(cycle) > _SHOWN else [*shown, shown[0]]
             first = min(cycle, key=self._lines.__getitem__)
             message = (

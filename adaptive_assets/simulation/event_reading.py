@@ -13,7 +13,8 @@ from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.places import Path
 from adaptive_assets.policy.plain import as_text
 from adaptive_assets.policy.suggesting import did_you_mean, listing
-from adaptive_assets.policy.units import UnitError, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import UnitError
 from adaptive_assets.simulation.events import EVENTS, Event
 
 __all__ = ["KIND", "UNKNOWN_KEY", "read_event"]
@@ -47,7 +48,7 @@ def read_event(plain: object) -> Event | list[Finding]:
     kind = as_text(plain[KIND])
     if kind not in EVENTS:
         hint = did_you_mean(str(plain[KIND]), EVENTS, "the events are")
-        return [Finding((KIND,), f"there is no event `{shorten(str(plain[KIND]))}`", hint)]
+        return [Finding((KIND,), f"there is no event `{quoted(str(plain[KIND]))}`", hint)]
     written = {key: value for key, value in plain.items() if key != KIND}
     try:
         event: Event = _adapter(kind).validate_python(written, context=IN_A_FILE)
@@ -81,7 +82,7 @@ def _sentence(details: ErrorDetails, path: Path, kind: str) -> tuple[str, str]:
         return f"{name} has no value", "write one, or remove the key"
     explain = _SENTENCES.get(details["type"])
     if explain is None:
-        return f"{name} cannot be `{shorten(str(details['input']))}`", "see the reference of scenario files"
+        return f"{name} cannot be `{quoted(str(details['input']))}`", "see the reference of scenario files"
     return explain(details, name, kind)
 
 
@@ -96,11 +97,11 @@ def _unknown(_: ErrorDetails, name: str, kind: str) -> tuple[str, str]:
 
 def _too_small(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
     least = "more than zero" if "gt" in details["ctx"] else f"at least `{details['ctx']['ge']:.10g}`"
-    return f"{name} cannot be `{shorten(str(details['input']))}`", f"write {least}"
+    return f"{name} cannot be `{quoted(str(details['input']))}`", f"write {least}"
 
 
 def _too_large(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
-    written = shorten(str(details["input"]))
+    written = quoted(str(details["input"]))
     return f"{name} cannot be `{written}`", f"write at most `{details['ctx']['le']:.10g}`"
 
 
@@ -108,11 +109,11 @@ def _not_a_choice(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
     choices = [choice.strip("'") for choice in details["ctx"]["expected"].replace(" or ", ", ").split(", ")]
     close = difflib.get_close_matches(str(details["input"]), choices, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"write {listing(choices, conjunction='or')}"
-    return f"{name} cannot be `{shorten(str(details['input']))}`", hint
+    return f"{name} cannot be `{quoted(str(details['input']))}`", hint
 
 
 def _not_text(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
-    written = shorten(str(details["input"]))
+    written = quoted(str(details["input"]))
     if isinstance(details["input"], list | dict):
         return f"{name} is not text", "write a single value"
     return f"YAML reads `{written}` as no text, and {name} is text", f'write it in quotes: "{written}"'
@@ -127,7 +128,7 @@ def _not_a_list(_: ErrorDetails, name: str, __: str) -> tuple[str, str]:
 
 
 def _not_finite(details: ErrorDetails, name: str, _: str) -> tuple[str, str]:
-    return f"{name} cannot be `{shorten(str(details['input']))}`", "write a finite number"
+    return f"{name} cannot be `{quoted(str(details['input']))}`", "write a finite number"
 
 
 _SENTENCES: Final[Mapping[str, Callable[[ErrorDetails, str, str], tuple[str, str]]]] = {

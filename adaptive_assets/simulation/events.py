@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, Size, Text
 from adaptive_assets.policy.places import Places
-from adaptive_assets.policy.units import LONGEST_DURATION, UnitError, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import LONGEST_DURATION, UnitError
 
 __all__ = [
     "EVENTS",
@@ -29,7 +30,7 @@ __all__ = [
 
 def _plain_number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(f"`{shorten(str(value))}` is not a number", "write a number such as `1.5`")
+        raise UnitError(f"`{quoted(str(value))}` is not a number", "write a number such as `1.5`")
     return value
 
 

@@ -16,7 +16,7 @@ from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.plain import sequence
 from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy.suggesting import did_you_mean
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.simulation.event_reading import UNKNOWN_KEY, read_event
 from adaptive_assets.simulation.events import (
     ClockSkew,
@@ -108,21 +108,21 @@ def _unknown(events: Iterable[Event], nodes: Collection[str], names: Collection[
         node = "" if isinstance(event, DataTrouble | DurationDrift) else event.node
         if node and node not in nodes:
             hint = did_you_mean(node, nodes, "the nodes are")
-            yield Finding(("events", position, "node"), f"there is no node `{shorten(node)}`", hint)
+            yield Finding(("events", position, "node"), f"there is no node `{quoted(node)}`", hint)
         for place, name in enumerate(event.names if isinstance(event, DurationDrift) else ()):
             if name not in names:
                 hint = did_you_mean(name, sorted(names)[:MOST_COMPARED], "the names of the workload are")
-                message = f"nothing in the workload is named `{shorten(name)}`"
+                message = f"nothing in the workload is named `{quoted(name)}`"
                 yield Finding(("events", position, "names", place), message, hint)
 
 
 def _wrong_at_the_top(content: Mapping[str, object]) -> Iterator[Finding]:
     for key in content:
         if key not in _KEYS:
-            yield Finding((key,), f"{UNKNOWN_KEY} `{shorten(key)}`", did_you_mean(key, _KEYS, "the keys are"))
+            yield Finding((key,), f"{UNKNOWN_KEY} `{quoted(key)}`", did_you_mean(key, _KEYS, "the keys are"))
     version = content.get("version", 1)
     if isinstance(version, bool) or version != 1:
-        message = f"`{shorten(str(version))}` is no version of the scenario file that is known here"
+        message = f"`{quoted(str(version))}` is no version of the scenario file that is known here"
         yield Finding(("version",), message, "write `version: 1`")
     if not isinstance(content.get("name", ""), str):
         yield Finding(("name",), "`name` is not text", "write it in quotes")

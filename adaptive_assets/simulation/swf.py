@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from adaptive_assets.policy.places import Place
-from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION, shorten
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION
 from adaptive_assets.simulation.dependencies import find_cycle
 from adaptive_assets.simulation.text_source import MOST_RUNS, Problems, read_lines
 from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
@@ -127,7 +128,7 @@ class _Reader:
                 needs = "a number from 0 on" if place <= _SUBMITTED else "a number from 0 on, or -1 for none"
                 hint = f"write {needs}, up to {_BOUNDS[name]:,.15g}"
                 column = _column(text, place)
-                self._problems.add(line, column, f"the {name} cannot be `{shorten(parts[place])}`", hint)
+                self._problems.add(line, column, f"the {name} cannot be `{quoted(parts[place])}`", hint)
                 return
         job = _Job(*(number or 0.0 for number in numbers))
         if job.status in _REPEATS or job.run_time < 0 or max(job.processors, job.requested_processors) <= 0:

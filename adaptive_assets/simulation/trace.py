@@ -12,7 +12,7 @@ from adaptive_assets.policy import Estimate as DeclaredEstimate
 from adaptive_assets.policy import PolicyError, Problem
 from adaptive_assets.policy.places import Place
 from adaptive_assets.policy.suggesting import did_you_mean
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.simulation.dependencies import find_cycle
 
 __all__ = ["MOST_PROBLEMS", "DeclaredEstimate", "TraceError", "TracedRun", "Workload", "check_tiers"]
@@ -112,6 +112,6 @@ def check_tiers(workload: Workload, tiers: Iterable[str]) -> None:
     for tier in islice((tier for tier in workload.tiers if tier not in known), MOST_PROBLEMS):
         place = workload.tier_places.get(tier, Place(workload.name, 0, 0))
         hint = did_you_mean(tier, known, "the tiers of the policies are")
-        problems.append(Problem(*place, f"there is no tier `{shorten(tier)}`", hint))
+        problems.append(Problem(*place, f"there is no tier `{quoted(tier)}`", hint))
     if problems:
         raise TraceError(problems)

@@ -5,8 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adaptive_assets.planning.snapshot import Backlog
+from adaptive_assets.policy.text import quoted
 
 __all__ = ["BacklogError", "read_backlogs"]
+
+
+LONGEST_SOURCE = 200
+"""Characters."""
 
 
 class BacklogError(Exception):
@@ -30,11 +35,11 @@ def _read(file: Path) -> Iterable[Backlog]:
         for entry in json.loads(file.read_text(encoding="utf-8")):
             event_time = entry.get("event_time")
             yield Backlog(
-                source=str(entry["source"]),
+                source=str(entry["source"])[:LONGEST_SOURCE],
                 items=int(entry["items"]),
                 lag_s=float(entry["lag_s"]),
                 event_time=None if event_time is None else float(event_time),
             )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, TypeError, KeyError, AttributeError) as error:
         wanted = 'a list such as [{"source": "departures", "items": 3, "lag_s": 42.0}]'
-        raise BacklogError(f"{file}: no backlog file ({error!r}); write {wanted}") from error
+        raise BacklogError(f"{file}: no backlog file ({quoted(repr(error), 200)}); write {wanted}") from error

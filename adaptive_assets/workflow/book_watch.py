@@ -4,7 +4,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from adaptive_assets.policy import PolicyBook, PolicyError, load_policy_book
+from adaptive_assets.policy import PolicyBook, PolicyError, Problem, load_policy_book
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.workflow.dry_run import try_book
 
 __all__ = ["BookState", "BookWatch"]
 
@@ -22,7 +24,8 @@ class BookState:
 class BookWatch:
     """Reads the policy file when it has changed; safe to share between threads.
 
-    Until the file has been read once, the book in force is ``fallback``: the last one that was, if the
+    Without a ``path`` the defaults are in force, and no file is looked at. Until the file has been read once,
+    the book in force is ``fallback``: the last one that was, if the
     ledger has it, or the defaults.
     """
 
@@ -63,7 +66,14 @@ class BookWatch:
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
     def _read(self, path: Path, last: BookState) -> BookState:
+        """Whatever is wrong with the file, the last book stays in force."""
         try:
-            return BookState(load_policy_book(path), read=True)
+            book = load_policy_book(path)
+            try_book(book)
+            return BookState(book, read=True)
         except PolicyError as error:
             return BookState(last.book, last.read, error)
+        except Exception as error:  # noqa: BLE001  told as refused
+            message = f"this book cannot be used: {type(error).__name__}: {quoted(str(error), 300)}"
+            hint = "take back the last edit; the fault is not the file's alone"
+            return BookState(last.book, last.read, PolicyError([Problem(str(path), 0, 0, message, hint)]))

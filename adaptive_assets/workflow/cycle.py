@@ -222,7 +222,7 @@ class Cycle:
         return states
 
     def _is_gated(self, work: Work) -> bool:
-        gates = self._governance.book.policy(work.policy).gates
+        gates = self._governance.book.policy(work.gated_by or work.policy).gates
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
     def _with_estimates(self, snapshot: Snapshot) -> Snapshot:

@@ -70,7 +70,6 @@ class Deployment:
         with self._lock:
             keep_connections(instance)
             ledger, books, catalogues = self._parts(instance)
-            self._recall(ledger, books)
             processes = RunProcesses()
             self._sampler = MachineSampler(Machine(), processes=processes)
             self._sampler.sample()
@@ -109,6 +108,8 @@ class Deployment:
             self._ledger = open_ledger(instance, self._ledger_url)
             self._books = _books(self._policies, instance)
             self._catalogues = CatalogueStore(self._ledger)
+            if self._books.path is not None:
+                self._recall(self._ledger, self._books)
         return self._ledger, self._books, self._catalogues
 
     def _recall(self, ledger: Ledger, books: BookWatch) -> None:

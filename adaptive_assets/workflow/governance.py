@@ -8,8 +8,9 @@ import dagster as dg
 
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Catalogue, Policy, PolicyBook, PolicyError, Problem
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.workflow.selection import Selector
-from adaptive_assets.workflow.tags import POLICY
+from adaptive_assets.workflow.tags import INPUT_SIZE, POLICY, PREFIX
 
 __all__ = ["DEFAULT", "Governance", "RunFacts", "facts_of"]
 
@@ -24,18 +25,30 @@ class RunFacts:
     location: str
     assets: tuple[str, ...]
     tags: Mapping[str, str]
+    checks: tuple[str, ...] = ()
+    """The checks of a run that executes these and makes nothing; ``assets`` are then what they check."""
 
 
-def facts_of(run: dg.DagsterRun) -> RunFacts:
-    """The facts of a Dagster run, of any origin."""
+def facts_of(run: dg.DagsterRun, *, submitted: bool = True) -> RunFacts:
+    """The facts of a Dagster run, of any origin.
+
+    Before it was ``submitted``, the tags that are ours to write were written by somebody else, and count for
+    nothing.
+    """
     origin = run.remote_job_origin
-    checks = {check.asset_key for check in run.asset_check_selection or ()}
+    checks = () if run.asset_selection else tuple(run.asset_check_selection or ())
+    keys = run.asset_selection or {check.asset_key for check in checks}
     return RunFacts(
         job=run.job_name,
         location=origin.location_name if origin else "",
-        assets=tuple(sorted(key.to_user_string() for key in (run.asset_selection or checks))),
-        tags=run.tags,
+        assets=tuple(sorted(key.to_user_string() for key in keys)),
+        tags=run.tags if submitted else _without_ours(run.tags),
+        checks=tuple(sorted(f"{check.asset_key.to_user_string()}: {check.name}" for check in checks)),
     )
+
+
+def _without_ours(given: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: value for key, value in given.items() if not key.startswith(PREFIX) or key == INPUT_SIZE}
 
 
 class Governance:
@@ -66,17 +79,31 @@ class Governance:
 
     def work_of(self, run: RunFacts) -> Work:
         """The kind of work that ``run`` is, and the policy that governs it."""
-        named = self._named(run)
+        claimed = self._claimed(run)
+        named = claimed or self._named_jobs.get(run.job)
         if named is None and run.assets and not any(key in self.catalogue.assets for key in run.assets):
             named = run.tags.get(
                 POLICY
             )  # nothing is known of its assets here; where it was submitted, it was
-        return self._work(run.job, run.location, run.assets, named)
+        return self._work(run.job, run.location, run.assets, named, run.checks, claimed is not None)
 
-    def _describe(self, job: str, location: str, assets: tuple[str, ...], named: str | None) -> Work:
+    def _describe(
+        self,
+        job: str,
+        location: str,
+        assets: tuple[str, ...],
+        named: str | None,
+        checks: tuple[str, ...],
+        claimed: bool,
+    ) -> Work:
         assets = assets or self._by_job.get(job, ())
         policies = {self.policy_of_asset(key) for key in assets} or {DEFAULT}
         policy = named or min(policies, key=self._importance)
+        if checks:
+            # They read what they check, and must not wait for the very checks that they are to repeat.
+            name = _label(f"checks of {job}" if not job.startswith("__") else job, checks)
+            return Work(name, policy, location, degradable=False)
+        own = self._named_jobs.get(job) or min(policies, key=self._importance)
         reads = {parent for key in assets for parent in self._parents(key)} - set(assets)
         return Work(
             name=_label(job, assets),
@@ -85,6 +112,7 @@ class Governance:
             assets=assets,
             reads=tuple(sorted(reads)),
             degradable=named is not None or len(policies) == 1,
+            gated_by=own if claimed and own != policy and self._has_gates(own) else "",
         )
 
     def _importance(self, name: str) -> tuple[int, int]:
@@ -95,11 +123,25 @@ class Governance:
         facts = self.catalogue.assets.get(key)
         return facts.parents if facts else ()
 
-    def _named(self, run: RunFacts) -> str | None:
+    def _has_gates(self, name: str) -> bool:
+        gates = self.book.policy(name).gates
+        return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
+
+    def _claimed(self, run: RunFacts) -> str | None:
+        """The policy that the run's tags ask for, of those that it may ask for."""
         for policy in self._tagged:
-            if all(run.tags.get(key) == value for key, value in policy.run_tags.items()):
+            fits = all(run.tags.get(key) == value for key, value in policy.run_tags.items())
+            if fits and self._may_claim(policy, run):
                 return policy.name
-        return self._named_jobs.get(run.job)
+        return None
+
+    def _may_claim(self, policy: Policy, run: RunFacts) -> bool:
+        """Whether the run's job, or every one of its assets, is among those that may."""
+        allowed = policy.claimed_by
+        if not allowed or run.job in allowed:
+            return True
+        assets = run.assets or self._by_job.get(run.job, ())
+        return bool(assets) and all(key in allowed for key in assets)
 
     def _assign(self) -> dict[str, str]:
         """Asset by asset, the policy that selects it.
@@ -140,5 +182,5 @@ def _label(job: str, assets: tuple[str, ...]) -> str:
     """A short name for people; runs of Dagster's own implicit job are named by their assets."""
     if not job.startswith("__"):
         return job
-    shown = ", ".join(assets[:3])
+    shown = ", ".join(quoted(key, 100) for key in assets[:3])
     return f"{shown} and {len(assets) - 3} more" if len(assets) > 3 else shown or job

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from math import inf
 
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.workflow.tags import INPUT_SIZE
 
 __all__ = ["InputSizeError", "input_size", "read_input_size"]
 
+LONGEST = 64
+"""Characters of a number."""
 _LARGEST = 1e18
 """An exabyte; what is more was counted in the wrong unit."""
 
@@ -25,13 +28,13 @@ def read_input_size(tags: Mapping[str, str]) -> float | None:
     if told is None:
         return None
     try:
-        size = float(told)
+        size = float(told) if len(told) <= LONGEST else inf
     except ValueError:
         size = inf
     if not 0 < size <= _LARGEST:
         raise InputSizeError(
-            f"the tag `{INPUT_SIZE}` is `{told}`; it must be a number above 0 and up to {_LARGEST:g}, such as"
-            " the rows or bytes that the run reads (`250000`)"
+            f"the tag `{INPUT_SIZE}` is `{quoted(told)}`; it must be a number above 0 and up to"
+            f" {_LARGEST:g}, such as the rows or bytes that the run reads (`250000`)"
         )
     return size
 

@@ -66,7 +66,7 @@ class Submission:
                     context.dagster_run, "is queued, but the daemon may not learn what it reads", error
                 )
         governance = self._govern(self._books.current().book, catalogue)
-        work = governance.work_of(facts_of(context.dagster_run))
+        work = governance.work_of(facts_of(context.dagster_run, submitted=False))
         return work.policy, governance.book.policy(work.policy).tier
 
     def _govern(self, book: PolicyBook, catalogue: Catalogue) -> Governance:

@@ -55,7 +55,7 @@ def test_the_schema_marks_what_the_loader_refuses(path: Path) -> None:
         ("policies: [{select: a}]", ".policies[0]: required"),
         ("policies: [{name: a b, select: a}]", ".policies[0].name: pattern"),
         ("policies: [{name: a, select: a, cost: {}}]", ".policies[0].cost: required"),
-        ("default: {weight: 0}", ".default.weight: exclusiveMinimum"),
+        ("default: {weight: 0}", ".default.weight: minimum"),
         ("default: {name: a}", ".default.name: additionalProperties"),
         ("default: {objective: {deadline: 5}}", ".default.objective.deadline: type"),
         ("default: {gates: {then: fail}}", ".default.gates: dependentRequired"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import (
     LARGEST_SIZE,
     HourRange,
@@ -18,7 +19,6 @@ from adaptive_assets.policy.units import (
     parse_hours,
     parse_share,
     parse_size,
-    shorten,
 )
 
 
@@ -178,5 +178,5 @@ def test_minutes_of_no_day_are_refused() -> None:
 
 def test_quoted_text_is_short_and_on_one_line() -> None:
     """Whatever a file holds, a message stays one readable line."""
-    assert shorten("a\nb\x1b[31m") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[31m"
-    assert len(shorten("x" * 1000)) == 60
+    assert quoted("a\nb\x1b[31m") == r"a\nb\x1b[31m"
+    assert len(quoted("x" * 1000)) == 60

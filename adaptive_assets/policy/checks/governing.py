@@ -11,7 +11,7 @@ from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.places import Path
 from adaptive_assets.policy.suggesting import did_you_mean, listing
 from adaptive_assets.policy.terms import Policy
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 
 Resolve = Callable[[str, Catalogue], frozenset[str]]
 """From an asset selection to the keys of the assets selected; :class:`ValueError` for a syntax error."""
@@ -36,8 +36,8 @@ def governing_findings(
         try:
             assets = resolve(policy.select, catalogue or Catalogue())
         except ValueError as error:
-            reason = shorten(" ".join(str(error).split()), 200)
-            message = f"`{shorten(policy.select)}` is no asset selection: {reason}"
+            reason = quoted(" ".join(str(error).split()), 200)
+            message = f"`{quoted(policy.select)}` is no asset selection: {reason}"
             hint = "write one such as `group:reports` or `key:sales or tag:team=bi`"
             yield Finding(("policies", position, "select"), message, hint)
             continue
@@ -55,7 +55,7 @@ def _empty_selections(empty: Sequence[tuple[int, str]], catalogue: Catalogue) ->
         # Looking for the nearest name is slow; where so many are wrong, the names are not what is wrong.
         if len(empty) <= _MOST_SUGGESTIONS:
             hint = _nearest(select, catalogue) or hint
-        yield Finding(("policies", position, "select"), f"`{shorten(select)}` selects nothing", hint)
+        yield Finding(("policies", position, "select"), f"`{quoted(select)}` selects nothing", hint)
 
 
 def _nearest(select: str, catalogue: Catalogue) -> str | None:
@@ -79,7 +79,7 @@ def _job_findings(policies: Sequence[Policy], catalogue: Catalogue | None) -> It
                     else "no job is defined"
                 )
                 path = ("policies", position, "jobs", place)
-                yield Finding(path, f"there is no job `{shorten(job)}`", hint)
+                yield Finding(path, f"there is no job `{quoted(job)}`", hint)
             yield from _governed_twice(policies, position, ("jobs", place), owners, [job])
 
 

@@ -6,7 +6,7 @@ from adaptive_assets.policy.catalogue import Catalogue
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.terms import Policy
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 
 
 def stage_findings(policy: Policy, catalogue: Catalogue | None) -> Iterator[Finding]:
@@ -47,4 +47,4 @@ def stage_findings(policy: Policy, catalogue: Catalogue | None) -> Iterator[Find
             if catalogue is not None and asset not in catalogue.assets:
                 known = catalogue.assets
                 hint = did_you_mean(asset, known, "the assets are") if known else "no asset is defined"
-                yield Finding(("stages", position, key, place), f"there is no asset `{shorten(asset)}`", hint)
+                yield Finding(("stages", position, key, place), f"there is no asset `{quoted(asset)}`", hint)

@@ -12,6 +12,7 @@ Scalar = str | int | float | bool | None
 
 _PREFIX: Final = "tag:yaml.org,2002:"
 _RESOLVER: Final[Any] = yaml.resolver.Resolver()
+_MOST_DIGITS: Final = 64
 _INFINITE: Final = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 
@@ -37,6 +38,8 @@ def read_scalar(event: yaml.ScalarEvent) -> Scalar:
                 return None
             case "bool":
                 return yaml.constructor.SafeConstructor.bool_values[text.lower()]
+            case "int" if len(text) > _MOST_DIGITS:
+                return float("inf")  # refused wherever a number belongs, and nothing can choke on it
             case "int":
                 return int(text.replace("_", ""), 0)
             case "float":

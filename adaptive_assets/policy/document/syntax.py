@@ -5,7 +5,7 @@ from typing import Final
 import yaml
 
 from adaptive_assets.policy.problems import Problem
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 
 _OPENERS: Final = {"sequence": "[", "mapping": "{"}
 
@@ -25,7 +25,7 @@ def _sentence(error: yaml.MarkedYAMLError, line: str, column: int) -> tuple[str,
     if "\t" in line[: column + 1]:
         return "a tab indents this line", "YAML is indented with spaces"
     if "cannot start any token" in complaint:
-        return f"a value cannot start with `{shorten(character)}`", "put the value in quotes"
+        return f"a value cannot start with `{quoted(character)}`", "put the value in quotes"
     if "mapping values are not allowed" in complaint:
         return (
             "this `:` comes where no key can stand",
@@ -45,7 +45,7 @@ def _sentence(error: yaml.MarkedYAMLError, line: str, column: int) -> tuple[str,
             "indent what belongs together by the same number of spaces",
         )
     return (
-        f"this is not YAML: {shorten(complaint)}",
+        f"this is not YAML: {quoted(complaint)}",
         "check what stands before this place: its quotes, brackets and indentation",
     )
 

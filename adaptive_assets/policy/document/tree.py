@@ -15,7 +15,7 @@ from adaptive_assets.policy.document.scalars import is_merge, known_tag, read_sc
 from adaptive_assets.policy.document.syntax import explain_yaml_error
 from adaptive_assets.policy.places import Entry, ListNode, MappingNode, Node, ScalarNode
 from adaptive_assets.policy.problems import PolicyError, Problem
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 
 MOST_VALUES: Final = 1_000_000
 """Values of a document, those behind an alias counted at every use: enough for ten thousand long policies."""
@@ -115,11 +115,11 @@ class _Builder:
             self.open[-1].key = _Key(event.value, line, column, is_merge(event))
             return
         if event.tag is not None and not known_tag(event.tag):
-            self._report(line, column, f"the tag `{shorten(event.tag)}` means nothing here", "remove it")
+            self._report(line, column, f"the tag `{quoted(event.tag)}` means nothing here", "remove it")
         self._finish(event, self._anchored(event, ScalarNode(line, column, read_scalar(event), event.value)))
 
     def _alias(self, event: Any) -> None:
-        node, name = self.anchors.get(event.anchor), shorten(event.anchor)
+        node, name = self.anchors.get(event.anchor), quoted(event.anchor)
         if self._awaits_key():
             raise self._fatal(event, "an alias cannot be a key", "write the key out")
         if node is None:
@@ -139,7 +139,7 @@ class _Builder:
                 event, f"more than {DEEPEST} levels of nesting", f"{self.kind} needs ten at most"
             )
         if event.tag not in _COLLECTION_TAGS:
-            self._report(line, column, f"the tag `{shorten(event.tag)}` means nothing here", "remove it")
+            self._report(line, column, f"the tag `{quoted(event.tag)}` means nothing here", "remove it")
         kind = MappingNode if isinstance(event, yaml.MappingStartEvent) else ListNode
         node = kind(line, column)
         self._anchored(event, node)
@@ -179,7 +179,7 @@ class _Builder:
                 self._report(key.line, key.column, "`<<` takes in mappings only", "give it an alias of one")
         elif key.text in mapping.entries:
             hint = f"keep one; the first is on line {mapping.entries[key.text].line}"
-            self._report(key.line, key.column, f"`{shorten(key.text)}` is given twice", hint)
+            self._report(key.line, key.column, f"`{quoted(key.text)}` is given twice", hint)
         else:
             mapping.entries[key.text] = Entry(key.line, key.column, node)
 

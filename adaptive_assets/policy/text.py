@@ -1,0 +1,24 @@
+"""A user's text in our messages: short, on one line, and without characters that a terminal acts on."""
+
+from typing import Final
+
+__all__ = ["quoted"]
+
+_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """``text`` with its control characters escaped, cut to ``limit`` characters.
+
+    No more of it is looked at than is shown, however long it is.
+    """
+    line = "".join(map(_escaped, text[: limit + 1]))
+    if len(text) <= limit and len(line) <= limit:
+        return line
+    return line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return _ESCAPES.get(character) or character.encode("unicode_escape").decode()

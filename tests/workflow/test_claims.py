@@ -1,0 +1,44 @@
+"""What a run's tags can ask for, and what they cannot."""
+
+from adaptive_assets.policy import AssetFacts, Catalogue, parse_policy_book
+from adaptive_assets.workflow.governance import Governance, RunFacts
+
+BOOK = """\
+version: 1
+policies:
+  - {name: urgent, run_tags: {urgent: "yes"}, tier: critical%s}
+  - {name: reports, select: key:report, gates: {checks: pass, wait_at_most: 5m, then: fail}}
+"""
+CATALOGUE = Catalogue({key: AssetFacts(key, parents=("raw",)) for key in ("report", "free")})
+
+
+def governance(claims: str = "") -> Governance:
+    """The book over two assets, with `claims` added to the policy of the tag."""
+    return Governance(parse_policy_book(BOOK % claims, "p.yaml"), CATALOGUE)
+
+
+def run(*assets: str, job: str = "__ASSET_JOB", checks: tuple[str, ...] = ()) -> RunFacts:
+    """A run that asks for the urgent policy."""
+    return RunFacts(job, "here", assets, {"urgent": "yes"}, checks)
+
+
+def test_a_tag_chooses_the_policy_and_leaves_the_assets_gates() -> None:
+    """The run has the tier that it asks for and waits for what its asset waits for."""
+    work = governance().work_of(run("report"))
+    assert (work.policy, work.gated_by) == ("urgent", "reports")
+    assert governance().work_of(run("free")).gated_by == ""
+
+
+def test_only_the_named_jobs_and_assets_may_claim_a_policy() -> None:
+    """Others are governed as if they had no such tag."""
+    claims = governance(", claimed_by: [nightly, free]")
+    assert claims.work_of(run("free")).policy == "urgent"
+    assert claims.work_of(run("report", job="nightly")).policy == "urgent"
+    assert claims.work_of(run("report")).policy == "reports"
+    assert claims.work_of(run("free", "report")).policy == "reports"
+
+
+def test_a_run_of_checks_is_work_of_its_own() -> None:
+    """It is named by its checks, reads nothing that is gated and has no rungs."""
+    work = governance(", claimed_by: [nobody]").work_of(run("report", checks=("report: readable",)))
+    assert (work.name, work.policy, work.reads, work.assets) == ("report: readable", "reports", (), ())
