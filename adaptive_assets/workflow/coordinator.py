@@ -20,6 +20,7 @@ from adaptive_assets.workflow.dagster_private import (
     concurrency_settings,
     dequeue_daemon,
     hush_full_queue,
+    paused_locations,
     report_daemon_error,
 )
 from adaptive_assets.workflow.deployment import Deployment
@@ -162,7 +163,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             if self._cycle is None:
                 hush_full_queue(daemon)
                 self._cycle = self._deployment.cycle(self._instance, self._limit())
-            done = outcome = self._cycle.run(now)
+            done = outcome = self._cycle.run(now, paused_locations(daemon, now))
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
             if self._faults.open("cycle", message, now):

@@ -1,10 +1,11 @@
 """One cycle: observe, plan, record, enact."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import dagster as dg
@@ -22,9 +23,11 @@ from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.experience import Experience
 from adaptive_assets.workflow.faults import Fault, Faults
 from adaptive_assets.workflow.governance import Governance, facts_of
+from adaptive_assets.workflow.launch_watch import LaunchWatch
 from adaptive_assets.workflow.queue_watch import QueueWatch
 from adaptive_assets.workflow.readiness import data_states
 from adaptive_assets.workflow.recording import Recorder
+from adaptive_assets.workflow.slot_watch import SlotWatch
 
 __all__ = ["Cycle", "Outcome"]
 
@@ -70,7 +73,9 @@ class Cycle:
         self._backlog_files = backlog_files
         self._run_limit = run_limit
         self._node = node
-        self._queue = QueueWatch(instance, self._work_of)
+        self._slots = SlotWatch(instance)
+        self._launches = LaunchWatch(instance)
+        self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
         self._active = ActiveWatch(instance, self._work_of, processes, node)
         self._enactment = Enactment(instance, self._queue)
         self._governance = Governance(PolicyBook(version=1), Catalogue())
@@ -82,9 +87,10 @@ class Cycle:
         self._faults = Faults()
         self._said: list[Fault] = []
 
-    def run(self, now: float) -> Outcome:
+    def run(self, now: float, paused: Mapping[str, float] = MappingProxyType({})) -> Outcome:
         """Observe, plan, record and enact, as of ``now``.
 
+        ``paused`` are the code locations of which Dagster launches nothing, with the time until which.
         The ledger, the policy file, the backlog files and the sampler may be at fault without stopping it;
         what Dagster's own storage raises is the caller's to handle.
         """
@@ -97,7 +103,7 @@ class Cycle:
         ended = self._active.ended(now)
         self._experience.ended(ended)
         self._recorder.ended([usage for _, usage in ended])
-        snapshot = self._experience.into(self._observe(now))
+        snapshot = self._experience.into(self._observe(now, paused))
         decided = plan(snapshot, self._governance.book)
         self._experience.planned(decided)
         book, changed = self._governance.book, self._recorder.changes(decided)
@@ -106,7 +112,6 @@ class Cycle:
             self._with_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), now) or {}
         )
         free = self._enactment.enact(decided, ids)
-        self._queue.pass_over()
         for decision in changed:
             logger.info(line(decision))
         for part in self._faults.settle():
@@ -146,20 +151,25 @@ class Cycle:
         with suppress(PolicyError):
             self._governance = Governance(self._governance.book, catalogue)
 
-    def _observe(self, now: float) -> Snapshot:
+    def _observe(self, now: float, paused: Mapping[str, float]) -> Snapshot:
         queued = self._queue.observe(now)
         kinds = {id(run.work): run.work for run in queued}.values()
         read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
         if self._machine.fault:
             self._fault("signals", str(self._machine.fault), now)
+        active = self._active.observe(now)
+        ramp = self._governance.book.guards.ramp
         return Snapshot(
             at=now,
             queued=queued,
-            active=self._active.observe(now),
+            active=active,
             machine=self._machine.latest(now),
             data=data_states(self._instance, self._governance.catalogue, read),
             backlogs=self._attempt("backlog", lambda: read_backlogs(self._backlog_files), now) or (),
             run_limit=self._run_limit,
+            limits=self._slots.limits(queued),
+            paused=paused,
+            launches=self._launches.observe(now, ramp.every, {run.run_id for run in active}) if ramp else (),
         )
 
     def _is_gated(self, work: Work) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adaptive_assets.ledger.codec import decode, encode, pack, unpack
 from adaptive_assets.planning.openings import TRICKLE_S
-from adaptive_assets.planning.plan import HELD_BACK_PASSES, plan
+from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.prices import price_of
 from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
@@ -288,8 +288,7 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
     for decision, load, rank in filling(decided, snapshot, book):
         (run,) = decision.runs
         taken = expected(run, decision.mode, snapshot, book)
-        held_back = run.passes >= HELD_BACK_PASSES
-        on = list(load.machines.values()) if held_back else [load.machines[decision.node]]
+        on = [load.machines[decision.node]]
         assert load.has_slot()
         fits = any(machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in on)
         said = ReasonCode.FITS in codes(decision)
@@ -352,8 +351,7 @@ def test_forced_rungs_leave_each_other_the_machine(book: PolicyBook, snapshot: S
         rank, cores = rank_of(book.policy(run.work.policy), book), cpu(run, decision.mode)
         if ReasonCode.FORCED in codes(decision):
             assert sum(others for tier, others in taken if tier <= rank) + cores <= ceiling + SLIVER
-        if run.passes < HELD_BACK_PASSES:
-            taken.append((rank, cores))
+        taken.append((rank, cores))
 
 
 @UNHURRIED
@@ -421,7 +419,7 @@ def test_work_ahead_leaves_a_quarter_of_its_machine(book: PolicyBook, snapshot: 
     """Of what the guards leave, on the machine on which it is placed."""
     for decision, load, _ in filling(plan(snapshot, book), snapshot, book):
         (run,) = decision.runs
-        if not book.policy(run.work.policy).opportunity or run.passes >= HELD_BACK_PASSES:
+        if not book.policy(run.work.policy).opportunity:
             continue
         taken = expected(run, decision.mode, snapshot, book)
         machine = load.machines[decision.node]
