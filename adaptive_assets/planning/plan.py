@@ -140,7 +140,9 @@ class _Planner:
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
         if held_back := self._held_back(band):
-            self._defer(band, band.rest, (*held_back, *band.never, *self._openings.lacks(band)))
+            self._defer(
+                band, band.rest, (*self._shut(band), *held_back, *band.never, *self._openings.lacks(band))
+            )
             return False
         turn = self._openings.turn(band)
         in_turn = self._openings.in_turn(turn)
@@ -229,6 +231,11 @@ class _Planner:
         """
         return self._slots.lacks(band.work, band.claims)
 
+    def _shut(self, band: Band) -> list[Reason]:
+        """The gates that a run still waits for, if it may go on its rungs alone."""
+        shut = band.shut if band.only_rungs else ()
+        return [reason for reason in shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
+
     def _take(self, turn: Turn, demand: Demand) -> Host | None:
         """Promise room to a run that goes."""
         band = turn.band
@@ -252,8 +259,7 @@ class _Planner:
             in_the_way += turn.behind
         for others in (in_turn.lacks if in_turn else (), ladder.obstacles if ladder else ()):
             in_the_way += [reason for reason in others if reason not in in_the_way]
-        if band.only_rungs:
-            in_the_way += [reason for reason in band.shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
+        in_the_way += self._shut(band)
         own = (
             *turn.late,
             *self._overdue(band, run),

@@ -198,8 +198,8 @@ def triage(
 def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
     """Group by identity first: runs of a kind usually share one ``Work``, and hashing it costs more.
 
-    A run of which more is known than of its kind is a kind for itself, with those that share its estimate; and
-    runs of a kind may claim different slots, of tag concurrency limits.
+    A run of which more is known than of its kind is a kind for itself, with those that share its estimate.
+    Runs of one kind may claim different slots, of tag concurrency limits.
     """
     same: defaultdict[tuple[int, int, int | None], list[QueuedRun]] = defaultdict(list)
     for run in queued:

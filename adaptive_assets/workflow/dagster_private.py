@@ -143,7 +143,7 @@ def hush_full_queue(daemon: Any) -> None:
 def paused_locations(daemon: Any, now: float) -> dict[str, float]:
     """The code locations of which the dequeue daemon launches nothing, with the time until which.
 
-    It pauses one for a while when it cannot be reached or loaded, and ``max_user_code_failure_retries`` is set.
+    It pauses one for a while that cannot be reached or loaded, if ``max_user_code_failure_retries`` is set.
     """
     with daemon._location_timeouts_lock:
         return {name: until for name, until in daemon._location_timeouts.items() if until > now}
@@ -151,7 +151,7 @@ def paused_locations(daemon: Any, now: float) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class PoolRules:
-    """How the dequeue pass counts pools: whether at all, by whole runs or by ops, and with how much beyond."""
+    """How the dequeue pass counts pools: whether at all, by runs or by ops, and with what buffer."""
 
     hold_back: bool
     by_run: bool

@@ -60,9 +60,7 @@ class SlotWatch:
         }
 
     def _claims_of(self, run: dg.DagsterRun) -> Claims | None:
-        limited = [
-            key for key, value in run.tags.items() if key in self._tags for key in self._on(key, value)
-        ]
+        limited = [on for key, value in run.tags.items() for on in self._on(key, value)]
         pools = run.run_op_concurrency if self._pools.hold_back else None
         if pools is None:
             return Claims(dict.fromkeys(limited, 1), tuple(limited)) if limited else None
@@ -75,7 +73,7 @@ class SlotWatch:
     def _on(self, key: str, value: str) -> list[str]:
         """The limits that hold for a tag, by their keys."""
         found = []
-        for limit in self._tags[key]:
+        for limit in self._tags.get(key, ()):
             if limit.value is None or limit.value == value:
                 name = key if limit.value is None and not limit.each else f"{key}={value}"
                 each = " each" if limit.each else ""
@@ -100,13 +98,7 @@ class SlotWatch:
         if not known:
             return {}
         runs = (record.dagster_run for record in records)
-        taken = Counter(
-            on
-            for run in runs
-            for key, value in run.tags.items()
-            if key in self._tags
-            for on in self._on(key, value)
-        )
+        taken = Counter(on for run in runs for key, value in run.tags.items() for on in self._on(key, value))
         return {
             key: SlotLimit(SlotKind.TAG, name, limit.limit, limit.limit - taken[key])
             for key in sorted(known)
