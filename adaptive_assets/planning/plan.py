@@ -140,9 +140,8 @@ class _Planner:
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
         if held_back := self._held_back(band):
-            self._defer(
-                band, band.rest, (*self._shut(band), *held_back, *band.never, *self._openings.lacks(band))
-            )
+            in_the_way = (*self._shut(band), *band.never, *self._openings.lacks(band))
+            self._defer(band, band.rest, (*held_back, *in_the_way))
             return False
         turn = self._openings.turn(band)
         in_turn = self._openings.in_turn(turn)

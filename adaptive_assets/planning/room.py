@@ -212,6 +212,8 @@ def _left(host: Host, demand: Demand, rank: int) -> float:
     """The smaller of the shares of memory and CPU left with one more run; negative where it lacks."""
     if host.machine is None:
         return 0.0
+    if not host.memory_ceiling or not host.cpu_ceiling:
+        return -inf
     memory = (host.free_memory() - host.more_memory(demand)) / host.memory_ceiling
     cpu = (host.free_cpu(rank) - host.insists_on(demand)) / host.cpu_ceiling
     return min(memory, cpu)

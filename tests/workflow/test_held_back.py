@@ -1,4 +1,4 @@
-"""What Dagster's own limits hold back keeps no place, and counts when it goes: Dagster's daemon, pass by pass."""
+"""What Dagster's own limits hold back keeps no place, and counts when it goes; by Dagster's own daemon."""
 
 import time
 from typing import Any
@@ -102,7 +102,10 @@ def test_a_full_pool_delays_nobody_else(make_world: MakeWorld) -> None:
 
 def test_of_those_that_compete_for_a_slot_the_first_in_line_goes(make_world: MakeWorld) -> None:
     """One is admitted for each slot, so the daemon's own order by priority cannot give it to another."""
-    policies = MANY + "policies: [{name: first, run_tags: {first: 'yes'}, tier: critical, objective: {deadline: 1h}}]\n"
+    policies = (
+        MANY
+        + "policies: [{name: first, run_tags: {first: 'yes'}, tier: critical, objective: {deadline: 1h}}]\n"
+    )
     world = make_world(policies, code=CODE, concurrency=BY_RUN)
     pool(world, 1)
     (later,) = submit(world, 1, "pooled", tags={"dagster/priority": "9"})
@@ -167,7 +170,10 @@ def test_each_value_of_a_tag_has_slots_of_its_own(make_world: MakeWorld) -> None
     """As Dagster counts them."""
     limit = {"key": "team", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
     world = make_world(MANY, code=CODE, config={"tag_concurrency_limits": [limit]})
-    runs = [*submit(world, 2, "free", tags={"team": "north"}), *submit(world, 2, "free", tags={"team": "south"})]
+    runs = [
+        *submit(world, 2, "free", tags={"team": "north"}),
+        *submit(world, 2, "free", tags={"team": "south"}),
+    ]
     assert world.pass_() == [runs[0], runs[2]]
 
 

@@ -1,7 +1,5 @@
 """The ramp counts launches, whatever became of the runs since."""
 
-import dagster as dg
-
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.launch_watch import LaunchWatch
 from tests.workflow.conftest import MakeWorld
