@@ -93,12 +93,11 @@ class Demand:
             memory=min(self.memory, MOST.memory),
             duration=min(self.duration, MOST.duration),
             typical=min(self.median, MOST.duration),
+            mean_memory=_bytes(self.mean_memory),
             memory_sigma=min(self.memory_sigma, MOST.memory),
-            **{
-                name: None if amount is None else min(amount, MOST.memory)
-                for name in ("mean_memory", "highest_memory", "memory_share", "least_memory")
-                for amount in (getattr(self, name),)
-            },
+            highest_memory=_bytes(self.highest_memory),
+            memory_share=_bytes(self.memory_share),
+            least_memory=_bytes(self.least_memory),
         )
 
     def within(self, limit: "Demand") -> "Demand":
@@ -131,7 +130,7 @@ PRIOR: Final = Demand(cpu=0.5, memory=512 * 1024**2, duration=60.0)
 """Assumed of a run of which nothing is known: one Python process with a data frame in it."""
 
 MOST: Final = Demand(cpu=1e6, memory=2**60, duration=1e10)
-"""What no run takes more of, whatever was learned or declared: a million cores, an exbibyte, three centuries."""
+"""What no run takes more of, whatever was learned or declared: a million cores, an exbibyte, 300 years."""
 
 LAST_GOOD_PRIOR: Final = Demand(cpu=0.25, memory=256 * 1024**2, duration=10.0)
 """Assumed of a run that only serves the last good version again, where full mode does not take less."""
@@ -196,6 +195,10 @@ def filled(declared: Declared | None, fallback: Demand) -> Demand:
 
 def _composed(way: Composition) -> Demand:
     return Demand(way.cpu, way.memory, way.duration)
+
+
+def _bytes(amount: float | None) -> float | None:
+    return None if amount is None else min(amount, MOST.memory)
 
 
 def _ratio(part: float, whole: float) -> float:

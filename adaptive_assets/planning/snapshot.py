@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from typing_extensions import override
+
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.pace import Pace
 
@@ -141,6 +143,7 @@ class Claims:
     every: tuple[str, ...] = ()
     some: tuple[str, ...] = ()
 
+    @override
     def __hash__(self) -> int:
         return hash((frozenset(self.taken.items()), self.every, self.some))
 

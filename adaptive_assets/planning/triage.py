@@ -201,9 +201,9 @@ def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
     A run of which more is known than of its kind is a kind for itself, with those that share its estimate.
     Runs of one kind may claim different slots, of tag concurrency limits.
     """
-    same: defaultdict[tuple[int, int, int | None], list[QueuedRun]] = defaultdict(list)
+    same: defaultdict[tuple[int, int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
-        same[id(run.work), id(run.estimate), run.claims and id(run.claims)].append(run)
+        same[id(run.work), id(run.estimate), 0 if run.claims is None else id(run.claims)].append(run)
     kinds: defaultdict[tuple[Work, Estimate | None, Claims | None], list[QueuedRun]] = defaultdict(list)
     for runs in same.values():
         first = runs[0]

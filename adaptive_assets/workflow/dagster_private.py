@@ -79,6 +79,7 @@ __all__ = [
     "latest_evaluations",
     "loaded_workspace",
     "location_of",
+    "pass_time",
     "paused_locations",
     "pool_rules",
     "pool_slots",
@@ -117,6 +118,13 @@ def dequeue_daemon(frame: FrameType | None) -> Any | None:
     if grandparent.f_code is not module.QueuedRunCoordinatorDaemon.run_iteration.__code__:
         return None
     return grandparent.f_locals["self"]
+
+
+def pass_time(frame: FrameType | None) -> float | None:
+    """The time that the pass is told to go by, of the frame of :func:`dequeue_daemon`; ``None``: the clock's."""
+    parent = frame.f_back if frame else None
+    grandparent = parent.f_back if parent else None
+    return grandparent.f_locals.get("fixed_iteration_time") if grandparent else None
 
 
 def report_daemon_error(daemon: Any, message: str, kind: str) -> None:

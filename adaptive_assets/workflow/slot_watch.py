@@ -50,14 +50,21 @@ class SlotWatch:
     def limits(self, queued: Iterable[QueuedRun]) -> Mapping[str, SlotLimit]:
         """The limits of which ``queued`` runs take slots, as they are now."""
         claimed = {id(run.claims): run.claims for run in queued if run.claims is not None}.values()
+        keys = {key for claims in claimed for key in claims.taken}
+        self._forget_all_but(claimed, keys)
         if not claimed:
             return {}
         records = self._instance.get_run_records(dg.RunsFilter(statuses=list(ACTIVE_RUN_STATUSES)))
-        keys = {key for claims in claimed for key in claims.taken}
         return {
             **self._of_pools([self._examples[claims] for claims in claimed], records),
             **self._of_tags(keys, records),
         }
+
+    def _forget_all_but(self, claimed: Iterable[Claims], keys: set[str]) -> None:
+        """A limit on each value of a tag may have had any number of values by now."""
+        self._known = {claims: claims for claims in claimed}
+        self._examples = {claims: self._examples[claims] for claims in claimed}
+        self._limits = {key: limit for key, limit in self._limits.items() if key in keys}
 
     def _claims_of(self, run: dg.DagsterRun) -> Claims | None:
         limited = [on for key, value in run.tags.items() for on in self._on(key, value)]

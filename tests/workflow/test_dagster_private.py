@@ -292,3 +292,20 @@ def test_a_code_location_that_is_paused_is_passed_by(world: World) -> None:
     assert private.paused_locations(world.daemon, 100.0) == {}
     assert world.daemon._is_location_pausing_dequeues(name, 99.0)
     assert not world.daemon._is_location_pausing_dequeues(name, 100.0)
+
+
+def test_the_time_that_a_pass_is_told_to_go_by(world: World) -> None:
+    """Dagster's own tests give one; the daemon does not, and the clock's counts."""
+    told: list[float | None] = []
+    coordinator = world.coordinator
+    original = coordinator.get_run_queue_config
+
+    def spy() -> private.RunQueueConfig:
+        if private.dequeue_daemon(inspect.currentframe()) is not None:
+            told.append(private.pass_time(inspect.currentframe()))
+        return original()
+
+    coordinator.get_run_queue_config = spy  # type: ignore[method-assign]
+    world.pass_()
+    list(world.daemon.run_iteration(world.process_context, fixed_iteration_time=7.0))
+    assert told == [None, 7.0]
