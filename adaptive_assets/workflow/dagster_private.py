@@ -121,7 +121,7 @@ def dequeue_daemon(frame: FrameType | None) -> Any | None:
 
 
 def pass_time(frame: FrameType | None) -> float | None:
-    """The time that the pass is told to go by, of the frame of :func:`dequeue_daemon`; ``None``: the clock's."""
+    """The time that the pass is told to go by, for the frame of :func:`dequeue_daemon`; mostly none."""
     parent = frame.f_back if frame else None
     grandparent = parent.f_back if parent else None
     return grandparent.f_locals.get("fixed_iteration_time") if grandparent else None

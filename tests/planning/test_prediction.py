@@ -60,7 +60,7 @@ def test_what_only_new_data_can_change_is_not_foreseen() -> None:
 
 
 def test_slots_that_are_taken_ahead_come_back_when_those_runs_end() -> None:
-    """One slot for two runs: the second starts when the first has ended. Whose slot it is now is not known."""
+    """One slot for two runs: the second starts when the first has ended. Who has one now is unknown."""
     queued = [{"run": "r1", "pools": ["db"], "waited": "2m"}, {"run": "r2", "pools": ["db"], "waited": "1m"}]
     found = predict(snapshot_of(queued=queued, pools={"db": 1}), book_of(), ["r1", "r2"])
     assert found["r1"] == Prediction(0.0, 0.0)

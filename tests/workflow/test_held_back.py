@@ -90,10 +90,10 @@ def test_when_a_pool_opens_the_limit_on_runs_holds(make_world: MakeWorld, granul
     assert passes(world, 2) == [runs[2]]
 
 
-@pytest.mark.parametrize("postgres", [False, True], ids=["sqlite", "postgres"])
-def test_a_full_pool_delays_nobody_else(make_world: MakeWorld, postgres: bool) -> None:
+@pytest.mark.parametrize("on_postgres", [False, True], ids=["sqlite", "postgres"])
+def test_a_full_pool_delays_nobody_else(make_world: MakeWorld, on_postgres: bool) -> None:
     """However many wait for it: a run that needs none goes in the first pass, as with stock Dagster."""
-    world = make_world(TWO, postgres=postgres, code=CODE, concurrency=BY_RUN)
+    world = make_world(TWO, postgres=on_postgres, code=CODE, concurrency=BY_RUN)
     pool(world, 0)
     submit(world, 5, "pooled", tags={"dagster/priority": "9"})
     world.pass_()
