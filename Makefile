@@ -12,10 +12,10 @@ CANDIDATES := $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14 pyth
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev test test-unit test-e2e lint format bench lock clean
+.PHONY: help venv dev test test-unit test-e2e test-dagster lint format bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.stamp ## create .venv from requirements.lock, or bring it up to date
 
@@ -42,6 +42,9 @@ test-unit: venv ## run the tests that need seconds
 
 test-e2e: venv ## run the tests that start real daemons and runs
 	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+
+test-dagster: venv ## run Dagster's own tests of its run queue with our coordinator in place of Dagster's
+	$(BIN)/python tools/dagster_tests.py -n 2 $(PYTEST_ARGS)
 
 lint: venv ## ruff, mypy --strict, and the layers between packages
 	$(BIN)/ruff check .

@@ -75,6 +75,11 @@ def _succeeds(program: Path, *arguments: str) -> bool:
     )
 
 
+def pinned(name: str) -> str:
+    """The requirement of the package ``name`` as the lock has it, with version and hashes."""
+    return next(pin.text for pin in _pins(LOCK.read_text()) if pin.name == name)
+
+
 def _pins(lock: str) -> list[Pin]:
     pins = []
     lines: list[str] = []

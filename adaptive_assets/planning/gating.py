@@ -31,6 +31,9 @@ def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...
 
 def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
     name = state.asset
+    if state.unreadable:
+        yield Reason(ReasonCode.INPUTS_UNKNOWN, f"the state of `{name}` could not be read", {"asset": name})
+        return
     if state.materialized_at is None:
         yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": name})
         return

@@ -51,6 +51,8 @@ class DataState:
     mode: str = "full"
     source: bool = False
     """True for an asset that nothing here materializes; it is never waited for."""
+    unreadable: bool = False
+    """True where the state could not be read: nothing is known of it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,3 +281,5 @@ class Snapshot:
     limits: Mapping[str, SlotLimit] = field(default_factory=dict)
     paused: Mapping[str, float] = field(default_factory=dict)
     launches: tuple[float, ...] = ()
+    clock_certain: bool = True
+    """False while the clock runs ahead of the time that has passed: no run fails for having waited."""

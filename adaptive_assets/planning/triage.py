@@ -190,6 +190,9 @@ def triage(
             _split(band, closed, outside, snapshot.at, sorted_out)
         else:
             sorted_out.ready.append(band)
+    if not snapshot.clock_certain:
+        sorted_out.waiting += sorted_out.expired
+        sorted_out.expired = []
     for bands in (sorted_out.waiting, sorted_out.expired):
         bands.sort(key=lambda band: band.position(band.runs[0]))
     return sorted_out

@@ -1,5 +1,6 @@
 """The policy layer: what people want, written in a file, read into frozen values and checked."""
 
+from adaptive_assets.policy.builtin import BUILT_IN
 from adaptive_assets.policy.catalogue import AssetFacts, Catalogue, CheckFacts
 from adaptive_assets.policy.checking import check_policy_book
 from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
@@ -25,6 +26,7 @@ from adaptive_assets.policy.terms import (
 from adaptive_assets.policy.units import HourRange
 
 __all__ = [
+    "BUILT_IN",
     "AssetFacts",
     "Catalogue",
     "CheckFacts",

@@ -26,7 +26,7 @@ class BookWatch:
     ledger has it, or the defaults.
     """
 
-    def __init__(self, path: Path, fallback: BookState | None = None) -> None:
+    def __init__(self, path: Path | None, fallback: BookState | None = None) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
@@ -47,21 +47,23 @@ class BookWatch:
     def current(self) -> BookState:
         """The state after a look at the file; reads it only if size, time or inode changed."""
         with self._lock:
-            fingerprint = self._fingerprint()
+            if self.path is None:
+                return self._state
+            fingerprint = self._fingerprint(self.path)
             if fingerprint is None or fingerprint != self._seen:
                 self._seen = fingerprint
-                self._state = self._read(self._state)
+                self._state = self._read(self.path, self._state)
             return self._state
 
-    def _fingerprint(self) -> tuple[int, int, int] | None:
+    def _fingerprint(self, path: Path) -> tuple[int, int, int] | None:
         try:
-            stat = self.path.stat()
+            stat = path.stat()
         except OSError:
             return None  # what is wrong with it is for the loader to say
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
-    def _read(self, last: BookState) -> BookState:
+    def _read(self, path: Path, last: BookState) -> BookState:
         try:
-            return BookState(load_policy_book(self.path), read=True)
+            return BookState(load_policy_book(path), read=True)
         except PolicyError as error:
             return BookState(last.book, last.read, error)

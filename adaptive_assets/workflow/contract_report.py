@@ -143,7 +143,10 @@ def _sampled(
 
 
 def _cell(column: Any, row: int) -> str:
-    return str(column.iloc[row] if hasattr(column, "iloc") else column[row])
+    try:
+        return str(column.iloc[row] if hasattr(column, "iloc") else column[row])
+    except Exception as error:  # noqa: BLE001  an object's own code: the verdict counts without its text
+        return f"(no text: {type(error).__name__})"
 
 
 def _table(lines: Sequence[Mapping[str, str]]) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 from typing_extensions import override
 
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.clock import since_boot
 from adaptive_assets.workflow.cycle import Cycle, Outcome
 from adaptive_assets.workflow.dagster_private import (
     ConfigurableClassData,
@@ -48,7 +49,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     def __init__(
         self,
-        policies: str,
+        policies: str | None = None,
         ledger: str | None = None,
         backlogs: Sequence[str] = (),
         retention_days: int = 30,
@@ -73,7 +74,11 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             **stock,
             "policies": dg.Field(
                 dg.StringSource,
-                description="The policy file; relative to DAGSTER_HOME or the working directory.",
+                is_required=False,
+                description=(
+                    "The policy file; relative to DAGSTER_HOME or the working directory. Without it there are"
+                    " three plain tiers, no policy and no promise."
+                ),
             ),
             "ledger": dg.Field(
                 dg.StringSource,
@@ -166,7 +171,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             if self._cycle is None:
                 hush_full_queue(daemon)
                 self._cycle = self._deployment.cycle(self._instance, self._limit())
-            done = outcome = self._cycle.run(now, paused)
+            done = outcome = self._cycle.run(now, since_boot(), paused)
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
             if self._faults.open("cycle", message, now):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -11,19 +12,23 @@ from typing import TypeVar
 import dagster as dg
 
 from adaptive_assets.ledger import Ledger, LedgerError
+from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.snapshot import Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
+from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
 from adaptive_assets.signals import MachineSampler, RunProcesses
 from adaptive_assets.workflow.active_watch import ActiveWatch
-from adaptive_assets.workflow.backlogs import BacklogError, read_backlogs
+from adaptive_assets.workflow.backlogs import read_backlogs
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
+from adaptive_assets.workflow.clock import ClockWatch
 from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.experience import Experience
-from adaptive_assets.workflow.faults import Fault, Faults
-from adaptive_assets.workflow.governance import Governance, facts_of
+from adaptive_assets.workflow.faults import Fault
+from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of
 from adaptive_assets.workflow.launch_watch import LaunchWatch
+from adaptive_assets.workflow.parts import Parts
 from adaptive_assets.workflow.queue_watch import QueueWatch
 from adaptive_assets.workflow.readiness import data_states
 from adaptive_assets.workflow.recording import Recorder
@@ -48,7 +53,8 @@ class Outcome:
 class Cycle:
     """The cycle of one dequeue daemon. It keeps no state that a restart would lose: what it knows of runs
 
-    is read from their tags, and what it remembers between cycles only saves reads and writes.
+    is read from their tags, and what it remembers between cycles only saves reads and writes. Its parts fail
+    one by one: see :class:`~adaptive_assets.workflow.parts.Parts`.
     """
 
     def __init__(
@@ -73,52 +79,51 @@ class Cycle:
         self._backlog_files = backlog_files
         self._run_limit = run_limit
         self._node = node
+        self._now = 0.0
+        self._clock = ClockWatch()
+        self._parts = Parts(self._record_fault)
         self._slots = SlotWatch(instance)
         self._launches = LaunchWatch(instance)
         self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
         self._active = ActiveWatch(instance, self._work_of, processes, node)
-        self._enactment = Enactment(instance, self._queue)
+        self._enactment = Enactment(instance, self._queue, self._parts)
         self._governance = Governance(PolicyBook(version=1), Catalogue())
         self._experience = Experience()
         self._recall(books.last_good)
         self._governed: tuple[str, str] | None = None
         self._mismatch: PolicyError | None = None
-        self._recorder = Recorder(ledger, node=node, source=str(books.path), retention_s=retention_s)
-        self._faults = Faults()
-        self._said: list[Fault] = []
+        source = str(books.path) if books.path else "no file"
+        self._recorder = Recorder(ledger, node=node, source=source, retention_s=retention_s)
 
-    def run(self, now: float, paused: Mapping[str, float] = MappingProxyType({})) -> Outcome:
-        """Observe, plan, record and enact, as of ``now``.
+    def run(self, now: float, elapsed: float, paused: Mapping[str, float] = MappingProxyType({})) -> Outcome:
+        """Observe, plan, record and enact, as of ``now`` (POSIX seconds).
 
-        ``paused`` are the code locations of which Dagster launches nothing, with the time until which.
-        The ledger, the policy file, the backlog files and the sampler may be at fault without stopping it;
-        what Dagster's own storage raises is the caller's to handle.
+        ``elapsed`` are the seconds of a clock that nobody sets, from any fixed time on. ``paused`` are the
+        code locations of which Dagster launches nothing, with the time until which.
+
+        Raises:
+            Exception: Dagster's own storage cannot be read, or refuses one write after another.
         """
-        self._said = []
-        self._faults.begin()
-        self._govern(now)
-        self._experience.govern(self._governance.book)
-        self._with_ledger(lambda: self._experience.recall(self._ledger), now)
-        # before the queue is read, which may hold the next attempt of a run that has failed just now
-        ended = self._active.ended(now)
-        self._experience.ended(ended)
-        self._recorder.ended([usage for _, usage in ended])
-        snapshot = self._experience.into(self._observe(now, paused))
-        decided = plan(snapshot, self._governance.book)
-        self._experience.planned(decided)
-        book, changed = self._governance.book, self._recorder.changes(decided)
+        self._now = now
+        self._parts.begin(now)
+        self._look_at_the_clock(now, elapsed)
+        self._parts.attempt("govern", lambda: self._govern(now), None)
+        self._parts.attempt("learn", lambda: self._learn(now), None)
+        snapshot = self._with_estimates(self._observe(now, paused))
+        decided = self._plan(snapshot)
+        changed = self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
-        ids = (
-            self._with_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), now) or {}
-        )
+        book = self._governance.book
+        none: dict[str, int] = {}
+        ids = self._to_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), none)
         free = self._enactment.enact(decided, ids)
         for decision in changed:
             logger.info(line(decision))
-        for part in self._faults.settle():
-            logger.info("%s: works again.", part)
-        self._with_ledger(lambda: self._recorder.samples(now, snapshot), now)
-        self._with_ledger(lambda: self._recorder.prune(now), now)
-        return Outcome(free, len(snapshot.active), tuple(self._said))
+        self._to_ledger(lambda: self._recorder.samples(now, snapshot), None)
+        if not self._clock.ahead_s:
+            self._to_ledger(lambda: self._recorder.prune(now), None)
+        self._parts.end()
+        return Outcome(free, len(snapshot.active), tuple(self._parts.told))
 
     def _recall(self, last_good: BookState) -> None:
         """Begin with the book that was last in force, for the case that the file is broken now."""
@@ -126,11 +131,29 @@ class Cycle:
             self._governance = Governance(last_good.book, Catalogue())
 
     def _work_of(self, run: dg.DagsterRun) -> Work:
-        return self._governance.work_of(facts_of(run))
+        unknown = Work(name=run.job_name, policy=DEFAULT, degradable=False)
+        return self._parts.attempt(
+            "run",
+            lambda: self._governance.work_of(facts_of(run)),
+            unknown,
+            subject=f"run {run.run_id}",
+        )
+
+    def _look_at_the_clock(self, now: float, elapsed: float) -> None:
+        self._clock.look(now, elapsed)
+        if self._clock.ahead_s:
+            message = (
+                "The clock has jumped forward: until it is set back, or as much time has passed, no run fails"
+                " for having waited, and the ledger forgets nothing."
+            )
+            self._parts.fault("clock", message)
+        else:
+            self._parts.works("clock")
 
     def _govern(self, now: float) -> None:
         """Bring policy book and catalogue up to date; what is refused leaves the last good ones in force."""
-        catalogue = self._with_ledger(self._catalogues.shared, now) or self._governance.catalogue
+        del now
+        catalogue = self._to_ledger(self._catalogues.shared, self._governance.catalogue)
         state = self._books.current()
         key = (state.book.revision, catalogue.digest)
         if key != self._governed:
@@ -144,60 +167,107 @@ class Cycle:
             self._queue.reassess()
         if refused := state.refused or self._mismatch:
             in_force = self._governance.book.revision
-            self._fault("policy", f"{refused}\nThe policy book {in_force} stays in force.", now)
+            self._parts.fault("policy", f"{refused}\nThe policy book {in_force} stays in force.")
+        else:
+            self._parts.works("policy")
 
     def _govern_last_good(self, catalogue: Catalogue) -> None:
         """When it is at odds with the new assets too, the catalogue stays as it was as well."""
         with suppress(PolicyError):
             self._governance = Governance(self._governance.book, catalogue)
 
+    def _learn(self, now: float) -> None:
+        """Learn from the runs that have ended."""
+        self._experience.govern(self._governance.book)
+        self._to_ledger(lambda: self._experience.recall(self._ledger), None)
+        # before the queue is read, which may hold the next attempt of a run that has failed just now
+        ended = self._active.ended(now)
+        self._recorder.ended([usage for _, usage in ended])
+        self._experience.ended(ended)
+
     def _observe(self, now: float, paused: Mapping[str, float]) -> Snapshot:
         queued = self._queue.observe(now)
         kinds = {id(run.work): run.work for run in queued}.values()
         read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
         if self._machine.fault:
-            self._fault("signals", str(self._machine.fault), now)
+            self._parts.fault("signals", str(self._machine.fault))
+        else:
+            self._parts.works("signals")
         active = self._active.observe(now)
-        ramp = self._governance.book.guards.ramp
         return Snapshot(
             at=now,
             queued=queued,
             active=active,
             machine=self._machine.latest(now),
-            data=data_states(self._instance, self._governance.catalogue, read),
-            backlogs=self._attempt("backlog", lambda: read_backlogs(self._backlog_files), now) or (),
+            data=self._data(read),
+            backlogs=self._parts.attempt("backlog", lambda: read_backlogs(self._backlog_files), ()),
             run_limit=self._run_limit,
-            limits=self._slots.limits(queued),
+            limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,
-            launches=self._launches.observe(now, ramp.every, {run.run_id for run in active}) if ramp else (),
+            launches=self._launched(now, active),
+            clock_certain=not self._clock.ahead_s,
         )
+
+    def _launched(self, now: float, active: Sequence[ActiveRun]) -> tuple[float, ...]:
+        """The launches of runs that are not active any more, if there is a ramp to count them."""
+        ramp = self._governance.book.guards.ramp
+        if ramp is None:
+            return ()
+        ids = {run.run_id for run in active}
+        known = self._launches.remembered(now, ramp.every, ids)
+        return self._parts.attempt("ramp", lambda: self._launches.observe(now, ramp.every, ids), known)
+
+    def _data(self, assets: set[str]) -> dict[str, DataState]:
+        """The states of ``assets``; one that cannot be read is unknown, and stops no other."""
+        catalogue = self._governance.catalogue
+        try:
+            return dict(data_states(self._instance, catalogue, assets))
+        except Exception as error:  # noqa: BLE001  whose it is shows when each is read alone
+            logger.info("The states of %d assets are read one by one: %s", len(assets), error)
+        states: dict[str, DataState] = {}
+        for asset in sorted(assets):
+            unknown: Mapping[str, DataState] = {asset: DataState(asset, unreadable=True)}
+            read = partial(data_states, self._instance, catalogue, [asset])
+            states |= self._parts.attempt("data", read, unknown, subject=f"asset {asset}")
+        return states
 
     def _is_gated(self, work: Work) -> bool:
         gates = self._governance.book.policy(work.policy).gates
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
-    def _with_ledger(self, action: Callable[[], T], now: float) -> T | None:
-        """Once it has failed, it is left alone until the next cycle: each attempt may take seconds."""
-        if self._faults.seen("ledger"):
-            return None
-        return self._attempt("ledger", action, now)
+    def _with_estimates(self, snapshot: Snapshot) -> Snapshot:
+        return self._parts.attempt("estimate", lambda: self._experience.into(snapshot), snapshot)
 
-    def _attempt(self, part: str, action: Callable[[], T], now: float) -> T | None:
+    def _plan(self, snapshot: Snapshot) -> Plan:
+        book = self._governance.book
         try:
-            return action()
-        except (LedgerError, BacklogError) as error:
-            self._fault(part, str(error), now)
-            return None
+            decided = plan(snapshot, book)
+        except Exception as error:  # noqa: BLE001  raised again where no single run is the cause
+            decided, left_out = plan_the_rest(snapshot, lambda partial: plan(partial, book), error)
+            for each in left_out:
+                self._tell_left_out(each)
+        self._experience.planned(decided)
+        return decided
 
-    def _fault(self, part: str, message: str, now: float) -> None:
-        """Say a fault in the log, to the daemon (through the outcome) and, where it can, in the ledger."""
-        fault = self._faults.open(part, message, now)
-        if fault is None:
+    def _tell_left_out(self, left: LeftOut) -> None:
+        message = (
+            f"{len(left.runs)} runs of {left.work.name} (policy `{left.work.policy}`) cannot be planned for"
+            f" and stay as they are: {type(left.error).__name__}: {left.error}"
+        )
+        if self._parts.fault("plan", message, subject=f"work {left.work.name}"):
+            logger.error("The error in full:", exc_info=left.error)
+
+    def _to_ledger(self, action: Callable[[], T], otherwise: T) -> T:
+        """Once it has failed, it is left alone until the next cycle: each attempt may take seconds."""
+        if self._parts.has_failed("ledger"):
+            return otherwise
+        return self._parts.attempt("ledger", action, otherwise)
+
+    def _record_fault(self, fault: Fault) -> None:
+        """Put a fault into the ledger, unless it is the ledger that fails."""
+        if self._parts.has_failed("ledger"):
             return
-        logger.error("%s: %s", part, message)
-        self._said.append(fault)
-        if not self._faults.seen("ledger"):
-            try:
-                self._ledger.record_fault(at=now, node=self._node, part=part, message=message)
-            except LedgerError as error:
-                logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all
+        try:
+            self._ledger.record_fault(at=self._now, node=self._node, part=fault.part, message=fault.message)
+        except LedgerError as error:
+            logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all

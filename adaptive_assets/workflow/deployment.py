@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
-from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy import BUILT_IN, PolicyBook
 from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
@@ -44,7 +44,7 @@ class Deployment:
     """
 
     def __init__(
-        self, policies: str, ledger: str | None, backlogs: Sequence[str], retention_s: float | None
+        self, policies: str | None, ledger: str | None, backlogs: Sequence[str], retention_s: float | None
     ) -> None:
         self._policies = policies
         self._ledger_url = ledger
@@ -107,7 +107,7 @@ class Deployment:
     def _parts(self, instance: dg.DagsterInstance) -> tuple[Ledger, BookWatch, CatalogueStore]:
         if self._ledger is None or self._books is None or self._catalogues is None:
             self._ledger = open_ledger(instance, self._ledger_url)
-            self._books = BookWatch(policy_path(self._policies, instance))
+            self._books = _books(self._policies, instance)
             self._catalogues = CatalogueStore(self._ledger)
         return self._ledger, self._books, self._catalogues
 
@@ -120,3 +120,9 @@ class Deployment:
         except (LedgerError, ValueError) as error:
             message = "The policy book that was last in force cannot be recalled: %s"
             logger.error(message, error)  # noqa: TRY400  the message says it all
+
+
+def _books(policies: str | None, instance: dg.DagsterInstance) -> BookWatch:
+    if policies is None:
+        return BookWatch(None, BookState(BUILT_IN, read=True))
+    return BookWatch(policy_path(policies, instance))

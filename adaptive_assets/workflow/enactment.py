@@ -1,7 +1,9 @@
 """Acts on a plan: run tags and events. Idempotent, and only what changed is written."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 
 import dagster as dg
 
@@ -14,6 +16,7 @@ from adaptive_assets.workflow.dagster_private import (
     gather_tag_statistics,
     spare_event_file_check,
 )
+from adaptive_assets.workflow.parts import Parts
 from adaptive_assets.workflow.queue_watch import QueueWatch
 
 __all__ = ["Enactment", "line", "reason_text"]
@@ -24,6 +27,9 @@ first in line are told first, and the others in the cycles after."""
 
 LONG = 200
 """Runs in a queue that is long enough for the database to learn from it how tags are best found."""
+
+FAILURES_IN_A_ROW = 3
+"""After so many runs in a row that could not be written to, it is the storage that fails and not the runs."""
 
 REASON_LENGTH = 300
 """A tag is one line in the UI; the event in the run's log has every reason in full."""
@@ -44,42 +50,69 @@ def line(decision: AnyDecision) -> str:
 
 
 class Enactment:
-    """Writes plans to the runs of one instance."""
+    """Writes plans to the runs of one instance. What fails for one run is told, and the others go on."""
 
-    def __init__(self, instance: dg.DagsterInstance, queue: QueueWatch) -> None:
+    def __init__(self, instance: dg.DagsterInstance, queue: QueueWatch, parts: Parts) -> None:
         self._instance = instance
         self._queue = queue
+        self._parts = parts
         self._learned = False
+        self._failures = 0
 
     def enact(self, plan: Plan, decision_ids: Mapping[str, int]) -> int:
-        """Make the runs carry what ``plan`` says of them; returns how many are now free to launch."""
-        self._prepare(plan)
+        """Make the runs carry what ``plan`` says of them; returns how many are now free to launch.
+
+        Raises:
+            Exception: what the storage raised, where it refuses one run after another.
+        """
+        self._failures = 0
+        self._parts.attempt("statistics", lambda: self._prepare(plan), None)
         free = 0
         waiting: list[Decision] = []
         for decision in plan.decisions:
             match decision.verdict:
                 case Verdict.LAUNCH | Verdict.DEGRADE:
                     for run in decision.runs:
-                        free += 1
-                        if run.admitted_mode != decision.mode:
-                            self._admit(run, decision, decision_ids.get(run.run_id))
+                        free += self._act("admit", run, partial(self._admit, run, decision, decision_ids))
                 case Verdict.FAIL:
                     for run in decision.runs:
-                        self._fail(run, decision, decision_ids.get(run.run_id))
+                        self._act("fail", run, partial(self._fail, run, decision, decision_ids))
                 case Verdict.DEFER:
                     waiting.append(decision)
         self._defer(waiting)
         return free
 
+    def _act(self, part: str, run: QueuedRun, act: Callable[[], None]) -> bool:
+        """Whether ``act`` went well. A run that has left the queue meanwhile is nobody's fault."""
+        try:
+            act()
+        except Exception as error:
+            if self._has_left(run):
+                return False
+            self._failures += 1
+            if self._failures >= FAILURES_IN_A_ROW:
+                raise
+            self._parts.failed(part, error, subject=f"run {run.run_id}")
+            return False
+        self._failures = 0
+        return True
+
+    def _has_left(self, run: QueuedRun) -> bool:
+        """Whether a user has deleted or cancelled the run since it was observed."""
+        with suppress(Exception):  # the storage that cannot be read is told by the error that led here
+            now = self._instance.get_run_by_id(run.run_id)
+            return now is None or now.status is not dg.DagsterRunStatus.QUEUED
+        return False
+
     def _prepare(self, plan: Plan) -> None:
         """Once in a long queue, see to it that a tag is rewritten as fast as in a short one."""
         if not self._learned and sum(len(decision.runs) for decision in plan.decisions) >= LONG:
-            gather_tag_statistics(self._instance)
             self._learned = True
+            gather_tag_statistics(self._instance)
 
-    def _admit(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
-        self._tell(run, decision)
-        parameters = json.dumps(dict(decision.parameters), sort_keys=True)
+    def _admit(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
+        if run.admitted_mode == decision.mode:
+            return
         wanted = {
             tags.ADMISSION: tags.ADMITTED,
             tags.MODE: decision.mode,
@@ -88,18 +121,22 @@ class Enactment:
             tags.TIER: decision.tier,
         }
         if decision.parameters or tags.MODE_PARAMETERS in self._queue.run(run.run_id).tags:
-            wanted[tags.MODE_PARAMETERS] = parameters
-        if decision_id is not None:
+            wanted[tags.MODE_PARAMETERS] = json.dumps(dict(decision.parameters), sort_keys=True)
+        if (decision_id := decision_ids.get(run.run_id)) is not None:
             wanted[tags.DECISION] = str(decision_id)
+        self._tell(run, decision)
         self._tag(run, wanted)
 
-    def _fail(self, run: QueuedRun, decision: Decision, decision_id: int | None) -> None:
-        body = self._queue.run(run.run_id)
-        fresh = {tags.REASON: reason_text(decision), MAX_RETRIES_TAG: "0"}
-        self._tag(run, fresh | ({tags.DECISION: str(decision_id)} if decision_id is not None else {}))
+    def _fail(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
+        if self._has_left(run):
+            return  # what a user has cancelled stays cancelled
+        wanted = {tags.REASON: reason_text(decision), MAX_RETRIES_TAG: "0"}
+        if (decision_id := decision_ids.get(run.run_id)) is not None:
+            wanted[tags.DECISION] = str(decision_id)
+        self._tag(run, wanted)
         self._tell(run, decision)
         self._instance.report_run_failed(
-            body, f"{decision.reason.sentence} (policy `{decision.work.policy}`)"
+            self._queue.run(run.run_id), f"{decision.reason.sentence} (policy `{decision.work.policy}`)"
         )
 
     def _defer(self, waiting: Iterable[Decision]) -> None:
@@ -112,19 +149,21 @@ class Enactment:
                 told = carries.get(tags.REASON, "").startswith(code)
                 if carries.get(tags.ADMISSION) == tags.HELD and (told or not budget):
                     continue
-                if not told and budget:
-                    budget -= 1
-                    self._tell(run, decision)
-                self._tag(
-                    run,
-                    {
-                        tags.ADMISSION: tags.HELD,
-                        tags.MODE: tags.FULL,
-                        tags.REASON: reason_text(decision),
-                        tags.POLICY: decision.work.policy,
-                        tags.TIER: decision.tier,
-                    },
-                )
+                tell = not told and budget > 0
+                budget -= tell
+                self._act("hold", run, partial(self._hold, run, decision, tell=tell))
+
+    def _hold(self, run: QueuedRun, decision: Decision, *, tell: bool) -> None:
+        if tell:
+            self._tell(run, decision)
+        wanted = {
+            tags.ADMISSION: tags.HELD,
+            tags.MODE: tags.FULL,
+            tags.REASON: reason_text(decision),
+            tags.POLICY: decision.work.policy,
+            tags.TIER: decision.tier,
+        }
+        self._tag(run, wanted)
 
     def _tag(self, run: QueuedRun, wanted: dict[str, str]) -> None:
         present = self._queue.run(run.run_id).tags

@@ -5,9 +5,12 @@ Neither library is imported before a frame of its own kind has been seen.
 
 import os
 import pickle
+import resource
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, BinaryIO, Literal, get_args, get_origin
+
+from adaptive_assets.workflow.system_errors import number_of
 
 __all__ = ["Kind", "StoredValueError", "kind_of", "kind_wanted", "read", "row_count", "suffix_of", "write"]
 
@@ -40,55 +43,55 @@ def write(value: Any, path: Path) -> None:
     """Write a value to ``path`` and wait until the disk has it. A Polars lazy frame is collected.
 
     Raises:
-        StoredValueError: parquet or pickle cannot hold the value.
-        OSError: The disk refused.
+        StoredValueError: parquet or pickle cannot hold the value, or the lazy frame cannot be collected.
+        OSError: The system refused; its ``errno`` says why.
     """
     kind = kind_of(value)
+    if kind == "polars_lazy":
+        value = _collected(value)
     try:
         if kind == "pandas":
             value.to_parquet(path, engine="pyarrow")
-        elif kind == "polars":
+        elif kind:
             value.write_parquet(path)
-        elif kind == "polars_lazy":
-            value.collect().write_parquet(path)
         else:
-            path.write_bytes(pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL))
-    except OSError:
+            path.write_bytes(_pickled(value))
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    except StoredValueError:
         raise
     except Exception as error:
-        cure = "give each column a text name and one type" if kind else "return a value that pickles"
-        what = f"it cannot be stored as {suffix_of(value)}: {_in_short(error)}; {cure}"
-        raise StoredValueError(what) from error
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+        if number := number_of(error):
+            raise OSError(number, os.strerror(number), os.fspath(path)) from error
+        raise _unstorable(value, error, "give each column a text name and one type") from error
 
 
 def read(path: Path, wanted: Kind | None = None) -> Any:
     """Read what `write` wrote, as the kind of frame that is wanted or else the kind that was stored.
 
+    A lazy frame holds the file open, and reads it even when it is removed meanwhile. The file is closed when
+    the last frame that is made of it is gone. Such a frame cannot be serialized.
+
     Raises:
         StoredValueError: The file is damaged.
-        OSError: The disk refused; `FileNotFoundError` where there is no such file.
+        OSError: The system refused; `FileNotFoundError` where there is no such file.
     """
-    try:
-        if path.suffix == ".pickle":
-            return pickle.loads(path.read_bytes())  # noqa: S301  only our own runs write here
-        # Reads the footer, so that a damaged file is noticed here for a lazy frame too.
-        stored = _stored_kind(path)
-        return _read_parquet(path, wanted or stored)
-    except OSError as error:
-        # pyarrow says of some damaged files that the disk failed; an error of the system has a number.
-        if error.errno is not None:
-            raise
-        raise _damaged(path, error) from error
-    except Exception as error:
-        raise _damaged(path, error) from error
+    with path.open("rb") as file:
+        try:
+            if path.suffix == ".pickle":
+                return _unpickled(file.read())
+            # Reads the footer, so that a damaged file is noticed here for a lazy frame too.
+            stored = _stored_kind(file)
+            return _read_parquet(file, wanted or stored)
+        except Exception as error:
+            # pyarrow says of some damaged files that the disk failed; an error of the system has a number.
+            if number := number_of(error):
+                raise OSError(number, os.strerror(number), os.fspath(path)) from error
+            raise _damaged(path, error.__cause__ or error) from error
 
 
-def row_count(path: Path) -> int | None:
-    """The number of rows of a parquet file; ``None`` for a pickle."""
-    if path.suffix != ".parquet":
-        return None
+def row_count(path: Path) -> int:
+    """The number of rows of a parquet file."""
     from pyarrow import parquet
 
     return int(parquet.read_metadata(path).num_rows)
@@ -107,30 +110,77 @@ def _kind_of_type(cls: object) -> Kind | None:
     return None
 
 
-def _stored_kind(path: Path) -> Kind:
+def _collected(value: Any) -> Any:
+    try:
+        return value.collect()
+    except Exception as error:
+        raise StoredValueError(f"its lazy frame cannot be collected: {_in_short(error)}") from error
+
+
+def _pickled(value: object) -> bytes:
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        # An error of the system is here one of the value's own code, and not the disk's.
+        raise _unstorable(value, error, "return a value that pickles") from error
+
+
+def _unpickled(content: bytes) -> Any:
+    try:
+        return pickle.loads(content)  # noqa: S301  only our own runs write here
+    except Exception as error:
+        raise StoredValueError from error
+
+
+def _unstorable(value: object, error: Exception, cure: str) -> StoredValueError:
+    return StoredValueError(f"it cannot be stored as {suffix_of(value)}: {_in_short(error)}; {cure}")
+
+
+def _stored_kind(file: BinaryIO) -> Kind:
     """Which library wrote a parquet file: pandas leaves an entry of its own in the schema's metadata."""
     from pyarrow import parquet
 
-    return "pandas" if b"pandas" in (parquet.read_schema(path).metadata or {}) else "polars"
+    kind: Kind = "pandas" if b"pandas" in (parquet.read_schema(file).metadata or {}) else "polars"
+    file.seek(0)
+    return kind
 
 
-def _read_parquet(path: Path, kind: Kind) -> Any:
+def _read_parquet(file: BinaryIO, kind: Kind) -> Any:
     if kind == "pandas":
         import pandas as pd
 
-        return pd.read_parquet(path, engine="pyarrow")
+        return pd.read_parquet(file, engine="pyarrow")
     import polars as pl
 
-    return pl.read_parquet(path) if kind == "polars" else pl.scan_parquet(path)
+    if kind == "polars":
+        return pl.read_parquet(file)
+    _make_room_for_files(file)
+    return pl.scan_parquet(file)
 
 
-def _damaged(path: Path, error: Exception) -> StoredValueError:
+def _make_room_for_files(file: BinaryIO) -> None:
+    """Let the process open more files, as far as it may: a reader of many partitions holds each of them.
+
+    Polars opens each once more when it collects them.
+    """
+    # The system gives the lowest number that is free: so it tells how many files are open.
+    opened = os.dup(file.fileno())
+    os.close(opened)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or 4 * opened < soft:
+        return
+    wanted = 4 * soft if hard == resource.RLIM_INFINITY else min(4 * soft, hard)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _damaged(path: Path, error: BaseException) -> StoredValueError:
     return StoredValueError(
         f"the file {path} cannot be read: {_in_short(error)}; "
         "materialize it again, or remove the file to go back to the version before it"
     )
 
 
-def _in_short(error: Exception) -> str:
+def _in_short(error: BaseException) -> str:
     first = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

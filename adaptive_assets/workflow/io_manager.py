@@ -1,15 +1,14 @@
 """Frames on disk, in versions: readers only ever see whole files, and the last good version stays.
 
 Every asset has a folder, every partition of it a folder inside whose name begins with ``@``, and every
-materialization adds one file, ``v<number>-<run id>.parquet`` (or ``.pickle``). A version is written beside
-its final name, synced and renamed, so a run that is killed leaves no torn version behind. The highest
+materialization adds one file, ``v<number>-<run id>.parquet`` (or ``.pickle``). A version is written apart,
+synced and renamed (see `publication`), so a run that is killed leaves no torn version behind. The highest
 number is the current version. Older ones are removed in time, but never the newest good one, which is
 what the mode ``last_good`` serves.
 """
 
-import os
-import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,8 @@ import dagster as dg
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from adaptive_assets.workflow import frames
+from adaptive_assets.workflow import frames, system_errors
+from adaptive_assets.workflow.publication import publish, sweep
 from adaptive_assets.workflow.versions import Version, file_name, newest_good, versions_in
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FrameIOManager", "load_last_good"]
 
-_PARTIAL: Final = ".partial-"
 _ATTEMPTS: Final = 3
 
 
@@ -85,33 +84,60 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         return bool(versions_in(Path(str(path))))
 
     @override
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store a value as a version.
+
+        Raises:
+            dagster.Failure: parquet or pickle cannot hold the value, or the system refused it (a full disk,
+                no permission, …).
+        """
+        try:
+            super().handle_output(context, obj)
+        except OSError as error:
+            raise _refused(context, error, Path(str(self._base_path))) from error
+
+    @override
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: "UPath") -> None:
         """Add a version to the folder ``path``, and remove those that nobody needs any more.
 
         Raises:
             dagster.Failure: parquet or pickle cannot hold the value.
+            OSError: The system refused.
         """
         folder = Path(str(path))
-        folder.mkdir(parents=True, exist_ok=True)
-        stored = versions_in(folder)
-        version = Version.next_in(folder, stored, context.run_id, frames.suffix_of(obj))
-        partial = folder / f"{_PARTIAL}{file_name(context.run_id)}-{uuid.uuid4().hex}"
-        try:
+        base = Path(str(self._base_path))
+        # Where partial files lie: in a folder that later runs look into, whatever partition they make.
+        home = Path(str(self._get_path(context))) if context.has_asset_key else base
+        suffix = frames.suffix_of(obj)
+        metadata: dict[str, Any] = {}
+
+        def write(partial: Path) -> None:
             frames.write(obj, partial)
-            partial.replace(version.path)
+            metadata["size_bytes"] = partial.stat().st_size
+            if suffix == "parquet":
+                metadata["dagster/row_count"] = frames.row_count(partial)
+
+        try:
+            version, stored = publish(home, folder, context.run_id, suffix, write)
         except frames.StoredValueError as error:
             raise _failure(context, str(error)) from error
-        finally:
-            partial.unlink(missing_ok=True)
-        _sync_folder(folder)
-        metadata: dict[str, Any] = {"version": version.path.name, "size_bytes": version.path.stat().st_size}
-        rows = frames.row_count(version.path)
-        if rows is not None:
-            metadata["dagster/row_count"] = rows
-        context.add_output_metadata(metadata)
-        if context.has_asset_key:
-            _prune(context.step_context.instance, context.asset_key, stored, self.keep_versions - 1)
-            _sweep(context.step_context.instance, folder)
+        context.add_output_metadata({"version": version.path.name, **metadata})
+        self._tidy(context, {base, home, folder}, stored)
+
+    def _tidy(self, context: dg.OutputContext, folders: set[Path], stored: Sequence[Version]) -> None:
+        """Remove what nobody needs any more; the version is stored, whatever comes of this."""
+        try:
+            if context.has_asset_key:
+                _prune(context.step_context.instance, context.asset_key, stored, self.keep_versions - 1)
+            sweep(folders, lambda run_id: _is_over(context.step_context.instance, run_id))
+        except Exception as error:  # noqa: BLE001  the next version tries again
+            context.log.warning(
+                "%s: what nobody needs in %s could not be removed; the next version tries again: %s: %s",
+                _described(context),
+                max(folders),
+                type(error).__name__,
+                error,
+            )
 
     @override
     def load_from_path(self, context: dg.InputContext, path: "UPath") -> Any:
@@ -185,7 +211,9 @@ def _current(context: dg.InputContext, folder: Path) -> Version:
     stored = versions_in(folder)
     if stored:
         return stored[-1]
-    raise FileNotFoundError(f"{_described(context)} is not stored yet: there is no version in {folder}")
+    raise FileNotFoundError(
+        f"{_described(context)} is not stored yet: there is no version in {folder}; materialize it"
+    )
 
 
 def _last_good(context: dg.InputContext, folder: Path) -> Version:
@@ -198,16 +226,20 @@ def _last_good(context: dg.InputContext, folder: Path) -> Version:
 
 
 def _load(context: dg.InputContext, folder: Path, choose: Callable[[dg.InputContext, Path], Version]) -> Any:
-    for _ in range(_ATTEMPTS):
-        version = choose(context, folder)
-        try:
-            return frames.read(version.path, frames.kind_wanted(context.dagster_type.typing_type))
-        except frames.StoredValueError as error:
-            raise _failure(context, str(error)) from error
-        except FileNotFoundError:
-            # Another run has just replaced this version and removed it: take the one that follows it.
-            continue
-    raise _failure(context, f"its versions in {folder} are replaced faster than they can be read")
+    wanted = frames.kind_wanted(context.dagster_type.typing_type)
+    try:
+        for _ in range(_ATTEMPTS):
+            version = choose(context, folder)
+            # Another run may just have removed it, because newer ones follow: take the one chosen now.
+            with suppress(FileNotFoundError):
+                return frames.read(version.path, wanted)
+    except frames.StoredValueError as error:
+        raise _failure(context, str(error)) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _refused(context, error, folder) from error
+    raise _failure(context, f"its versions in {folder} are removed faster than they can be read")
 
 
 def _prune(instance: dg.DagsterInstance, asset: dg.AssetKey, stored: Sequence[Version], spare: int) -> None:
@@ -219,21 +251,9 @@ def _prune(instance: dg.DagsterInstance, asset: dg.AssetKey, stored: Sequence[Ve
             version.path.unlink(missing_ok=True)
 
 
-def _sweep(instance: dg.DagsterInstance, folder: Path) -> None:
-    """Remove what killed runs left half written."""
-    for partial in folder.glob(f"{_PARTIAL}*"):
-        run_id = partial.name.removeprefix(_PARTIAL).rpartition("-")[0]
-        run = instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
-            partial.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is None or run.is_finished
 
 
 def _only_asset(context: dg.AssetExecutionContext) -> dg.AssetKey:
@@ -251,6 +271,11 @@ def _only_asset(context: dg.AssetExecutionContext) -> dg.AssetKey:
 def _failure(context: dg.InputContext | dg.OutputContext, what: str) -> dg.Failure:
     # None of these gets better by trying again.
     return dg.Failure(f"{_described(context)}: {what}.", allow_retries=False)
+
+
+def _refused(context: dg.InputContext | dg.OutputContext, error: OSError, folder: Path) -> dg.Failure:
+    what = system_errors.told(error, folder)
+    return dg.Failure(f"{_described(context)}: {what}.", allow_retries=system_errors.is_passing(error))
 
 
 def _described(context: dg.InputContext | dg.OutputContext) -> str:

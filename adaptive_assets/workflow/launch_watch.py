@@ -43,6 +43,10 @@ class LaunchWatch:
             launched_at = _launched_at(record)
             if launched_at is not None:
                 self._launches[record.dagster_run.run_id] = launched_at
+        return self.remembered(now, window_s, active)
+
+    def remembered(self, now: float, window_s: float, active: Collection[str]) -> tuple[float, ...]:
+        """The same without a look at what has ended since the last one."""
         self._launches = {run_id: at for run_id, at in self._launches.items() if now - at < window_s}
         return tuple(sorted(at for run_id, at in self._launches.items() if run_id not in active))
 

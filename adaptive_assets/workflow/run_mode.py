@@ -15,14 +15,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
 
+from adaptive_assets.policy.units import shorten
 from adaptive_assets.workflow import tags
 
 __all__ = ["Mode", "RunMode"]
+
+_LONGEST_MODE: Final = 200
+_LONGEST_PARAMETERS: Final = 65_536
+_LONGEST_STAMP: Final = 1_000
+_QUOTED: Final = 100
+"""Characters. Anybody may tag a run, and what is stamped or told is kept in the event log."""
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
 
@@ -104,10 +111,11 @@ def mode_of(run_tags: Mapping[str, str]) -> Mode:
     """The mode that a run's tags say; ``full`` without any.
 
     Raises:
-        dagster.Failure: ``adaptive/mode`` is blank, or ``adaptive/mode_parameters`` no flat JSON object.
+        dagster.Failure: ``adaptive/mode`` is no name, or ``adaptive/mode_parameters`` no flat JSON object or
+            too long. The run is not done in full instead: whoever wrote the tag meant that it should not be.
     """
     name = run_tags.get(tags.MODE, tags.FULL).strip()
-    if not name:
+    if not name or not name.isprintable() or len(name) > _LONGEST_MODE:
         raise _malformed(tags.MODE, run_tags[tags.MODE], "the name of a mode, such as `full` or `last_good`")
     return Mode(
         name,
@@ -119,19 +127,27 @@ def mode_of(run_tags: Mapping[str, str]) -> Mode:
 
 def _parameters(text: str | None) -> Mapping[str, Any]:
     right = 'a JSON object of plain values, such as `{"sample": 0.25}`'
+    if text is None:
+        return MappingProxyType({})
+    if len(text) > _LONGEST_PARAMETERS:
+        raise _malformed(
+            tags.MODE_PARAMETERS, text, f"{right}, of at most {_LONGEST_PARAMETERS:,} characters"
+        )
     try:
-        parameters = json.loads(text) if text is not None else {}
-    except ValueError as error:
-        raise _malformed(tags.MODE_PARAMETERS, str(text), right) from error
+        parameters = json.loads(text)
+    except (ValueError, RecursionError):
+        # Not told as a cause: a traceback through a thousand levels of JSON helps nobody.
+        raise _malformed(tags.MODE_PARAMETERS, text, right) from None
     if not isinstance(parameters, dict) or any(isinstance(v, dict | list) for v in parameters.values()):
-        raise _malformed(tags.MODE_PARAMETERS, str(text), right)
+        raise _malformed(tags.MODE_PARAMETERS, text, right)
     return MappingProxyType(parameters)
 
 
 def _malformed(tag: str, value: str, right: str) -> dg.Failure:
     # A retry would read the same tag: nothing but an edit of the tag can help.
+    length = f" ({len(value):,} characters)" if len(value) > _QUOTED else ""
     return dg.Failure(
-        f"The run tag `{tag}` is `{value}`, which is not {right}. "
+        f"The run tag `{tag}` is `{shorten(value, _QUOTED)}`{length}, which is not {right}. "
         "Run it again with the tag put right, or without any `adaptive/mode` tags.",
         allow_retries=False,
     )
@@ -162,9 +178,9 @@ def _stamp(context: Context, mode: Mode) -> None:
     if mode.parameters:
         stamp[tags.MODE_PARAMETERS] = json.dumps(dict(mode.parameters), sort_keys=True)
     if mode.reason:
-        stamp[tags.REASON] = mode.reason
+        stamp[tags.REASON] = shorten(mode.reason, _LONGEST_STAMP)
     if mode.decision is not None:
-        stamp[tags.DECISION] = mode.decision
+        stamp[tags.DECISION] = shorten(mode.decision, _LONGEST_STAMP)
     # An op of a graph-backed asset has no method for this of its own.
     step = context.get_step_execution_context() if isinstance(context, dg.OpExecutionContext) else context
     for key in context.selected_asset_keys:

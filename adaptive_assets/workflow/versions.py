@@ -1,9 +1,11 @@
 """The stored versions of an asset, and which of them are good."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,7 +16,7 @@ from adaptive_assets.workflow.check_states import CHECK_STATE, NOT_EVALUATED
 
 __all__ = ["Version", "file_name", "newest_good", "versions_in"]
 
-_NAME: Final = re.compile(r"v(?P<number>\d{8,})-(?P<run>[^.]+)\.(?:parquet|pickle)")
+_NAME: Final = re.compile(r"v(?P<number>[0-9]{8,18})-(?P<run>[^.]+)\.(?:parquet|pickle)")
 _LONGEST_NAME: Final = 200
 """Bytes; file systems take 255, and versions and partial files add to it."""
 _HISTORY: Final = 50
@@ -32,18 +34,32 @@ class Version:
     @classmethod
     def next_in(cls, folder: Path, stored: Sequence["Version"], run_id: str, suffix: str) -> "Version":
         """The version that follows those that are stored in a folder."""
-        number = stored[-1].number + 1 if stored else 1
-        return cls(number, run_id, folder / f"v{number:08d}-{file_name(run_id)}.{suffix}")
+        for number in count(stored[-1].number + 1 if stored else 1):
+            path = folder / f"v{number:08d}-{file_name(run_id)}.{suffix}"
+            # The folder of an asset may have this very name.
+            if not path.exists():
+                return cls(number, run_id, path)
+        raise AssertionError
 
 
 def versions_in(folder: Path) -> list[Version]:
-    """What is stored in a folder, oldest first; nothing where there is no such folder."""
+    """What is stored in a folder, oldest first; nothing where there is no such folder.
+
+    Only plain files are versions: a folder of such a name is that of an asset whose key has it as a part.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
     try:
-        paths = list(folder.iterdir())
+        with os.scandir(folder) as entries:
+            named = [
+                (folder / entry.name, match)
+                for entry in entries
+                if (match := _NAME.fullmatch(entry.name)) and entry.is_file()
+            ]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    named = ((path, _NAME.fullmatch(path.name)) for path in paths)
-    return sorted(Version(int(match["number"]), match["run"], path) for path, match in named if match)
+    return sorted(Version(int(match["number"]), match["run"], path) for path, match in named)
 
 
 def newest_good(

@@ -110,7 +110,7 @@ class Deployment:
 
     def admit(self, run_id: str) -> None:
         """A cycle lets the run go, and the daemon launches it."""
-        self.cycle.run(time.time())
+        self.cycle.run(time.time(), time.monotonic())
         assert self.world.run(run_id).tags["adaptive/admission"] == "admitted"
         self.world.instance.launch_run(run_id, self.world.workspace)
 
@@ -189,7 +189,7 @@ def test_the_next_attempt_asks_for_more(deploy: Deploy, start_worker: Start, tmp
     worker = start_worker(deployment, run_id, pid_file)
     kernel.runs(worker.pid)
     step = step_of(worker, pid_file)
-    deployment.cycle.run(time.time())
+    deployment.cycle.run(time.time(), time.monotonic())
     deployment.processes.sweep(time.time())
     kernel.counts(4)
     os.kill(step, signal.SIGKILL)
@@ -203,7 +203,7 @@ def test_the_next_attempt_asks_for_more(deploy: Deploy, start_worker: Start, tmp
     list(consume_new_runs_for_automatic_reexecution(world.process_context, [record], daemon))
     (retry,) = (run.run_id for run in world.instance.get_runs() if run.run_id != run_id)
     assert world.run(retry).root_run_id == run_id
-    deployment.cycle.run(time.time())
+    deployment.cycle.run(time.time(), time.monotonic())
 
     (usage,) = deployment.ledger.out_of_memory(run_id)
     assert (usage.run_id, usage.status, usage.root_run_id) == (run_id, "FAILURE", None)
@@ -234,12 +234,12 @@ def test_a_kill_that_nobody_counted_is_none_for_want_of_memory(
     worker = start_worker(deployment, run_id, pid_file)
     kernel.runs(worker.pid)
     step = step_of(worker, pid_file)
-    deployment.cycle.run(time.time())
+    deployment.cycle.run(time.time(), time.monotonic())
     deployment.processes.sweep(time.time())
     os.kill(step, signal.SIGKILL)
     worker.wait()
     wait_for_runs_to_finish(world.instance, timeout=60)
-    deployment.cycle.run(time.time())
+    deployment.cycle.run(time.time(), time.monotonic())
     (usage,) = deployment.ledger.usages()
     assert (usage.run_id, usage.status, usage.out_of_memory) == (run_id, "FAILURE", None)
 
@@ -337,7 +337,7 @@ def test_a_new_daemon_remembers_who_asks(deploy: Deploy, tmp_path: Path) -> None
     """The ledger has the evidence and the root run."""
     deployment = deploy(tmp_path / "root")
     run_id = deployment.world.submit("greedy")
-    deployment.cycle.run(time.time())
+    deployment.cycle.run(time.time(), time.monotonic())
     (decision,) = deployment.ledger.decisions_for_run(run_id)
     row = replace(killed("r1", 600 * MIB), work_key=decision.work_key)
     deployment.ledger.record_usage(usages=[row, replace(row, run_id="r2", root_run_id="r1")])

@@ -9,8 +9,11 @@ import pandera.pandas as pa
 import pandera.polars as pp
 import polars as pl
 import pytest
+from typing_extensions import override
 
 from adaptive_assets import FrameIOManager, pandera_checks
+from adaptive_assets.workflow.contract import Contract
+from adaptive_assets.workflow.contract_report import Report
 
 
 class Delays(pa.DataFrameModel):
@@ -293,3 +296,26 @@ def test_a_missing_file_is_a_failed_run_and_no_pass(io_manager: FrameIOManager) 
     result = run(delays, *checks, io_manager=io_manager, selection=dg.AssetSelection.checks(*checks))
     assert not result.success
     assert not result.get_asset_check_evaluations()
+
+
+class Textless:
+    """Fails when it is shown."""
+
+    @override
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+
+def test_a_value_that_cannot_be_shown_hides_no_finding() -> None:
+    """Its own error is shown in its place: the findings of its row and of other partitions are there."""
+    contract = Contract(pa.DataFrameSchema({"minutes": pa.Column(int, pa.Check.gt(0))}))
+    bad = pd.DataFrame({"minutes": [1, -2], "what": [Textless(), Textless()]})
+    report = Report.of(contract, {"05": bad, "06": bad}, samples=5)
+    assert [partition for partition, _ in report.findings] == ["05", "06"]
+    assert [dict(row) for row in report.samples] == [
+        {"partition": hour, "row": "1", "minutes": "-2", "what": "(no text: ValueError)"}
+        for hour in ("05", "06")
+    ]
+    result = report.result(dg.AssetCheckSeverity.ERROR)
+    assert not result.passed
+    assert result.metadata["adaptive/check_state"].value == "evaluated"

@@ -71,14 +71,41 @@ def test_untagged_runs_may_be_given_a_mode() -> None:
         ),
         ({"adaptive/mode": "reduced", "adaptive/mode_parameters": "[1]"}, "is `[1]`"),
         ({"adaptive/mode": "reduced", "adaptive/mode_parameters": '{"a": {"b": 1}}'}, "plain values"),
+        ({"adaptive/mode": "reduced", "adaptive/mode_parameters": ""}, "is ``, which is not a JSON object"),
+        (
+            {"adaptive/mode": "reduced", "adaptive/mode_parameters": '{"a": ' * 9000 + "1" + "}" * 9000},
+            '…` (63,001 characters), which is not a JSON object of plain values, such as `{"sample": 0.25}`',
+        ),
+        ({"adaptive/mode": "reduced", "adaptive/mode_parameters": "[" * 60_000}, "is `[[[["),
+        (
+            {"adaptive/mode": "reduced", "adaptive/mode_parameters": f'{{"a": {"9" * 60_000}}}'},
+            "is not a JSON object",
+        ),
+        (
+            {"adaptive/mode": "reduced", "adaptive/mode_parameters": f'{{"a": "{"x" * 1_000_000}"}}'},
+            "of at most 65,536 characters",
+        ),
+        ({"adaptive/mode": "x" * 1_000_000}, "(1,000,000 characters), which is not the name of a mode"),
+        ({"adaptive/mode": "\x1b[31mred\nuced"}, "`�[31mred�uced`"),
     ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
 def test_a_spoilt_tag_fails_the_run_and_is_not_tried_again(tags: dict[str, str], told: str) -> None:
     """The failure names the tag, its value and what would be right; a retry would only read the same tag."""
     with pytest.raises(dg.Failure) as failure:
         materialize(model, tags=tags)
     assert told in str(failure.value.description)
+    assert len(str(failure.value.description)) < 500
+    assert str(failure.value.description).isprintable()
     assert failure.value.allow_retries is False
+
+
+def test_a_long_reason_is_cut_in_the_stamp() -> None:
+    """A tag of a megabyte does not become metadata of a megabyte; the asset itself sees all of it."""
+    result = materialize(model, tags={**REDUCED, "adaptive/reason": "\x1b[31m" + "x" * 1_000_000})
+    (stamp,) = stamps(result, "model")
+    assert len(stamp["adaptive/reason"]) == 1_000
+    assert stamp["adaptive/reason"].isprintable()
 
 
 def test_metadata_of_the_asset_is_kept() -> None:
