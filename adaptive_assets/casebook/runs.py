@@ -4,12 +4,15 @@ from pydantic import Field, StrictBool, StrictInt
 
 from adaptive_assets.casebook.estimates import EstimateTerms
 from adaptive_assets.planning.estimates import Estimate
-from adaptive_assets.planning.snapshot import Action, ActiveRun, QueuedRun, RunState, Work
+from adaptive_assets.planning.snapshot import Action, ActiveRun, Claims, QueuedRun, RunState, Work
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, SizeInUse, Text
 from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.terms import FULL, PolicyValue
 
-__all__ = ["ActiveTerms", "QueuedTerms", "WorkTerms"]
+__all__ = ["HERE", "ActiveTerms", "QueuedTerms", "WorkTerms"]
+
+HERE = "here"
+"""The code location of all work in cases."""
 
 _AN_HOUR = 3600.0
 
@@ -43,9 +46,7 @@ class WorkTerms(PolicyValue):
 
     def work(self) -> Work:
         """Its kind of work."""
-        return Work(
-            self.kind, self.policy, "here", (self.kind,), self.reads, self.degradable, self.composable
-        )
+        return Work(self.kind, self.policy, HERE, (self.kind,), self.reads, self.degradable, self.composable)
 
     def _own_estimate(self) -> Estimate | None:
         return None if self.estimate is None else self.estimate.estimate()
@@ -63,22 +64,25 @@ class QueuedTerms(WorkTerms):
     """Its `dagster/priority`."""
     admitted: Text | None = None
     """The mode in which it was admitted already, if Dagster has not launched it yet."""
-    passes: StrictInt = Field(default=0, ge=0)
-    """How many dequeue passes ago that was."""
+    pools: tuple[Text, ...] = ()
+    """The pools of each of which it takes a slot."""
+    tag_limits: tuple[Text, ...] = ()
+    """The tag concurrency limits of each of which it takes a slot."""
 
     def queued_run(self, now: float) -> QueuedRun:
         """The run, as it is known at ``now``."""
         submitted_at = now - self.waited
+        slots = (*(f"pool:{name}" for name in self.pools), *(f"tag:{name}" for name in self.tag_limits))
         return QueuedRun(
             self.run,
             self.work(),
             submitted_at,
             self.priority,
             self.admitted,
-            self.passes,
             deadline_at=self._deadline_at(submitted_at),
             estimate=self._own_estimate(),
             preempted=self.preempted,
+            claims=Claims(dict.fromkeys(slots, 1), slots) if slots else None,
         )
 
 

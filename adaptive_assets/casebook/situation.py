@@ -12,11 +12,19 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from adaptive_assets.casebook.estimates import LearnedTerms
 from adaptive_assets.casebook.machines import MachineTerms, NodeTerms
-from adaptive_assets.casebook.runs import ActiveTerms, QueuedTerms, WorkTerms
+from adaptive_assets.casebook.runs import HERE, ActiveTerms, QueuedTerms, WorkTerms
 from adaptive_assets.planning.demand import estimate_key
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.pace import Pace
-from adaptive_assets.planning.snapshot import Action, CheckState, DataState, Freshness, Snapshot
+from adaptive_assets.planning.snapshot import (
+    Action,
+    CheckState,
+    DataState,
+    Freshness,
+    SlotKind,
+    SlotLimit,
+    Snapshot,
+)
 from adaptive_assets.policy.fields import Duration, Text, Weight
 from adaptive_assets.policy.terms import FULL, PolicyValue
 from adaptive_assets.policy.text import quoted
@@ -110,6 +118,14 @@ class SnapshotTerms(PolicyValue):
     """How many times as long as expected the runs took that ended of late."""
     pace: PaceTerms | None = None
     """The adaptive limit on runs at once."""
+    pools: Mapping[Text, StrictInt] = Field(default_factory=dict)
+    """How many slots of each pool are free; a pool that is not named has no limit."""
+    tag_limits: Mapping[Text, StrictInt] = Field(default_factory=dict)
+    """How many slots of each tag concurrency limit are free."""
+    paused: Duration | None = None
+    """For how much longer Dagster launches no run, because the code location could not be reached."""
+    launches: tuple[Duration, ...] = ()
+    """How long ago runs were launched that have ended since."""
 
     @property
     def runs(self) -> Iterator[WorkTerms]:
@@ -136,6 +152,13 @@ class SnapshotTerms(PolicyValue):
             usage=dict(self.usage),
             slowdown=self.slowdown,
             pace=None if self.pace is None else Pace(self.pace.limit, now - self.pace.moved),
+            limits={
+                f"{kind}:{name}": SlotLimit(kind, name, max(free, 0), free)
+                for kind, slots in ((SlotKind.POOL, self.pools), (SlotKind.TAG, self.tag_limits))
+                for name, free in slots.items()
+            },
+            paused={} if self.paused is None else {HERE: now + self.paused},
+            launches=tuple(now - ago for ago in self.launches),
         )
 
     def _learned(self) -> Iterator[tuple[str, Estimate]]:

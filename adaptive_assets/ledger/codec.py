@@ -1,7 +1,8 @@
 """Frozen dataclasses to JSON values and back, guided by their own type hints.
 
 A field that equals its default is left out, and filled in again when read.  So a field may be added, with a
-default, and older rows stay readable; a default that rows were written under must not change.
+default, and older rows stay readable; a default that rows were written under must not change.  A field that
+is removed is named in `GONE`, and passed over where an older row has it.
 """
 
 import dataclasses
@@ -26,6 +27,9 @@ Long = Mapping[type, Callable[[Json], Any]]
 """By type: how to write its objects in short, and how to find them again."""
 
 Decoder = Callable[[Json, Long], Any]
+
+GONE: Final[Mapping[str, frozenset[str]]] = {"QueuedRun": frozenset({"passes"})}
+"""By dataclass, the fields of earlier versions."""
 
 _ATOMS: Final = frozenset({str, int, float, bool, types.NoneType})
 _NO_DEFAULT: Final = object()
@@ -126,10 +130,11 @@ def _union(arguments: tuple[Any, ...]) -> Decoder:
 def _dataclass(kind: type) -> Decoder:
     hints = typing.get_type_hints(kind)
     fields = {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)}
+    gone = GONE.get(kind.__name__, frozenset())
 
     def read(plain: Json, long: Long) -> Any:
         if kind in long:
             return long[kind](plain)
-        return kind(**{name: fields[name](item, long) for name, item in plain.items()})
+        return kind(**{name: fields[name](item, long) for name, item in plain.items() if name not in gone})
 
     return read

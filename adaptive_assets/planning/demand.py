@@ -1,6 +1,6 @@
 """What a run is expected to ask of the machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ __all__ = [
     "FULL",
     "LAST_GOOD",
     "LAST_GOOD_PRIOR",
+    "MOST",
     "PRIOR",
     "Declared",
     "Demand",
@@ -79,6 +80,26 @@ class Demand:
         """The median duration, in seconds."""
         return self.duration if self.typical is None else self.typical
 
+    def bounded(self) -> "Demand":
+        """The same demand, or as much of it as can be added up and squared with others: absurd is enough."""
+        known = (self.median, self.mean_memory, self.memory_sigma, self.highest_memory, self.memory_share)
+        duration, *memory = (amount or 0.0 for amount in known)
+        small = self.cpu <= MOST.cpu and max(self.duration, duration) <= MOST.duration
+        if small and max(self.memory, *memory) <= MOST.memory:
+            return self
+        return replace(
+            self,
+            cpu=min(self.cpu, MOST.cpu),
+            memory=min(self.memory, MOST.memory),
+            duration=min(self.duration, MOST.duration),
+            typical=min(self.median, MOST.duration),
+            mean_memory=_bytes(self.mean_memory),
+            memory_sigma=min(self.memory_sigma, MOST.memory),
+            highest_memory=_bytes(self.highest_memory),
+            memory_share=_bytes(self.memory_share),
+            least_memory=_bytes(self.least_memory),
+        )
+
     def within(self, limit: "Demand") -> "Demand":
         """The same demand, in no respect greater than ``limit``."""
         return Demand(
@@ -94,7 +115,7 @@ class Demand:
         memory, duration = _ratio(part.memory, whole.memory), _ratio(part.duration, whole.duration)
         return Demand(
             cpu=self.cpu * _ratio(part.cpu, whole.cpu),
-            memory=round(self.memory * memory),
+            memory=round(min(self.memory * memory, MOST.memory)),
             duration=self.duration * duration,
             typical=self.median * duration,
             mean_memory=None if self.mean_memory is None else self.mean_memory * memory,
@@ -107,6 +128,9 @@ class Demand:
 
 PRIOR: Final = Demand(cpu=0.5, memory=512 * 1024**2, duration=60.0)
 """Assumed of a run of which nothing is known: one Python process with a data frame in it."""
+
+MOST: Final = Demand(cpu=1e6, memory=2**60, duration=1e10)
+"""What no run takes more of, whatever was learned or declared: a million cores, an exbibyte, 300 years."""
 
 LAST_GOOD_PRIOR: Final = Demand(cpu=0.25, memory=256 * 1024**2, duration=10.0)
 """Assumed of a run that only serves the last good version again, where full mode does not take less."""
@@ -171,6 +195,10 @@ def filled(declared: Declared | None, fallback: Demand) -> Demand:
 
 def _composed(way: Composition) -> Demand:
     return Demand(way.cpu, way.memory, way.duration)
+
+
+def _bytes(amount: float | None) -> float | None:
+    return None if amount is None else min(amount, MOST.memory)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -41,7 +41,7 @@ class Demands:
         key = (id(run.work), id(run.estimate), mode, evictable)
         known = self._known.get(key)
         if known is None:
-            found = self._look_up(run.work, mode, run.estimate, evictable)
+            found = self._look_up(run.work, mode, run.estimate, evictable).bounded()
             # one object for equal demands, so that they can be told apart without comparing them
             known = self._known[key] = self._same.setdefault(found, found)
         return known

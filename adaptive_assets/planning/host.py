@@ -43,7 +43,7 @@ def _to_come(run: ActiveRun, demand: Demand, at: float) -> float:
         return 1.0
     ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
     grows_for = GROWS_FOR * demand.median
-    return max(0.0, 1.0 - (ran / grows_for) ** 2) if grows_for > 0 else 0.0
+    return 1.0 - (ran / grows_for) ** 2 if abs(ran) < grows_for else 0.0
 
 
 def shareable(lacks: Iterable[Reason]) -> bool:

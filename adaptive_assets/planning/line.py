@@ -3,6 +3,7 @@
 from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.patience import promote
 from adaptive_assets.planning.shares import Shares
+from adaptive_assets.planning.slots import Slots
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.triage import Position, after_use, triage
 from adaptive_assets.policy import PolicyBook
@@ -19,7 +20,11 @@ def line(snapshot: Snapshot, book: PolicyBook) -> list[str]:
     demands = Demands(snapshot, book)
     shares = Shares(snapshot, book, demands)
     sorted_out = triage(snapshot, book, demands)
-    bands = [*promote(sorted_out.ready, snapshot, book), *sorted_out.waiting, *sorted_out.expired]
+    bands = [
+        *promote(sorted_out.ready, snapshot, book, Slots(snapshot)),
+        *sorted_out.waiting,
+        *sorted_out.expired,
+    ]
     positions: list[Position] = []
     for band in bands:
         use = shares.level(band.policy)

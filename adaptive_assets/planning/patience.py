@@ -5,6 +5,7 @@ from typing import Final
 
 from adaptive_assets.planning.bulk import is_small, largest
 from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.slots import Slots
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import AGE, Band
 from adaptive_assets.policy import Policy, PolicyBook
@@ -18,18 +19,19 @@ APART: Final = 4
 """And no more often than in so many times what such a run takes: the rest of the time is the others'."""
 
 
-def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook) -> list[Band]:
+def promote(ready: list[Band], snapshot: Snapshot, book: PolicyBook, slots: Slots) -> list[Band]:
     """Let one run of a tier below the first stand before the line, if it has waited long enough.
 
     One at a time: an active run that had waited beyond its tier's patience, and that was submitted before all
     that wait so, is the one that went before it. And no more than `DOORS` in the time of a tier's patience,
     nor sooner than `APART` times what it takes after the last, or a backlog of overdue work would leave the
     tiers above nothing. So whatever arrives, the oldest run of all that fits the machine is the next to go,
-    and every run is the oldest one day.
+    and every run is the oldest one day. What Dagster itself holds back could not go, and keeps nobody else.
     """
-    found = _oldest(ready, snapshot, book)
+    able = [band for band in ready if not slots.lacks(band.work, band.claims)]
+    found = _oldest(able, snapshot, book)
     if found is None:
-        _favour(ready, snapshot, book)
+        _favour(able, snapshot, book)
         return ready
     band, run = found
     if not _is_open(band, snapshot, book) or _is_another_at_it(run, snapshot, book):

@@ -25,6 +25,7 @@ from adaptive_assets.planning.reservations import MOST, Reservation, Reservation
 from adaptive_assets.planning.room import Room
 from adaptive_assets.planning.running import on_active
 from adaptive_assets.planning.shares import Shares
+from adaptive_assets.planning.slots import Slots
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.triage import Band, Position, after_use, triage
 from adaptive_assets.planning.turn import Turn
@@ -32,11 +33,7 @@ from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["HELD_BACK_PASSES", "plan"]
-
-HELD_BACK_PASSES = 2
-"""After so many dequeue passes an admitted run is held back by something of Dagster's own (a pool, a tag
-limit, a code location that is down): room is no longer kept for it, or a full pool would idle the machine."""
+__all__ = ["plan"]
 
 Lane = list[tuple[Position, Band]]
 """The bands of one policy, as a heap."""
@@ -65,6 +62,7 @@ class _Planner:
         self._book = book
         self._demands = Demands(snapshot, book)
         self._room = Room.of(snapshot, book, self._demands)
+        self._slots = Slots(snapshot)
         self._squeeze = Squeeze.of(snapshot, book, self._demands, self._room.cpu_ceiling)
         self._shares = Shares(snapshot, book, self._demands)
         self._reservations = Reservations(self._room, lambda: releases(snapshot, self._demands), self._at)
@@ -83,11 +81,12 @@ class _Planner:
         for band in self._triage.expired:
             for run in band.runs:
                 self._decide(Verdict.FAIL, band, (run,), self._patience_over(band, run))
-        self._admit(promote(self._triage.ready, self._snapshot, self._book))
+        self._admit(promote(self._triage.ready, self._snapshot, self._book, self._slots))
         self._continuation.go_on(inf)
         for band in self._triage.waiting:
             band.most = inf  # what it waits for first, a price among it, is said already
-            self._defer(band, band.rest, (*band.shut, *band.never, *self._openings.lacks(band)))
+            in_the_way = (*self._held_back(band), *band.never, *self._openings.lacks(band))
+            self._defer(band, band.rest, (*band.shut, *in_the_way))
         self._preemption.make_way(self._blocked, self._forced)
         moves = {**self._continuation.moves, **self._preemption.moves}
         moves |= evict(self._snapshot, self._book, self._demands, self._room, moves)
@@ -140,6 +139,10 @@ class _Planner:
 
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
+        if held_back := self._held_back(band):
+            in_the_way = (*self._shut(band), *band.never, *self._openings.lacks(band))
+            self._defer(band, band.rest, (*held_back, *in_the_way))
+            return False
         turn = self._openings.turn(band)
         in_turn = self._openings.in_turn(turn)
         complete = in_turn if in_turn and not in_turn.lacks else None
@@ -218,20 +221,30 @@ class _Planner:
         host = self._take(turn, step.demand)
         self._promoted |= band.promoted or run.run_id == band.favoured
         self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
-        if run.passes < HELD_BACK_PASSES:
-            self._squeeze.take(band.rank, step.demand)
+        self._squeeze.take(band.rank, step.demand)
+
+    def _held_back(self, band: Band) -> tuple[Reason, ...]:
+        """Why Dagster would pass by what is left of ``band`` if it were admitted now, if so.
+
+        It gets no place and no reserved start then: what it waits for is not room.
+        """
+        return self._slots.lacks(band.work, band.claims)
+
+    def _shut(self, band: Band) -> list[Reason]:
+        """The gates that a run still waits for, if it may go on its rungs alone."""
+        shut = band.shut if band.only_rungs else ()
+        return [reason for reason in shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
 
     def _take(self, turn: Turn, demand: Demand) -> Host | None:
-        """Promise room to a run that goes, unless Dagster holds it back: then nobody knows when it will."""
+        """Promise room to a run that goes."""
         band = turn.band
-        if turn.run.passes >= HELD_BACK_PASSES:
-            return None
         hosts = self._room.hosts
         good = self._openings.good(turn, demand) if len(hosts) > 1 else hosts
         avoid = {host.name for host in hosts if host not in good}
         host = self._room.take(demand, band.rank, band.most, avoid)
         self._reservations.admitted(demand, host)
         self._shares.admitted(band.policy, demand)
+        self._slots.take(band.claims)
         return host
 
     def _hold(self, turn: Turn, ladder: Ladder | None, in_turn: Step | None) -> None:
@@ -245,8 +258,7 @@ class _Planner:
             in_the_way += turn.behind
         for others in (in_turn.lacks if in_turn else (), ladder.obstacles if ladder else ()):
             in_the_way += [reason for reason in others if reason not in in_the_way]
-        if band.only_rungs:
-            in_the_way += [reason for reason in band.shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
+        in_the_way += self._shut(band)
         own = (
             *turn.late,
             *self._overdue(band, run),

@@ -9,7 +9,14 @@ from adaptive_assets.planning.demands import Demands
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.promise import LAUNCH_S
 from adaptive_assets.planning.releases import ends_at
-from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot
+from adaptive_assets.planning.snapshot import (
+    ActiveRun,
+    Claims,
+    MachineReading,
+    QueuedRun,
+    SlotLimit,
+    Snapshot,
+)
 from adaptive_assets.planning.verdicts import Decision, Verdict
 from adaptive_assets.policy import PolicyBook
 
@@ -61,6 +68,7 @@ class _Future:
         self._demands = Demands(snapshot, book)
         self._ends: dict[str, float] = {}
         self._held: dict[str, tuple[str, float, float]] = {}
+        self._claims: dict[str, Claims] = {}
         self._shown = {run.run_id for run in snapshot.active}
         for run in snapshot.active:
             demand = self._demands.of_run(run, run.mode)
@@ -89,7 +97,8 @@ class _Future:
             if len(found) == len(wanted):
                 break
             started = list(self._launched(decided.admitted(), now.at))
-            now = replace(now, active=(*now.active, *started), pace=decided.pace)
+            limits = self._counted(now.limits, {run.run_id for run in started}, -1)
+            now = replace(now, active=(*now.active, *started), pace=decided.pace, limits=limits)
             idle = IDLE_STEP_S if gone else min(LONGEST_STEP_S, idle * 2)
             at = min(self._ends.values(), default=now.at + idle)
             if not gone and at == now.at:
@@ -125,7 +134,23 @@ class _Future:
             )
             self._ends[run.run_id] = at + LAUNCH_S + self._sure(demand).median
             self._held[run.run_id] = (decision.node, demand.cpu, float(demand.memory))
+            if run.claims is not None:
+                self._claims[run.run_id] = run.claims
             yield active
+
+    def _counted(
+        self, limits: Mapping[str, SlotLimit], run_ids: Collection[str], sign: int
+    ) -> Mapping[str, SlotLimit]:
+        """The limits once the slots of these runs are taken (``sign`` is -1) or given back (1).
+
+        Those of runs that were active from the start are not known, and stay taken.
+        """
+        counted = dict(limits)
+        for claims in [self._claims[run_id] for run_id in run_ids if run_id in self._claims]:
+            for key, count in claims.taken.items():
+                if key in counted:
+                    counted[key] = replace(counted[key], free=counted[key].free + sign * count)
+        return counted
 
     def _advance(self, now: Snapshot, at: float) -> Snapshot:
         """The snapshot at ``at``: what has ended is gone, and what was launched shows in the readings."""
@@ -133,6 +158,8 @@ class _Future:
         for run_id in ended:
             del self._ends[run_id]
         active = tuple([run for run in now.active if run.run_id not in ended])
+        launches = (*now.launches, *(run.launched_at for run in now.active if run.run_id in ended))
+        limits = self._counted(now.limits, ended, 1)
         still = {run.run_id for run in active}
         machine = now.machine and self._reading(now.machine, "", still, at, alone=True)
         nodes = tuple(
@@ -143,7 +170,9 @@ class _Future:
             )
             for node in now.nodes
         )
-        return replace(now, at=at, active=active, machine=machine, nodes=nodes)
+        return replace(
+            now, at=at, active=active, machine=machine, nodes=nodes, launches=launches, limits=limits
+        )
 
     def _reading(
         self, reading: MachineReading, name: str, still: Collection[str], at: float, *, alone: bool

@@ -23,7 +23,7 @@ class Room:
 
     ``places`` has the machine of each node by name, of silent ones too: those were not heard of within their
     lease, and ``hosts`` are the others.
-    ``launched`` counts the launches within the ramp's time.
+    ``launched`` counts the launches within the ramp's time, also of runs that have ended since.
     """
 
     hosts: list[Host]
@@ -60,6 +60,7 @@ class Room:
             hosts.get(run.node, first).count(run, rank, demands.of_run(run, run.mode), snapshot.at)
         usable = [hosts[node.name] for node in nodes if not snapshot.nodes or node.is_alive(snapshot.at)]
         ramp = book.guards.ramp
+        launches = (*snapshot.launches, *(run.launched_at for run in snapshot.active))
         return cls(
             usable,
             places=hosts,
@@ -67,9 +68,7 @@ class Room:
             pace=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
             ramp=ramp,
             runs=len(snapshot.active),
-            launched=sum(snapshot.at - run.launched_at < ramp.every for run in snapshot.active)
-            if ramp
-            else 0,
+            launched=sum(snapshot.at - at < ramp.every for at in launches) if ramp else 0,
         )
 
     def host_of(self, node: str) -> Host | None:
@@ -213,6 +212,8 @@ def _left(host: Host, demand: Demand, rank: int) -> float:
     """The smaller of the shares of memory and CPU left with one more run; negative where it lacks."""
     if host.machine is None:
         return 0.0
+    if not host.memory_ceiling or not host.cpu_ceiling:
+        return -inf
     memory = (host.free_memory() - host.more_memory(demand)) / host.memory_ceiling
     cpu = (host.free_cpu(rank) - host.insists_on(demand)) / host.cpu_ceiling
     return min(memory, cpu)

@@ -13,6 +13,9 @@ __all__ = ["UNIT", "Shares"]
 UNIT: Final = 600.0
 """Core-seconds below which a difference in use does not matter."""
 
+MOST: Final = 1e30
+"""Core-seconds above which neither does."""
+
 STEPS: Final = 8
 """Levels for each doubling: about 9 % apart."""
 
@@ -44,7 +47,7 @@ class Shares:
         """The higher, the later its turn among runs of a tier that are equally urgent."""
         known = self._levels.get(policy.name)
         if known is None:
-            used = self._used.get(policy.owner or policy.name, 0.0) / policy.weight
+            used = min(self._used.get(policy.owner or policy.name, 0.0) / policy.weight, MOST)
             known = self._levels[policy.name] = int(STEPS * log2(max(1.0, used / UNIT)))
         return known
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from typing_extensions import override
+
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.pace import Pace
 
@@ -112,12 +114,49 @@ class Work:
     """The policy whose gates rule, where it is not ``policy``: what a run's tags ask for opens no gate."""
 
 
+class SlotKind(StrEnum):
+    """What it is of Dagster's own that has slots."""
+
+    POOL = "pool"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotLimit:
+    """A limit that Dagster's dequeue pass keeps: a pool, or a tag concurrency limit.
+
+    ``free`` is negative where more is taken than there is.
+    """
+
+    kind: SlotKind
+    name: str
+    """As people know it: `db`, `team=north`."""
+    size: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The slots that a run takes when it is launched, by the keys of the snapshot's ``limits``.
+
+    It can be launched while each of ``every`` has a free slot, and one of ``some``, if there are any. A limit
+    that the snapshot does not have is none.
+    """
+
+    taken: Mapping[str, int] = field(default_factory=dict)
+    every: tuple[str, ...] = ()
+    some: tuple[str, ...] = ()
+
+    @override
+    def __hash__(self) -> int:
+        return hash((frozenset(self.taken.items()), self.every, self.some))
+
+
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
     """One run in the queue.
 
-    ``admitted_mode`` is the mode under which it was already admitted, if Dagster has not launched it yet;
-    ``passes`` counts the dequeue passes since then (a pool or a user's own tag limit holds it back).
+    ``admitted_mode`` is the mode under which it was already admitted, if Dagster has not launched it yet.
     """
 
     run_id: str
@@ -125,7 +164,6 @@ class QueuedRun:
     submitted_at: float
     priority: int = 0
     admitted_mode: str | None = None
-    passes: int = 0
     deadline_at: float | None = None
     estimate: Estimate | None = None
     preempted: int = 0
@@ -133,6 +171,8 @@ class QueuedRun:
     """The first of the runs that it repeats; empty for a run that repeats none."""
     input_size: float | None = None
     """How much it reads, in whatever unit its kind of work counts by; ``None``: not known."""
+    claims: Claims | None = None
+    """The slots of pools and tag concurrency limits that it takes; ``None``: none."""
 
 
 class RunState(StrEnum):
@@ -221,6 +261,10 @@ class Snapshot:
     ``estimates`` are by :func:`~adaptive_assets.planning.demand.estimate_key`.  ``usage`` is what each owner
     (or policy) has used of late, in core-seconds that count half after a half-life.  ``slowdown`` is how many
     times as long as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
+
+    ``limits`` are those of Dagster's own of which queued runs take slots.  ``paused`` are the code locations
+    of which Dagster launches nothing, with the time until which.  ``launches`` are the times at which runs
+    were launched that are not active any more, as far back as the ramp looks.
     """
 
     at: float
@@ -236,5 +280,8 @@ class Snapshot:
     usage: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None
     pace: Pace | None = None
+    limits: Mapping[str, SlotLimit] = field(default_factory=dict)
+    paused: Mapping[str, float] = field(default_factory=dict)
+    launches: tuple[float, ...] = ()
     clock_certain: bool = True
     """False while the clock runs ahead of the time that has passed: no run fails for having waited."""

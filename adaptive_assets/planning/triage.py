@@ -19,7 +19,7 @@ from adaptive_assets.planning.gating import not_ready
 from adaptive_assets.planning.prices import too_dear
 from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.ranks import rank_of
-from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
+from adaptive_assets.planning.snapshot import Claims, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.planning.wording import seconds
@@ -45,7 +45,7 @@ FRONT = -1
 
 @dataclass(slots=True)
 class Band:
-    """Queued runs of one kind of work in the same situation, first in line first.
+    """Queued runs of one kind of work in the same situation, first in line first; all claim the same slots.
 
     ``shut`` are the gates and hours that are against them. When they may go all the same, the policy says
     so: ``only_rungs`` when it says that they must then degrade, and ``spared`` where that can be without the
@@ -104,6 +104,11 @@ class Band:
         rank = FRONT if self.promoted else self.rank
         bulk = 0 if due is not None else LEAST if run.run_id == self.favoured else self.bulk
         return (rank, latest_start, 0, -run.priority, bulk, run.submitted_at, run.run_id)
+
+    @property
+    def claims(self) -> Claims | None:
+        """The slots of Dagster's own limits that each of these runs takes."""
+        return self.runs[0].claims
 
     @property
     def typical(self) -> Demand:
@@ -200,13 +205,15 @@ def _by_kind(queued: tuple[QueuedRun, ...]) -> Iterable[list[QueuedRun]]:
     """Group by identity first: runs of a kind usually share one ``Work``, and hashing it costs more.
 
     A run of which more is known than of its kind is a kind for itself, with those that share its estimate.
+    Runs of one kind may claim different slots, of tag concurrency limits.
     """
-    same: defaultdict[tuple[int, int], list[QueuedRun]] = defaultdict(list)
+    same: defaultdict[tuple[int, int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
-        same[id(run.work), id(run.estimate)].append(run)
-    kinds: defaultdict[tuple[Work, Estimate | None], list[QueuedRun]] = defaultdict(list)
+        same[id(run.work), id(run.estimate), 0 if run.claims is None else id(run.claims)].append(run)
+    kinds: defaultdict[tuple[Work, Estimate | None, Claims | None], list[QueuedRun]] = defaultdict(list)
     for runs in same.values():
-        kinds[runs[0].work, runs[0].estimate] += runs
+        first = runs[0]
+        kinds[first.work, first.estimate, first.claims] += runs
     return kinds.values()
 
 

@@ -63,7 +63,8 @@ class Deployment:
         self.by_id = {run.traced.run_id: run for run in self.runs}
         read = (name for run in self.runs for name in run.kind.work.reads)
         self.readiness = Readiness(read, settings.starts_at)
-        self.observer = Observer(self.machines, self.line, self.told, self.readiness, settings)
+        ramp_s = book.guards.ramp.every if book.guards.ramp else 0.0
+        self.observer = Observer(self.machines, self.line, self.told, self.readiness, settings, ramp_s)
         self._book = book
         self._by_name = {machine.spec.name: machine for machine in self.machines}
         self._random = Random(seed)
@@ -264,6 +265,7 @@ class Deployment:
             attempt.node.leave(attempt)
             attempt.node.free(attempt)
         self.account.charge(attempt, self.now)
+        self.observer.left(attempt)
         self.giving_way.pop(attempt, None)
         self.told.left(attempt.run)
         attempt.run.attempt = None

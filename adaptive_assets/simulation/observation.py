@@ -34,6 +34,7 @@ class Observer:
         told: Told,
         readiness: Readiness,
         settings: Settings,
+        ramp_s: float = 0.0,
     ) -> None:
         self.skew_s: dict[str, float] = {machine.spec.name: 0.0 for machine in machines}
         """By how much the clock of each node is ahead."""
@@ -44,13 +45,22 @@ class Observer:
         self._told = told
         self._readiness = readiness
         self._settings = settings
+        self._ramp_s = ramp_s
+        """How far back launches are told; 0: not at all."""
+        self._launches: list[float] = []
         self._readings: dict[str, tuple[Reading, float, MachineReading]] = {}
+
+    def left(self, attempt: Attempt) -> None:
+        """An attempt has ended, whose launch may still count."""
+        if self._ramp_s:
+            self._launches.append(attempt.launched)
 
     def snapshot(self, active: Iterable[Attempt], pace: Pace | None, now: float) -> Snapshot:
         """What there is to know at ``now``; the machines have been advanced to it."""
         starts_at, one = self._settings.starts_at, len(self._machines) == 1
         at = starts_at + now + self.clock_skew_s
         estimates = self._told.estimates(self._line, now)  # before the queue is looked at: it may change it
+        self._launches = [launched for launched in self._launches if now - launched < self._ramp_s]
         return Snapshot(
             at=at,
             queued=self._line.seen(),
@@ -64,6 +74,7 @@ class Observer:
             usage=self._told.usage.at(starts_at + now),
             slowdown=self._told.slowdown(now),
             pace=pace,
+            launches=tuple([starts_at + launched for launched in self._launches]),
         )
 
     def _node(self, machine: Machine[Attempt]) -> Node:

@@ -21,6 +21,8 @@ from adaptive_assets.workflow.dagster_private import (
     concurrency_settings,
     dequeue_daemon,
     hush_full_queue,
+    pass_time,
+    paused_locations,
     report_daemon_error,
 )
 from adaptive_assets.workflow.deployment import Deployment
@@ -135,9 +137,11 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     @override
     def get_run_queue_config(self) -> RunQueueConfig:
         """Runs one cycle if the dequeue daemon begins a pass; for everybody else it is free of effects."""
-        daemon = dequeue_daemon(inspect.currentframe())
+        frame = inspect.currentframe()
+        daemon = dequeue_daemon(frame)
         if daemon is not None:
-            config = self._begin_pass(daemon)
+            paused = paused_locations(daemon, pass_time(frame) or time.time())
+            config = self._begin_pass(daemon, paused)
             self._pass = (threading.get_ident(), config)
             return config
         if self._pass is not None and self._pass[0] == threading.get_ident():
@@ -160,14 +164,14 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         else:
             submission.prepare(context)
 
-    def _begin_pass(self, daemon: Any) -> RunQueueConfig:
+    def _begin_pass(self, daemon: Any, paused: Mapping[str, float]) -> RunQueueConfig:
         now = time.time()
         outcome: Outcome | None
         try:
             if self._cycle is None:
                 hush_full_queue(daemon)
                 self._cycle = self._deployment.cycle(self._instance, self._limit())
-            done = outcome = self._cycle.run(now, since_boot())
+            done = outcome = self._cycle.run(now, since_boot(), paused)
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
             if self._faults.open("cycle", message, now):

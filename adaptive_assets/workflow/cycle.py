@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import dagster as dg
@@ -13,7 +14,7 @@ import dagster as dg
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.snapshot import DataState, Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
 from adaptive_assets.signals import MachineSampler, RunProcesses
@@ -26,10 +27,12 @@ from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.experience import Experience
 from adaptive_assets.workflow.faults import Fault
 from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of
+from adaptive_assets.workflow.launch_watch import LaunchWatch
 from adaptive_assets.workflow.parts import Parts
 from adaptive_assets.workflow.queue_watch import QueueWatch
 from adaptive_assets.workflow.readiness import data_states
 from adaptive_assets.workflow.recording import Recorder
+from adaptive_assets.workflow.slot_watch import SlotWatch
 
 __all__ = ["Cycle", "Outcome"]
 
@@ -79,8 +82,10 @@ class Cycle:
         self._now = 0.0
         self._clock = ClockWatch()
         self._parts = Parts(self._record_fault)
-        self._queue = QueueWatch(instance, self._work_of)
-        self._active = ActiveWatch(instance, self._work_of, processes, node, kept=ledger)
+        self._active = ActiveWatch(instance, self._told_work_of, processes, node, kept=ledger)
+        self._slots = SlotWatch(instance)
+        self._launches = LaunchWatch(instance)
+        self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
         self._enactment = Enactment(instance, self._queue, self._parts)
         self._governance = Governance(PolicyBook(version=1), Catalogue())
         self._experience = Experience()
@@ -90,10 +95,11 @@ class Cycle:
         source = str(books.path) if books.path else "no file"
         self._recorder = Recorder(ledger, node=node, source=source, retention_s=retention_s)
 
-    def run(self, now: float, elapsed: float) -> Outcome:
+    def run(self, now: float, elapsed: float, paused: Mapping[str, float] = MappingProxyType({})) -> Outcome:
         """Observe, plan, record and enact, as of ``now`` (POSIX seconds).
 
-        ``elapsed`` are the seconds of a clock that nobody sets, from any fixed time on.
+        ``elapsed`` are the seconds of a clock that nobody sets, from any fixed time on. ``paused`` are the
+        code locations of which Dagster launches nothing, with the time until which.
 
         Raises:
             Exception: Dagster's own storage cannot be read, or refuses one write after another.
@@ -103,7 +109,7 @@ class Cycle:
         self._look_at_the_clock(now, elapsed)
         self._parts.attempt("govern", lambda: self._govern(now), None)
         self._parts.attempt("learn", lambda: self._learn(now), None)
-        snapshot = self._with_estimates(self._observe(now))
+        snapshot = self._with_estimates(self._observe(now, paused))
         decided = self._plan(snapshot)
         changed = self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
@@ -111,7 +117,6 @@ class Cycle:
         none: dict[str, int] = {}
         ids = self._to_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), none)
         free = self._enactment.enact(decided, ids)
-        self._queue.pass_over()
         for decision in changed:
             logger.info(line(decision))
         self._to_ledger(lambda: self._record_samples(now, snapshot), None)
@@ -127,12 +132,12 @@ class Cycle:
 
     def _work_of(self, run: dg.DagsterRun) -> Work:
         unknown = Work(name=run.job_name, policy=DEFAULT, degradable=False)
-        return self._parts.attempt(
-            "run",
-            lambda: self._governance.work_of(facts_of(run)),
-            unknown,
-            subject=f"run {run.run_id}",
-        )
+        told = partial(self._told_work_of, run)
+        return self._parts.attempt("run", told, unknown, subject=f"run {run.run_id}")
+
+    def _told_work_of(self, run: dg.DagsterRun) -> Work:
+        """The kind of work that ``run`` is; raises what its tags, its origin or the catalogue may cause."""
+        return self._governance.work_of(facts_of(run))
 
     def _look_at_the_clock(self, now: float, elapsed: float) -> None:
         self._clock.look(now, elapsed)
@@ -181,7 +186,7 @@ class Cycle:
         self._recorder.ended([usage for _, usage in ended])
         self._experience.ended(ended)
 
-    def _observe(self, now: float) -> Snapshot:
+    def _observe(self, now: float, paused: Mapping[str, float]) -> Snapshot:
         queued = self._queue.observe(now)
         kinds = {id(run.work): run.work for run in queued}.values()
         read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
@@ -200,12 +205,24 @@ class Cycle:
             data=self._data(read),
             backlogs=self._parts.attempt("backlog", lambda: read_backlogs(self._backlog_files), ()),
             run_limit=self._run_limit,
+            limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
+            paused=paused,
+            launches=self._launched(now, active),
             clock_certain=not self._clock.ahead_s,
         )
 
     def _record_samples(self, now: float, snapshot: Snapshot) -> None:
         self._recorder.samples(now, snapshot)
         self._active.recorded()  # only then: what is not in the ledger is read again after a restart
+
+    def _launched(self, now: float, active: Sequence[ActiveRun]) -> tuple[float, ...]:
+        """The launches of runs that are not active any more, if there is a ramp to count them."""
+        ramp = self._governance.book.guards.ramp
+        if ramp is None:
+            return ()
+        ids = {run.run_id for run in active}
+        known = self._launches.remembered(now, ramp.every, ids)
+        return self._parts.attempt("ramp", lambda: self._launches.observe(now, ramp.every, ids), known)
 
     def _data(self, assets: set[str]) -> dict[str, DataState]:
         """The states of ``assets``; one that cannot be read is unknown, and stops no other."""

@@ -25,6 +25,8 @@ from dagster._core.definitions.assets.graph.remote_asset_graph import (
 )
 from dagster._core.definitions.freshness import FreshnessStateRecord
 from dagster._core.events import EngineEventData
+from dagster._core.instance.config import PoolGranularity
+from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
 from dagster._core.storage.asset_check_execution_record import (
@@ -44,6 +46,7 @@ from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 from dagster._core.storage.tags import GRPC_INFO_TAG, MAX_RETRIES_TAG, PRIORITY_TAG
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._serdes import ConfigurableClassData
+from dagster._utils.tags import TagConcurrencyLimitsCounter
 from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
@@ -59,12 +62,14 @@ __all__ = [
     "ConfigurableClassData",
     "EngineEventData",
     "LoadedWorkspace",
+    "PoolRules",
     "QueuedRunCoordinator",
     "RemoteWorkspaceAssetGraph",
     "RemoteWorkspaceAssetNode",
     "RunQueueConfig",
     "RunRecord",
     "SubmitRunContext",
+    "TagLimit",
     "asset_records",
     "concurrency_settings",
     "dequeue_daemon",
@@ -75,11 +80,16 @@ __all__ = [
     "latest_evaluations",
     "loaded_workspace",
     "location_of",
+    "pass_time",
+    "paused_locations",
+    "pool_rules",
+    "pool_slots",
     "report_daemon_error",
     "sigkills",
     "spare_event_file_check",
     "sqlite_directory",
     "storage_url",
+    "tag_limits",
     "workspace_graph",
 ]
 
@@ -111,6 +121,13 @@ def dequeue_daemon(frame: FrameType | None) -> Any | None:
     return grandparent.f_locals["self"]
 
 
+def pass_time(frame: FrameType | None) -> float | None:
+    """The time that the pass is told to go by, for the frame of :func:`dequeue_daemon`; mostly none."""
+    parent = frame.f_back if frame else None
+    grandparent = parent.f_back if parent else None
+    return grandparent.f_locals.get("fixed_iteration_time") if grandparent else None
+
+
 def report_daemon_error(daemon: Any, message: str, kind: str) -> None:
     """Show ``message`` as an error of the daemon in the UI, without ending the pass that it is in."""
     daemon._errors.appendleft((SerializableErrorInfo(message, [], kind), datetime.now(tz=UTC)))
@@ -130,6 +147,90 @@ _NO_FULL_QUEUE = _NoFullQueue()
 def hush_full_queue(daemon: Any) -> None:
     """Keep the dequeue daemon from logging a maximum that nobody configured; calling it again is harmless."""
     daemon._logger.addFilter(_NO_FULL_QUEUE)
+
+
+def paused_locations(daemon: Any, now: float) -> dict[str, float]:
+    """The code locations of which the dequeue daemon launches nothing, with the time until which.
+
+    It pauses one for a while that cannot be reached or loaded, if ``max_user_code_failure_retries`` is set.
+    """
+    with daemon._location_timeouts_lock:
+        return {name: until for name, until in daemon._location_timeouts.items() if until > now}
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRules:
+    """How the dequeue pass counts pools: whether at all, by runs or by ops, and with what buffer."""
+
+    hold_back: bool
+    by_run: bool
+    buffer: int
+
+
+def pool_rules(instance: dg.DagsterInstance) -> PoolRules:
+    """What dagster.yaml says of them; without it, by ops."""
+    config = instance.get_concurrency_config()
+    queue = config.run_queue_config
+    return PoolRules(
+        hold_back=queue is not None and queue.should_block_op_concurrency_limited_runs,
+        by_run=config.pool_config.pool_granularity is PoolGranularity.RUN,
+        buffer=queue.op_concurrency_slot_buffer if queue else 0,
+    )
+
+
+def pool_slots(
+    instance: dg.DagsterInstance,
+    rules: PoolRules,
+    queued: Sequence[dg.DagsterRun],
+    in_progress: Sequence[RunRecord],
+) -> dict[str, tuple[int, int]]:
+    """Size and free slots of each pool with a limit that ``queued`` runs take from, as Dagster counts them.
+
+    A pool that gets the default limit is made on the way, as the dequeue pass itself does.
+    """
+    storage = instance.event_log_storage
+    keys = set(storage.get_concurrency_keys())
+    if instance.global_op_concurrency_default_limit:
+        runs = [run.run_op_concurrency for run in queued if run.run_op_concurrency]
+        keys |= {pool for run in runs for pool in (*(run.all_pools or ()), *run.root_key_counts)}
+    counter = GlobalOpConcurrencyLimitsCounter(
+        instance,
+        queued,
+        in_progress,
+        concurrency_keys=keys,
+        pool_limits=storage.get_pool_limits(),
+        slot_count_offset=rules.buffer,
+        pool_granularity=PoolGranularity.RUN if rules.by_run else PoolGranularity.OP,
+    )
+    slots = {}
+    for pool, info in counter._concurrency_info_by_key.items():
+        size = info.slot_count + rules.buffer
+        waiting = 0 if rules.by_run else len(info.pending_steps)
+        slots[pool] = (size, size - waiting - counter._in_progress_pool_counts[pool])
+    return slots
+
+
+@dataclass(frozen=True, slots=True)
+class TagLimit:
+    """A tag concurrency limit: on a key, on a key with a value, or (``each``) on each value of a key."""
+
+    key: str
+    value: str | None
+    each: bool
+    limit: int
+
+
+def tag_limits(limits: Sequence[Mapping[str, Any]]) -> list[TagLimit]:
+    """The limits as the dequeue pass reads them: of two on the same, the last counts."""
+    counter = TagConcurrencyLimitsCounter(limits, [])
+    return [
+        *(TagLimit(key, None, each=False, limit=limit) for key, limit in counter._key_limits.items()),
+        *(
+            TagLimit(key, value, each=False, limit=limit)
+            for (key, value), limit in counter._key_value_limits.items()
+        ),
+        *(TagLimit(key, None, each=True, limit=limit) for key, limit in counter._unique_value_limits.items()),
+    ]
 
 
 def concurrency_settings(instance: dg.DagsterInstance) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from adaptive_assets.planning.snapshot import QueuedRun, Work
+from adaptive_assets.planning.snapshot import Claims, QueuedRun, Work
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.dagster_private import PRIORITY_TAG, RunRecord
 from adaptive_assets.workflow.input_size import input_size
@@ -28,12 +28,18 @@ class QueueWatch:
     """Follows the queue: all ids in every cycle, the bodies only of runs that are new or were changed.
 
     ``work_of`` says what kind of work a run is; when it changes (policies, catalogue), call
-    :meth:`reassess`.
+    :meth:`reassess`.  ``claims_of`` says which slots of Dagster's own limits it takes.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, work_of: Callable[[dg.DagsterRun], Work]) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        work_of: Callable[[dg.DagsterRun], Work],
+        claims_of: Callable[[dg.DagsterRun], Claims | None],
+    ) -> None:
         self._instance = instance
         self._work_of = work_of
+        self._claims_of = claims_of
         self._seen: dict[str, _Seen] = {}
         self._read_at: float | None = None
 
@@ -62,19 +68,13 @@ class QueueWatch:
         """Remember tags that were just written, so that the next cycle need not read the run again."""
         seen = self._seen[run_id]
         run = seen.run.with_tags({**seen.run.tags, **new_tags})
-        self._seen[run_id] = _Seen(run, self._describe(run, seen.queued.submitted_at, seen.queued))
+        self._seen[run_id] = _Seen(run, self._describe(run, seen.queued.submitted_at))
 
     def reassess(self) -> None:
         """Ask again what kind of work every queued run is."""
         for run_id, seen in self._seen.items():
             queued = replace(seen.queued, work=self._work_of(seen.run))
             self._seen[run_id] = _Seen(seen.run, queued)
-
-    def pass_over(self) -> None:
-        """Count one more dequeue pass for the admitted runs that are still in the queue."""
-        for run_id, seen in self._seen.items():
-            if seen.queued.admitted_mode is not None:
-                self._seen[run_id] = _Seen(seen.run, replace(seen.queued, passes=seen.queued.passes + 1))
 
     def _changed(self, now: float) -> list[RunRecord]:
         since = min(self._read_at if self._read_at is not None else now, now) - OVERLAP_S
@@ -95,15 +95,12 @@ class QueueWatch:
         if known is not None and known.run.tags == run.tags:
             return
         submitted_at = known.queued.submitted_at if known else record.create_timestamp.timestamp()
-        self._seen[run.run_id] = _Seen(
-            run, self._describe(run, submitted_at, known.queued if known else None)
-        )
+        self._seen[run.run_id] = _Seen(run, self._describe(run, submitted_at))
 
-    def _describe(self, run: dg.DagsterRun, submitted_at: float, known: QueuedRun | None) -> QueuedRun:
+    def _describe(self, run: dg.DagsterRun, submitted_at: float) -> QueuedRun:
         queued = queued_run(run, self._work_of(run), submitted_at)
-        if known is None or known.admitted_mode != queued.admitted_mode:
-            return queued
-        return replace(queued, passes=known.passes)
+        claims = self._claims_of(run)
+        return queued if claims is None else replace(queued, claims=claims)
 
 
 def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-from adaptive_assets.policy.units import shorten
+from adaptive_assets.policy.text import quoted
 from adaptive_assets.workflow import tags
 
 __all__ = ["Mode", "RunMode"]
@@ -147,7 +147,7 @@ def _malformed(tag: str, value: str, right: str) -> dg.Failure:
     # A retry would read the same tag: nothing but an edit of the tag can help.
     length = f" ({len(value):,} characters)" if len(value) > _QUOTED else ""
     return dg.Failure(
-        f"The run tag `{tag}` is `{shorten(value, _QUOTED)}`{length}, which is not {right}. "
+        f"The run tag `{tag}` is `{quoted(value, _QUOTED)}`{length}, which is not {right}. "
         "Run it again with the tag put right, or without any `adaptive/mode` tags.",
         allow_retries=False,
     )
@@ -178,9 +178,9 @@ def _stamp(context: Context, mode: Mode) -> None:
     if mode.parameters:
         stamp[tags.MODE_PARAMETERS] = json.dumps(dict(mode.parameters), sort_keys=True)
     if mode.reason:
-        stamp[tags.REASON] = shorten(mode.reason, _LONGEST_STAMP)
+        stamp[tags.REASON] = quoted(mode.reason, _LONGEST_STAMP)
     if mode.decision is not None:
-        stamp[tags.DECISION] = shorten(mode.decision, _LONGEST_STAMP)
+        stamp[tags.DECISION] = quoted(mode.decision, _LONGEST_STAMP)
     # An op of a graph-backed asset has no method for this of its own.
     step = context.get_step_execution_context() if isinstance(context, dg.OpExecutionContext) else context
     for key in context.selected_asset_keys:

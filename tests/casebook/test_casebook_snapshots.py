@@ -13,6 +13,7 @@ from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
+    Claims,
     MachineReading,
     Node,
     Pressure,
@@ -58,7 +59,7 @@ def test_a_queued_run() -> None:
         waited: 1m
         priority: 2
         admitted: full
-        passes: 3
+        pools: [db, api]
         preempted: 1
         deadline: 5m
         estimate: {duration: {p50: 2m, p90: 3m}, cpu: 2, memory: 1GiB, runs: 3, source: kin}
@@ -69,12 +70,12 @@ def test_a_queued_run() -> None:
         NOON - 60,
         2,
         "full",
-        3,
         NOON + 240,
         Estimate(
             Spread(120.0, 180.0, 180.0), Spread.exactly(2.0), Spread.exactly(float(GIB)), 3.0, Source.KIN
         ),
         1,
+        claims=Claims({"pool:db": 1, "pool:api": 1}, every=("pool:db", "pool:api")),
     )
 
 

@@ -17,14 +17,19 @@ from adaptive_assets.ledger.snapshots import CHECKPOINT_EVERY, SnapshotChain, re
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
     Backlog,
+    Claims,
     DataState,
     MachineReading,
     QueuedRun,
+    SlotKind,
+    SlotLimit,
     Snapshot,
 )
 from tests.ledger.conftest import OpenLedger
 from tests.ledger.examples import FORECAST, READING, REPORT, queued, snapshot_of
 
+LIMITS = {"pool:db": SlotLimit(SlotKind.POOL, "db", 2, -1)}
+CLAIMS = Claims({"pool:db": 2}, some=("pool:db",))
 BALLAST = tuple(
     ActiveRun(str(uuid.UUID(int=number * 7**40 % 2**128)), REPORT, "full", 1.5) for number in range(99)
 )
@@ -98,8 +103,8 @@ def test_snapshots_come_back_from_the_database(ledger: Ledger) -> None:
     told = [
         base,
         replace(base, at=1005.0, queued=(b, c, d, queued("e", REPORT))),
-        replace(base, at=1010.0, queued=(replace(b, passes=2), c, d), data={}),
-        replace(base, at=1015.0, queued=(d, b, a, c), machine=None, run_limit=None),
+        replace(base, at=1010.0, queued=(replace(b, claims=CLAIMS), c, d), data={}),
+        replace(base, at=1015.0, queued=(d, b, a, c), machine=None, run_limit=None, limits=LIMITS),
         Snapshot(at=1020.0),
     ]
     ids = record(ledger, told)
@@ -193,7 +198,7 @@ def test_a_damaged_snapshot_is_an_error(ledger: Ledger, damage: bytes | None) ->
 def test_snapshots_of_earlier_versions_stay_readable() -> None:
     """What was stored by the first version: should this fail, old ledgers could not be replayed any more."""
     assert restore([base64.b64decode(FIRST_CHECKPOINT), base64.b64decode(FIRST_DELTA)]) == replace(
-        snapshot_of(queued("b", REPORT), replace(queued("a"), admitted_mode="reduced", passes=3), at=1005.0),
+        snapshot_of(queued("b", REPORT), replace(queued("a"), admitted_mode="reduced"), at=1005.0),
         backlogs=(),
     )
 

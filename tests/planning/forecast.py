@@ -13,7 +13,6 @@ from adaptive_assets.planning.demand import KIN_CONFIDENCE, demand_of, estimate_
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.host import CROWD, SETTLING_S, WIDEST
 from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWS_FOR, OUTGROWN, SIGMAS
-from adaptive_assets.planning.plan import HELD_BACK_PASSES
 from adaptive_assets.planning.snapshot import Action, ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
 from adaptive_assets.policy import Guards, Policy, PolicyBook
 from adaptive_assets.policy.compositions import compositions
@@ -350,7 +349,12 @@ class Forecast:
         self.runs = len(snapshot.active)
         ramp = book.guards.ramp
         self.launched = (
-            sum(snapshot.at - run.launched_at < ramp.every for run in snapshot.active) if ramp else 0
+            sum(
+                snapshot.at - at < ramp.every
+                for at in (*snapshot.launches, *(run.launched_at for run in snapshot.active))
+            )
+            if ramp
+            else 0
         )
 
     def has_slot(self) -> bool:
@@ -374,12 +378,11 @@ class Forecast:
         )
 
     def take(self, run: QueuedRun, mode: str, node: str) -> None:
-        """Count a run that goes, unless a pool holds it back."""
-        if run.passes < HELD_BACK_PASSES:
-            self.runs += 1
-            self.launched += 1
-            rank = rank_of(self.book.policy(run.work.policy), self.book)
-            self.machines[node].take(expected(run, mode, self.snapshot, self.book), rank)
+        """Count a run that goes."""
+        self.runs += 1
+        self.launched += 1
+        rank = rank_of(self.book.policy(run.work.policy), self.book)
+        self.machines[node].take(expected(run, mode, self.snapshot, self.book), rank)
 
     def resume(self, run: ActiveRun) -> None:
         """Count the CPU of a suspended run that goes on."""

@@ -4,6 +4,7 @@ Values come from small sets on purpose: what is interesting happens where two of
 that fits exactly, or one that has waited for just as long as it may.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Final
@@ -19,6 +20,7 @@ from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
     CheckState,
+    Claims,
     DataState,
     Freshness,
     MachineReading,
@@ -26,6 +28,8 @@ from adaptive_assets.planning.snapshot import (
     Pressure,
     QueuedRun,
     RunState,
+    SlotKind,
+    SlotLimit,
     Snapshot,
     Work,
 )
@@ -123,11 +127,17 @@ STAGES: Final = tuple(
 )
 """Stages that can go together or in turn, of which some can be left out, for room or for want of data."""
 MODES_BELOW: Final = ("reduced", "in_sequence", "essential")
-ADMITTED: Final = (
-    *((None, 0), (None, 0), ("full", 1), ("full", 2)),
-    *(("reduced", 5), ("essential", 1), ("in_sequence", 2), ("gone", 0)),
+ADMITTED: Final = (None, None, "full", "full", "reduced", "essential", "in_sequence", "gone")
+"""In which mode an earlier cycle admitted a run."""
+CLAIMS: Final = (
+    Claims({"pool:a": 1}, every=("pool:a",)),
+    Claims({"pool:a": 1, "tag:t": 1}, every=("pool:a", "tag:t")),
+    Claims({"pool:a": 2, "pool:b": 1}, some=("pool:a", "pool:b")),
+    Claims({"pool:a": 1, "pool:gone": 1}, some=("pool:a", "pool:gone")),
+    Claims({"pool:b": 3}),
 )
-"""In which mode an earlier cycle admitted a run, and how many passes ago."""
+"""Slots of Dagster's own limits: all of them needed, one of them, or none to begin with."""
+PAUSES: Final = ({"shop": AT + 30.0}, {"shop": AT}, {"elsewhere": AT + 30.0})
 PRESSURES: Final = tuple(
     Pressure(*shares)
     for shares in ((None, None, None), (0.0, 0.0, 0.0), (0.9, None, 0.1), (0.1, 0.9, None), (0.5, 0.5, 0.5))
@@ -174,7 +184,7 @@ ACTIONS: Final = (
     (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
 )
 WORKS: Final = tuple(
-    Work(name, policy, reads=reads, degradable=degradable, composable=composable)
+    Work(name, policy, "shop" if reads else "", (), reads, degradable, composable)
     for name, policy, reads, degradable, composable in product(
         ("x", "y"), (*NAMES, "gone"), ((), ("a",), ("b", "c")), (True, False), (True, False)
     )
@@ -329,19 +339,27 @@ def machines(draw: st.DrawFn, name: str) -> Node:
 @st.composite
 def queued(draw: st.DrawFn, number: int, kinds: list[Work]) -> QueuedRun:
     """A queued run; it may have been admitted by an earlier cycle."""
-    admitted, passes = draw(st.sampled_from(ADMITTED))
     due = draw(st.sampled_from((None, None, None, None, -10.0, 20.0, 75.0, 400.0)))
     return QueuedRun(
         run_id=f"q{number}",
         work=draw(st.sampled_from(kinds)),
         submitted_at=AT - draw(st.sampled_from(AGES)),
         priority=draw(st.sampled_from((0, 0, 1, -1))),
-        admitted_mode=admitted,
-        passes=passes,
+        admitted_mode=draw(st.sampled_from(ADMITTED)),
         deadline_at=None if due is None else AT + due,
         estimate=draw(st.none() | st.none() | st.none() | st.sampled_from(LEARNED)),
         preempted=draw(st.integers(0, 3)),
+        claims=draw(st.none() | st.none() | st.none() | st.sampled_from(CLAIMS)),
     )
+
+
+@st.composite
+def slot_limits(draw: st.DrawFn) -> Mapping[str, SlotLimit]:
+    """Limits of Dagster's own, with slots or without."""
+    return {
+        key: SlotLimit(SlotKind(key.partition(":")[0]), key.partition(":")[2], 2, draw(st.integers(-2, 3)))
+        for key in draw(st.sets(st.sampled_from(("pool:a", "pool:b", "tag:t"))))
+    }
 
 
 @st.composite
@@ -401,5 +419,10 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
         ),
         slowdown=draw(st.none() | st.sampled_from((0.8, 1.5, 1.6, 4.0))),
         pace=draw(st.none() | st.builds(Pace, paces, st.just(AT - moved))),
+        limits=draw(slot_limits()),
+        paused=draw(st.just({}) | st.just({}) | st.just({}) | st.sampled_from(PAUSES)),
+        launches=tuple(
+            AT - ago for ago in draw(st.lists(st.sampled_from((0.0, 5.0, 59.9, 60.0)), max_size=3))
+        ),
         actions=draw(st.sampled_from(ACTIONS)),
     )

@@ -5,7 +5,7 @@ planner goes about it.
 """
 
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hypothesis import assume, example, given
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adaptive_assets.ledger.codec import decode, encode, pack, unpack
 from adaptive_assets.planning.openings import TRICKLE_S
-from adaptive_assets.planning.plan import HELD_BACK_PASSES, plan
+from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.prices import price_of
 from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
@@ -31,7 +31,7 @@ from tests.planning.forecast import (
     rank_of,
     whole_mode,
 )
-from tests.planning.strategies import UNHURRIED, books, snapshots, staged
+from tests.planning.strategies import NAMES, UNHURRIED, books, snapshots, staged
 
 GATE_CODES = {
     ReasonCode.DATA_MISSING,
@@ -50,9 +50,14 @@ ROOM_CODES = {
     ReasonCode.PACE,
     ReasonCode.RAMP,
 }
+HOLDS_BACK = {ReasonCode.LOCATION_PAUSED, ReasonCode.POOL, ReasonCode.TAG_LIMIT}
 WAITS_FOR_TIME = {ReasonCode.OUTSIDE_WINDOW, ReasonCode.PRICE}
 BLOCKING = (
-    GATE_CODES | ROOM_CODES | WAITS_FOR_TIME | {ReasonCode.NEVER_FITS, ReasonCode.BEHIND, ReasonCode.NOT_IDLE}
+    GATE_CODES
+    | HOLDS_BACK
+    | ROOM_CODES
+    | WAITS_FOR_TIME
+    | {ReasonCode.NEVER_FITS, ReasonCode.BEHIND, ReasonCode.NOT_IDLE}
 )
 ORDER = list(ReasonCode)
 WHOLE = {"full", "in_sequence"}
@@ -288,8 +293,7 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
     for decision, load, rank in filling(decided, snapshot, book):
         (run,) = decision.runs
         taken = expected(run, decision.mode, snapshot, book)
-        held_back = run.passes >= HELD_BACK_PASSES
-        on = list(load.machines.values()) if held_back else [load.machines[decision.node]]
+        on = [load.machines[decision.node]]
         assert load.has_slot()
         fits = any(machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in on)
         said = ReasonCode.FITS in codes(decision)
@@ -352,8 +356,7 @@ def test_forced_rungs_leave_each_other_the_machine(book: PolicyBook, snapshot: S
         rank, cores = rank_of(book.policy(run.work.policy), book), cpu(run, decision.mode)
         if ReasonCode.FORCED in codes(decision):
             assert sum(others for tier, others in taken if tier <= rank) + cores <= ceiling + SLIVER
-        if run.passes < HELD_BACK_PASSES:
-            taken.append((rank, cores))
+        taken.append((rank, cores))
 
 
 @UNHURRIED
@@ -401,7 +404,7 @@ def test_work_ahead_never_goes_while_real_work_waits_for_room(book: PolicyBook, 
         decision
         for decision in deferrals(decided)
         if set(codes(decision)) & ROOM_CODES
-        and not set(codes(decision)) & (GATE_CODES | WAITS_FOR_TIME | {ReasonCode.NEVER_FITS})
+        and not set(codes(decision)) & (GATE_CODES | HOLDS_BACK | WAITS_FOR_TIME | {ReasonCode.NEVER_FITS})
         and not book.policy(decision.work.policy).opportunity
         and not _waits_for_strangers(decision, snapshot)
     ]
@@ -421,7 +424,7 @@ def test_work_ahead_leaves_a_quarter_of_its_machine(book: PolicyBook, snapshot: 
     """Of what the guards leave, on the machine on which it is placed."""
     for decision, load, _ in filling(plan(snapshot, book), snapshot, book):
         (run,) = decision.runs
-        if not book.policy(run.work.policy).opportunity or run.passes >= HELD_BACK_PASSES:
+        if not book.policy(run.work.policy).opportunity:
             continue
         taken = expected(run, decision.mode, snapshot, book)
         machine = load.machines[decision.node]
@@ -523,6 +526,53 @@ def test_a_deferral_names_every_rule_that_blocks(book: PolicyBook, snapshot: Sna
                 ReasonCode.PACE,
                 ReasonCode.RAMP,
             } & set(said)
+
+
+def held_back(run: QueuedRun, free: Mapping[str, int], snapshot: Snapshot) -> bool:
+    """Whether Dagster's dequeue pass would pass the run by, with so many slots ``free``."""
+    if snapshot.paused.get(run.work.location, snapshot.at) > snapshot.at:
+        return True
+    if run.claims is None:
+        return False
+    full = {key for key, slots in free.items() if slots <= 0}
+    some = set(run.claims.some)
+    return bool(full & set(run.claims.every)) or (bool(some) and some <= full)
+
+
+@UNHURRIED
+@given(books(), snapshots())
+def test_what_is_admitted_dagster_launches(book: PolicyBook, snapshot: Snapshot) -> None:
+    """In the order of the plan: there is a slot for each, and no code location is paused."""
+    free = {key: limit.free for key, limit in snapshot.limits.items()}
+    for decision in plan(snapshot, book).admitted():
+        (run,) = decision.runs
+        assert not held_back(run, free, snapshot)
+        for key, count in run.claims.taken.items() if run.claims else ():
+            free[key] = free.get(key, count) - count
+
+
+@UNHURRIED
+@given(books(), snapshots())
+def test_what_dagster_holds_back_is_in_nobodys_way(book: PolicyBook, snapshot: Snapshot) -> None:
+    """Every other run is decided as if those runs were not there."""
+    free = {key: limit.free for key, limit in snapshot.limits.items()}
+    others = tuple(run for run in snapshot.queued if not held_back(run, free, snapshot))
+    whole, without = plan(snapshot, book), plan(replace(snapshot, queued=others), book)
+    ids = {run.run_id for run in others}
+    verdicts = {run_id: decision.verdict for run_id, decision in whole.by_run().items()}
+    assert {run_id: verdict for run_id, verdict in verdicts.items() if run_id in ids} == {
+        run_id: decision.verdict for run_id, decision in without.by_run().items()
+    }
+    assert whole.running == without.running
+
+
+@UNHURRIED
+@given(books(), snapshots(), st.sampled_from(NAMES))
+def test_a_kind_of_work_can_be_left_out(book: PolicyBook, snapshot: Snapshot, name: str) -> None:
+    """The others are planned without it: all are decided, and none of it is."""
+    others = tuple(run for run in snapshot.queued if run.work.policy != name)
+    decided = plan(replace(snapshot, queued=others), book)
+    assert set(decided.by_run()) == {run.run_id for run in others}
 
 
 @UNHURRIED
@@ -646,7 +696,7 @@ def test_something_goes_on_an_idle_machine(book: PolicyBook, snapshot: Snapshot)
     fitting = [
         decision
         for decision in deferrals(decided)
-        if not set(codes(decision)) & (GATE_CODES | WAITS_FOR_TIME | {ReasonCode.NEVER_FITS})
+        if not set(codes(decision)) & (GATE_CODES | HOLDS_BACK | WAITS_FOR_TIME | {ReasonCode.NEVER_FITS})
         and not book.policy(decision.work.policy).opportunity
         and not (book.policy(decision.work.policy).cost and book.prices)
         and all(machine.calm() for machine in load.machines.values())

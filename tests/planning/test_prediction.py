@@ -57,3 +57,27 @@ def test_what_only_new_data_can_change_is_not_foreseen() -> None:
         data={"a": {"checks": "fail", "failed": ["x"]}}, queued=[{"run": "r1", "reads": ["a"]}]
     )
     assert predict(snapshot, book, ["r1"]) == {"r1": Prediction(None, None)}
+
+
+def test_slots_that_are_taken_ahead_come_back_when_those_runs_end() -> None:
+    """One slot for two runs: the second starts when the first has ended. Who has one now is unknown."""
+    queued = [{"run": "r1", "pools": ["db"], "waited": "2m"}, {"run": "r2", "pools": ["db"], "waited": "1m"}]
+    found = predict(snapshot_of(queued=queued, pools={"db": 1}), book_of(), ["r1", "r2"])
+    assert found["r1"] == Prediction(0.0, 0.0)
+    assert found["r2"].p50 == pytest.approx(60.0 + LAUNCH_S)
+    held = predict(snapshot_of(queued=queued, pools={"db": 0}), book_of(), ["r1"])
+    assert held["r1"] == Prediction(None, None)
+
+
+def test_the_ramp_is_foreseen_for_runs_that_will_have_ended() -> None:
+    """Their launches count, and the third goes when the first two are a minute old."""
+    book = book_of(
+        {
+            "guards": {"ramp": {"runs": 2, "every": "60s"}},
+            "default": {"estimate": {"duration": "5s", "cpu": 0}},
+        }
+    )
+    found = predict(snapshot_of(queued=[{"run": f"r{n}"} for n in range(3)]), book, ["r0", "r1", "r2"])
+    assert (found["r0"].p50, found["r1"].p50) == (0.0, 0.0)
+    assert found["r2"].p50 is not None
+    assert 60.0 <= found["r2"].p50 <= 60.0 + LONGEST_STEP_S

@@ -97,8 +97,8 @@ def test_a_run_that_goes_is_told_once() -> None:
     book = {"policies": [{"name": "p", "objective": {"deadline": "70s"}, "degrade": [{"mode": "last_good"}]}]}
     run = {"run": "r1", "policy": "p"}
     full = planned(book, queued=[run])
-    assert told(full, planned(book, queued=[{**run, "admitted": "full", "passes": 1}])) == []
-    hurried = planned(book, queued=[{**run, "waited": "20s", "admitted": "full", "passes": 1}])
+    assert told(full, planned(book, queued=[{**run, "admitted": "full"}])) == []
+    hurried = planned(book, queued=[{**run, "waited": "20s", "admitted": "full"}])
     assert told(full, hurried) == [("degrade", ["deadline", "fits"], ["r1"])]
 
 

@@ -80,6 +80,7 @@ class Toy:
             nodes=nodes,
             usage=dict(self.usage),
             pace=self.pace,
+            launches=tuple(at for run_id, at in self.launched.items() if run_id not in self.active),
         )
 
     def cycle(self) -> Plan:

@@ -31,6 +31,7 @@ from adaptive_assets.simulation.events import (
 from adaptive_assets.simulation.settings import Knowledge, Settings
 from adaptive_assets.simulation.trace import TraceError, Workload
 from adaptive_assets.simulation.world import simulate
+from tests.planning.compact import book_of
 from tests.simulation.worlds import BARE, GIB, Scripted, by_id, ends, play, traced
 
 TWO_NODES = Cluster((NodeSpec("one", 4, 16 * GIB), NodeSpec("two", 4, 16 * GIB, "spot")))
@@ -390,3 +391,13 @@ def test_an_empty_workload_is_over_at_once() -> None:
     """Nothing to do takes no time."""
     outcome = play()
     assert (outcome.runs, outcome.end_s, outcome.cycles) == ((), 0, 0)
+
+
+def test_the_ramp_holds_for_runs_that_end_at_once() -> None:
+    """The simulator tells launches of runs that have ended as production does: two in any minute."""
+    book = book_of({"guards": {"ramp": {"runs": 2, "every": "60s"}, "adaptive": False}})
+    runs = [traced(f"r{number}", 1.0, cpu=0.1) for number in range(6)]
+    outcome = play(*runs, cores=8.0, book=book, planner=plan, knowledge=Knowledge.PERFECT)
+    launched = sorted(run.launched_s for run in outcome.runs if run.launched_s is not None)
+    assert len(launched) == 6
+    assert all(later - first >= 60 for first, later in zip(launched, launched[2:], strict=False))

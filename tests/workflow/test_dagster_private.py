@@ -11,7 +11,9 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.instance.config import PoolGranularity
 from dagster._core.launcher import DefaultRunLauncher
+from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils import get_run_crash_explanation
 from dagster_shared.record import copy
@@ -230,3 +232,94 @@ def test_the_statuses_part_the_runs_into_active_and_finished() -> None:
     waiting = {"QUEUED", "NOT_STARTED", "MANAGED", "SUSPENDED"}
     known = {status.value for status in (*private.ACTIVE_RUN_STATUSES, *private.FINISHED_STATUSES)} | waiting
     assert {status.value for status in dg.DagsterRunStatus} == known
+
+
+def test_slots_of_pools_are_those_that_the_dequeue_pass_counts(make_world: MakeWorld) -> None:
+    """A run is blocked by a pool, in Dagster's own words, exactly where none of our slots of it is free."""
+    code = """
+import dagster as dg
+
+@dg.op(pool="db")
+def query() -> None: ...
+
+@dg.job
+def pooled() -> None: query()
+"""
+    for granularity in PoolGranularity:
+        world = make_world(code=code, concurrency={"pools": {"granularity": granularity.value}})
+        storage = world.instance.event_log_storage
+        run = world.create(job="pooled", planned=True)
+        started = world.create(job="pooled", planned=True)
+        world.instance.report_dagster_event(
+            dg.DagsterEvent(dg.DagsterEventType.RUN_STARTING.value, "pooled"), started.run_id
+        )
+        active = world.instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+        rules = private.pool_rules(world.instance)
+        assert rules == private.PoolRules(True, by_run=granularity is PoolGranularity.RUN, buffer=0)
+        assert private.pool_slots(world.instance, rules, [run], active) == {}
+        for slots in (0, 1, 2, 3):
+            storage.set_concurrency_slots("db", slots)
+            counter = GlobalOpConcurrencyLimitsCounter(
+                world.instance,
+                [run],
+                active,
+                storage.get_concurrency_keys(),
+                storage.get_pool_limits(),
+                pool_granularity=granularity,
+            )
+            assert private.pool_slots(world.instance, rules, [run], active) == {"db": (slots, slots - 1)}
+            assert counter.is_blocked(run) is (slots <= 1)
+
+
+def test_the_rules_of_pools_are_read_from_the_configuration(make_world: MakeWorld) -> None:
+    """Whether they hold runs back at all, and how many runs beyond the slots may go."""
+    without = make_world(config={"block_op_concurrency_limited_runs": {"enabled": False}})
+    assert not private.pool_rules(without.instance).hold_back
+    buffered = make_world(concurrency={"pools": {"granularity": "op", "op_granularity_run_buffer": 3}})
+    assert private.pool_rules(buffered.instance) == private.PoolRules(hold_back=True, by_run=False, buffer=3)
+
+
+def test_tag_limits_are_read_as_the_dequeue_pass_reads_them() -> None:
+    """Of three kinds; of two on the same, the last counts."""
+    limits = [
+        {"key": "a", "limit": 1},
+        {"key": "a", "value": "x", "limit": 2},
+        {"key": "a", "value": {"applyLimitPerUniqueValue": True}, "limit": 3},
+        {"key": "a", "limit": 4},
+    ]
+    assert private.tag_limits(limits) == [
+        private.TagLimit("a", None, each=False, limit=4),
+        private.TagLimit("a", "x", each=False, limit=2),
+        private.TagLimit("a", None, each=True, limit=3),
+    ]
+
+
+def test_a_code_location_that_is_paused_is_passed_by(world: World) -> None:
+    """Until the time that the dequeue daemon noted for it."""
+    run = world.run(world.submit(job="plain", tags={}))
+    world.pass_()
+    assert private.paused_locations(world.daemon, 0.0) == {}
+    assert run.remote_job_origin is not None
+    name = run.remote_job_origin.location_name
+    world.daemon._location_timeouts[name] = 100.0
+    assert private.paused_locations(world.daemon, 99.0) == {name: 100.0}
+    assert private.paused_locations(world.daemon, 100.0) == {}
+    assert world.daemon._is_location_pausing_dequeues(name, 99.0)
+    assert not world.daemon._is_location_pausing_dequeues(name, 100.0)
+
+
+def test_the_time_that_a_pass_is_told_to_go_by(world: World) -> None:
+    """Dagster's own tests give one; the daemon does not, and the clock's counts."""
+    told: list[float | None] = []
+    coordinator = world.coordinator
+    original = coordinator.get_run_queue_config
+
+    def spy() -> private.RunQueueConfig:
+        if private.dequeue_daemon(inspect.currentframe()) is not None:
+            told.append(private.pass_time(inspect.currentframe()))
+        return original()
+
+    coordinator.get_run_queue_config = spy  # type: ignore[method-assign]
+    world.pass_()
+    list(world.daemon.run_iteration(world.process_context, fixed_iteration_time=7.0))
+    assert told == [None, 7.0]

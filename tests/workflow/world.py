@@ -102,12 +102,17 @@ class World:
     policies: Path
 
     def create(
-        self, *assets: str, job: str = "__ASSET_JOB", tags: dict[str, str] | None = None
+        self,
+        *assets: str,
+        job: str = "__ASSET_JOB",
+        tags: dict[str, str] | None = None,
+        planned: bool = False,
     ) -> dg.DagsterRun:
-        """A run that is not submitted yet."""
+        """A run that is not submitted yet; ``planned``: with its execution plan, which tells of its pools."""
         location = self.workspace.code_locations[0]
         repository = next(iter(location.get_repositories().values()))
         remote_job = repository.get_full_job(job)
+        plan = location.get_execution_plan(remote_job, {}, None, None, self.instance) if planned else None
         return self.instance.create_run(
             job_name=job,
             run_id=None,
@@ -117,7 +122,7 @@ class World:
             root_run_id=None,
             parent_run_id=None,
             step_keys_to_execute=None,
-            execution_plan_snapshot=None,
+            execution_plan_snapshot=plan.execution_plan_snapshot if plan else None,
             job_snapshot=remote_job.job_snapshot,
             parent_job_snapshot=None,
             asset_selection=frozenset(dg.AssetKey(asset) for asset in assets) or None,
@@ -129,9 +134,15 @@ class World:
             asset_graph=self.workspace.asset_graph,
         )
 
-    def submit(self, *assets: str, job: str = "__ASSET_JOB", tags: dict[str, str] | None = None) -> str:
+    def submit(
+        self,
+        *assets: str,
+        job: str = "__ASSET_JOB",
+        tags: dict[str, str] | None = None,
+        planned: bool = False,
+    ) -> str:
         """Submit a run as the webserver does; returns its id."""
-        run = self.create(*assets, job=job, tags=tags)
+        run = self.create(*assets, job=job, tags=tags, planned=planned)
         return self.instance.submit_run(run.run_id, self.workspace).run_id
 
     def run(self, run_id: str) -> dg.DagsterRun:
