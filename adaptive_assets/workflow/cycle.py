@@ -60,6 +60,7 @@ class Cycle:
         backlog_files: Sequence[Path] = (),
         run_limit: int | None = None,
         retention_s: float | None = None,
+        outbox: Path | None = None,
         node: str,
     ) -> None:
         self._instance = instance
@@ -78,7 +79,9 @@ class Cycle:
         self._recall(books.last_good)
         self._governed: tuple[str, str] | None = None
         self._mismatch: PolicyError | None = None
-        self._recorder = Recorder(ledger, node=node, source=str(books.path), retention_s=retention_s)
+        self._recorder = Recorder(
+            ledger, node=node, source=str(books.path), retention_s=retention_s, outbox=outbox
+        )
         self._faults = Faults()
         self._said: list[Fault] = []
 
@@ -90,6 +93,9 @@ class Cycle:
         """
         self._said = []
         self._faults.begin()
+        self._recorder.begin()
+        for notice in self._recorder.notices():
+            self._fault("ledger's content", notice, now)
         self._govern(now)
         self._experience.govern(self._governance.book)
         self._with_ledger(lambda: self._experience.recall(self._ledger), now)
@@ -102,18 +108,22 @@ class Cycle:
         self._experience.planned(decided)
         book, changed = self._governance.book, self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
-        ids = (
-            self._with_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), now) or {}
-        )
+        ids = self._recorder.cycle(now, book, snapshot, decided, changed)
         free = self._enactment.enact(decided, ids)
         self._queue.pass_over()
         for decision in changed:
             logger.info(line(decision))
+        self._recorder.samples(now, snapshot)
+        if trouble := self._recorder.trouble:
+            self._fault("ledger", trouble, now)
         for part in self._faults.settle():
             logger.info("%s: works again.", part)
-        self._with_ledger(lambda: self._recorder.samples(now, snapshot), now)
         self._with_ledger(lambda: self._recorder.prune(now), now)
         return Outcome(free, len(snapshot.active), tuple(self._said))
+
+    def close(self) -> None:
+        """Leave what waits for the ledger to the next process."""
+        self._recorder.close()
 
     def _recall(self, last_good: BookState) -> None:
         """Begin with the book that was last in force, for the case that the file is broken now."""
@@ -186,8 +196,4 @@ class Cycle:
             return
         logger.error("%s: %s", part, message)
         self._said.append(fault)
-        if not self._faults.seen("ledger"):
-            try:
-                self._ledger.record_fault(at=now, node=self._node, part=part, message=message)
-            except LedgerError as error:
-                logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all
+        self._recorder.fault(now, part, message)
