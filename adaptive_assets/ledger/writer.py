@@ -71,7 +71,7 @@ class LedgerWriter:
             self._ledger.probe()
             self._drain()
         except LedgerError as error:
-            self._error = str(error)
+            self._failed(error)
         else:
             self._error = ""
             self._tell_dropped()
@@ -90,7 +90,7 @@ class LedgerWriter:
             try:
                 return self._ledger.write(entry)
             except LedgerError as error:
-                self._error = str(error)
+                self._failed(error)
         self._outbox.add(entry)
         return {}
 
@@ -108,7 +108,7 @@ class LedgerWriter:
             try:
                 return self._write_cycle(entry, draft, stamp, snapshot, decisions)
             except LedgerError as error:
-                self._error = str(error)
+                self._failed(error)
             # Nobody knows whether it was written, or what the ledger will hold when this is: so it is kept
             # whole, and what comes next builds upon nothing before it.
             self._chain = SnapshotChain()
@@ -121,6 +121,10 @@ class LedgerWriter:
     def close(self) -> None:
         """Leave what waits on disk to the next process."""
         self._outbox.close()
+
+    def _failed(self, error: LedgerError) -> None:
+        """What was seen first says what is wrong: it stays the same, so that it is told once."""
+        self._error = self._error or str(error)
 
     def _must_wait(self) -> bool:
         """Behind others that wait, or because the ledger has failed and nobody has looked since."""
