@@ -50,7 +50,7 @@ class LedgerWriter:
         if self._outbox.disk_error:
             kept = f"is kept in memory, because it cannot be kept on disk: {self._outbox.disk_error}"
         else:
-            kept = "is kept and written when the ledger works again"
+            kept = "is kept, and written when that is possible"
         lost = ". There is no more room for it: what comes now is lost" if self._outbox.dropped else ""
         return f"{self._error}. What is to be written {kept}{lost}."
 

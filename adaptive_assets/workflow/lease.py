@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import psutil
+from typing_extensions import override
 
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.ledger.states import LeaseRow
@@ -82,6 +83,7 @@ class Holder:
         except psutil.Error:
             return False
 
+    @override
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_assets.ledger import Ledger, LedgerWriter, Outbox, Stamp, entries, sqlite_ledger_url, writer
+from adaptive_assets.ledger import (
+    Ledger,
+    LedgerError,
+    LedgerWriter,
+    Outbox,
+    Stamp,
+    entries,
+    sqlite_ledger_url,
+    writer,
+)
 from adaptive_assets.ledger.outbox import waiting_in
 from tests.ledger.conftest import OpenLedger
 from tests.ledger.examples import FORECAST, READING, deferral, launch, queued, snapshot_of, usage
@@ -38,6 +47,11 @@ def write(to: LedgerWriter, number: int) -> dict[str, int]:
     run, other = queued(f"r{number}"), queued("waits")
     snapshot = snapshot_of(run, other, at=float(number))
     return to.cycle(Stamp(float(number), "a", "rev"), snapshot, [launch(run), deferral(FORECAST, other)])
+
+
+def said(to: LedgerWriter) -> str:
+    """What is wrong, if anything is."""
+    return to.trouble or ""
 
 
 def launched(ledger: Ledger) -> list[str | None]:
@@ -222,7 +236,7 @@ def test_the_answer_to_a_commit_that_is_lost_makes_no_second_row(
 
     def lost(entry: entries.Entry) -> dict[str, int]:
         written(entry)
-        raise writer.LedgerError("the connection is gone")
+        raise LedgerError("the connection is gone")
 
     monkeypatch.setattr(ledger, "write", lost)
     write(to, 1)
@@ -293,14 +307,14 @@ def test_a_full_disk_is_told_and_what_waits_is_written_when_there_is_room(
 
     limit(1)
     number = 1
-    while to.trouble is None:
+    while not said(to):
         number += 1
         to.write(entries.usages([usage(f"u{number}-{each}") for each in range(20)]))
-    assert "disk is full (make room on its disk)" in to.trouble
+    assert "disk is full (make room on its disk)" in said(to)
     write(to, 2)
     limit(1_000_000)
     to.begin()
-    assert to.trouble is None
+    assert said(to) == ""
     assert launched(ledger) == ["r1", "r2"]
     assert len(ledger.usages()) == 20 * (number - 1)
 
