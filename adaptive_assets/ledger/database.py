@@ -62,6 +62,8 @@ class Database:
         answer_s = SLOW_S if slow else ANSWER_S
         if self._backs_off:
             self._reading.check()
+            if self._reading.failing:
+                self._look_again(operation)
         return self.attempt(
             operation,
             lambda: self._transaction(work, writes=False, wait_s=WAIT_S, answer_s=answer_s),
@@ -88,6 +90,14 @@ class Database:
             self._transaction(work, writes=True, wait_s=PROBE_WAIT_S, answer_s=PROBE_ANSWER_S)
 
         self.attempt(operation, act, (self._writing,))
+
+    def _look_again(self, operation: str) -> None:
+        """See in about a second whether a ledger that could not be read can be: the answer may take long."""
+
+        def act() -> None:
+            self._transaction(_nothing, writes=False, wait_s=PROBE_WAIT_S, answer_s=PROBE_ANSWER_S)
+
+        self.attempt(operation, act, (self._reading, self._writing))
 
     def attempt(self, operation: str, act: Callable[[], T], back_offs: tuple[BackOff, ...] = ()) -> T:
         """What ``act`` returns, or :class:`LedgerError` with the cause in words, cleaned of secrets."""
@@ -189,6 +199,10 @@ class Database:
         except FileNotFoundError:
             return None
         return found.st_dev, found.st_ino
+
+
+def _nothing(_: Connection) -> None:
+    """Connecting is what is tried."""
 
 
 _HINTS: Final = {

@@ -95,7 +95,8 @@ class Cycle:
         self._faults.begin()
         self._recorder.begin()
         for notice in self._recorder.notices():
-            self._fault("ledger's content", notice, now)
+            self._say("ledger", notice, now)
+        self._look_at_ledger(now)
         self._govern(now)
         self._experience.govern(self._governance.book)
         self._with_ledger(lambda: self._experience.recall(self._ledger), now)
@@ -114,8 +115,7 @@ class Cycle:
         for decision in changed:
             logger.info(line(decision))
         self._recorder.samples(now, snapshot)
-        if trouble := self._recorder.trouble:
-            self._fault("ledger", trouble, now)
+        self._look_at_ledger(now)
         for part in self._faults.settle():
             logger.info("%s: works again.", part)
         self._with_ledger(lambda: self._recorder.prune(now), now)
@@ -177,23 +177,38 @@ class Cycle:
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
     def _with_ledger(self, action: Callable[[], T], now: float) -> T | None:
-        """Once it has failed, it is left alone until the next cycle: each attempt may take seconds."""
-        if self._faults.seen("ledger"):
+        """What ``action`` returns; of what fails in a cycle, the first thing is told.
+
+        An attempt after one that has failed costs nothing: the ledger is left alone for some seconds.
+        """
+        try:
+            return action()
+        except LedgerError as error:
+            self._ledger_fault(str(error), now)
             return None
-        return self._attempt("ledger", action, now)
+
+    def _look_at_ledger(self, now: float) -> None:
+        """Tell that the ledger cannot be written, until a write has succeeded."""
+        if trouble := self._recorder.trouble:
+            self._ledger_fault(trouble, now)
+
+    def _ledger_fault(self, message: str, now: float) -> None:
+        if not self._faults.seen("ledger"):
+            self._fault("ledger", message, now)
 
     def _attempt(self, part: str, action: Callable[[], T], now: float) -> T | None:
         try:
             return action()
-        except (LedgerError, BacklogError) as error:
+        except BacklogError as error:
             self._fault(part, str(error), now)
             return None
 
     def _fault(self, part: str, message: str, now: float) -> None:
         """Say a fault in the log, to the daemon (through the outcome) and, where it can, in the ledger."""
-        fault = self._faults.open(part, message, now)
-        if fault is None:
-            return
+        if self._faults.open(part, message, now):
+            self._say(part, message, now)
+
+    def _say(self, part: str, message: str, now: float) -> None:
         logger.error("%s: %s", part, message)
-        self._said.append(fault)
+        self._said.append(Fault(part, message))
         self._recorder.fault(now, part, message)

@@ -295,6 +295,24 @@ def test_an_entry_that_the_ledger_refuses_holds_up_no_other(ledger: Ledger, tmp_
     assert "because the ledger refuses it" in to.notices()[0]
 
 
+def test_a_ledger_that_may_only_be_read_is_in_trouble_until_a_write_succeeds(
+    ledger: Ledger, file: Path, tmp_path: Path, open_ledger: OpenLedger
+) -> None:
+    """Reading it works all the time, which says nothing."""
+    only_read = open_ledger(f"sqlite:///file:{file}?mode=ro&uri=true")
+    to = LedgerWriter(only_read, Outbox(tmp_path / "outbox"))
+    for number in (1, 2):
+        to.begin()
+        write(to, number)
+        assert "readonly database (the file or its directory cannot be written)" in said(to)
+        assert only_read.recent_decisions() == []
+    to.close()
+    after = LedgerWriter(ledger, Outbox(tmp_path / "outbox"))
+    after.take_over()
+    after.begin()
+    assert launched(ledger) == ["r1", "r2"]
+
+
 def test_a_full_disk_is_told_and_what_waits_is_written_when_there_is_room(
     ledger: Ledger, file: Path, tmp_path: Path
 ) -> None:
