@@ -82,9 +82,9 @@ class Recorder:
     def recall(self, plan: Plan) -> None:
         """Find what was decided before of the runs of ``plan``: by the process before this one, say.
 
-        To be called when this process begins, or goes on after another: :meth:`changes` does it at first.
+        To be called when this process goes on after another, whose lease it has; :meth:`changes` does it when
+        this process begins, and until the ledger could be read.
         """
-        self._recalled = True
         self._writer.take_over()
         queued = [run.run_id for decision in plan.decisions for run in decision.runs]
         active = [run.run_id for decision in plan.running for run in decision.runs]
@@ -99,6 +99,7 @@ class Recorder:
             kinds = {keys[key]: tuple(map(_stance, held)) for key, held in found.kinds.items()}
             self._stances = runs | kinds
             self._ids = dict(found.ids)
+            self._recalled = True
         present = {run_key(run_id) for run_id in (*queued, *active)} | set(keys.values())
         for of_cycle in _kept_stances(self._writer.kept()):
             self._stances |= {key: held for key, held in of_cycle.items() if key in present}

@@ -249,6 +249,46 @@ def test_the_answer_to_a_commit_that_is_lost_makes_no_second_row(
     assert_whole(ledger)
 
 
+def test_a_file_that_is_deleted_half_way_gets_all_that_was_kept(
+    ledger: Ledger, file: Path, tmp_path: Path
+) -> None:
+    """What builds upon an entry that went with the old file is written after that entry, once more."""
+    times = iter(0.6 * number for number in range(1000))
+    to = LedgerWriter(ledger, Outbox(tmp_path / "outbox"), clock=lambda: next(times))
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for number in range(1, 5):
+            write(to, number)
+    to.begin()  # this clock leaves time for one entry
+    to.begin()
+    assert launched(ledger) == ["r1", "r2"]
+    file.unlink()
+    while to.waiting:
+        to.begin()
+    assert launched(ledger) == ["r1", "r2", "r3", "r4"]
+    assert_whole(ledger)
+    write(to, 5)
+    assert_whole(ledger)
+
+
+def test_a_file_that_another_process_has_for_itself_is_away(
+    ledger: Ledger, file: Path, tmp_path: Path
+) -> None:
+    """It cannot even be opened: a tool that repairs or copies it does that."""
+    to = LedgerWriter(ledger, Outbox(tmp_path / "outbox"))
+    write(to, 1)
+    ledger.dispose()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        for number in (2, 3):
+            to.begin()
+            write(to, number)
+            assert "database is locked" in said(to)
+    to.begin()
+    assert launched(ledger) == ["r1", "r2", "r3"]
+
+
 def test_where_no_disk_takes_it_what_waits_is_in_memory(ledger: Ledger, file: Path, tmp_path: Path) -> None:
     """It says so."""
     (tmp_path / "outbox").write_text("a file is in the way")

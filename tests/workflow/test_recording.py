@@ -126,6 +126,25 @@ def test_while_the_ledger_is_away_a_decision_is_news_once(ledger: Ledger, tmp_pa
     assert rows(ledger) == [("launch", "r1"), ("launch", "r2"), ("defer", None)]
 
 
+def test_what_could_not_be_recalled_at_the_start_is_recalled_later(ledger: Ledger, tmp_path: Path) -> None:
+    """The ledger is away when the daemon starts: the run that was let go still has one decision."""
+    decided = (launch(queued("r1")), deferral(FORECAST, queued("r2")))
+    _, ids = cycle(recorder_of(ledger, tmp_path), 1.0, *decided)
+    ledger.dispose()
+    assert ledger.file is not None
+    second = recorder_of(ledger, tmp_path)
+    with closing(sqlite3.connect(ledger.file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        for now in (2.0, 3.0):
+            _, unknown = cycle(second, now, *decided)
+            assert unknown == {}
+            assert "database is locked" in (second.trouble or "")
+    news, found = cycle(second, 4.0, *decided)
+    assert (news, found, second.trouble) == (0, ids, None)
+    assert [row for row in rows(ledger) if row[0] == "launch"] == [("launch", "r1")]
+
+
 def test_usages_readings_and_faults_are_kept_too(ledger: Ledger, tmp_path: Path) -> None:
     """All of it is in the ledger when it can be written, and the book in force."""
     recorder = recorder_of(ledger, tmp_path)
