@@ -1,6 +1,7 @@
 """What ``adaptive simulate`` is given, read and checked: every problem of every file is told at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -10,6 +11,7 @@ import click
 from adaptive_assets.cli.errors import BAD_INPUT, CliError, masked
 
 if TYPE_CHECKING:
+    from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import PolicyBook, Problem
     from adaptive_assets.simulation.cluster import Cluster
     from adaptive_assets.simulation.scenario import Scenario
@@ -109,7 +111,8 @@ def _workload(trace: str, trace_format: str) -> "Workload":
     if trace_format == "ledger":
         from adaptive_assets.simulation.recorded import load_recorded
 
-        workload = load_recorded(trace)
+        with _ledger(trace) as where:
+            workload = load_recorded(where)
     elif trace_format == "swf":
         from adaptive_assets.simulation.swf import load_swf
 
@@ -125,6 +128,24 @@ def _workload(trace: str, trace_format: str) -> "Workload":
     if trace_format != "ledger":
         workload = replace(workload, name=Path(trace).name)
     return workload
+
+
+@contextmanager
+def _ledger(trace: str) -> "Iterator[str | Ledger]":
+    """The ledger of a Dagster home, wherever its settings keep it; else where ``trace`` says."""
+    home = Path(trace)
+    if "://" in trace or not (home / "dagster.yaml").is_file():
+        yield trace
+        return
+    from adaptive_assets.cli.installation import opened
+    from adaptive_assets.policy import Problem
+    from adaptive_assets.simulation.trace import TraceError
+
+    with opened(home) as installation:
+        if installation.ledger is None:
+            hint = "let the coordinator see some runs first"
+            raise TraceError([Problem(trace, 0, 0, "nothing has been recorded here yet", hint)])
+        yield installation.ledger
 
 
 def _cluster(given: Given) -> "Cluster":
@@ -150,7 +171,9 @@ def _usual_book(trace: str, trace_format: str, workload: "Workload") -> "PolicyB
     if trace_format == "ledger":
         from adaptive_assets.simulation.recorded import recorded_book
 
-        if (recorded := recorded_book(trace)) is not None:
+        with _ledger(trace) as where:
+            recorded = recorded_book(where)
+        if recorded is not None:
             return recorded
     return plain_book(workload)
 

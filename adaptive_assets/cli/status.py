@@ -10,6 +10,7 @@ import click
 
 from adaptive_assets.cli.errors import PROBLEMS, masked
 from adaptive_assets.cli.installation import Installation, home_option, opened
+from adaptive_assets.cli.status_ledger import LedgerState, ledger_state
 from adaptive_assets.cli.status_text import as_json, as_text
 from adaptive_assets.cli.text import age, emit_json
 
@@ -73,9 +74,8 @@ class Status:
     at: float
     home: Path
     coordinator: str
-    ledger_url: str | None
     ledger: "LedgerStatus | None"
-    ledger_error: str | None
+    ledger_state: LedgerState
     governed: Governed | None
     guards: "Guards | None"
     daemon: Daemon
@@ -127,9 +127,8 @@ def gather(installation: Installation, now: float) -> Status:
         at=now,
         home=installation.home,
         coordinator=installation.coordinator,
-        ledger_url=installation.ledger.safe_url if installation.ledger else None,
         ledger=seen,
-        ledger_error=failed,
+        ledger_state=ledger_state(installation, failed),
         governed=_governed(installation, seen),
         guards=book.guards if book else None,
         daemon=_daemon(installation, now),
@@ -216,8 +215,11 @@ def _problems(found: Status) -> Iterator[str]:
             else f"last beat {age(found.daemon.beat_at, found.at)}"
         )
         yield f"The dequeue daemon is not alive ({since}): no run is launched. Start `dagster-daemon run`."
-    if found.ledger_error:
-        yield f"The ledger: {found.ledger_error}"
+    state = found.ledger_state
+    if state.error:
+        yield f"The ledger: {state.error}"
+    elif state.unwritable:
+        yield f"The ledger: {state.unwritable}\nWhat the daemon decides meanwhile is kept in {state.outbox}."
     for fault in found.ledger.faults if found.ledger else ():
         if fault.part != "policy":  # the file itself was looked at, which says more and is never late
             yield f"{fault.part}: {masked(fault.message)} ({_seen(fault, found.at)})"

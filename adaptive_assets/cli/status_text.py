@@ -10,6 +10,7 @@ from adaptive_assets.planning.wording import cores, share, size
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.status import Governed, Queue, Status
+    from adaptive_assets.cli.status_ledger import LedgerState
     from adaptive_assets.planning.snapshot import MachineReading
     from adaptive_assets.policy import Guards
 
@@ -38,9 +39,33 @@ def _lines(found: "Status") -> Iterator[tuple[str, str]]:
     yield "queue", _queue_line(found.queue)
     if found.ledger and found.ledger.counts:
         yield "verdicts", _counts_line(found.ledger.counts)
-    yield "ledger", found.ledger_url or "nothing recorded yet"
+    yield "ledger", _ledger_lines(found.ledger_state)
     if found.governed:
-        yield "faults", f"{len(found.ledger.faults)} open" if found.ledger and found.ledger.faults else "none"
+        yield "lease", _lease_line(found.ledger_state)
+        yield "faults", _faults_line(found)
+
+
+def _ledger_lines(state: "LedgerState") -> str:
+    lines = [state.url or "nothing recorded yet"]
+    if state.error or state.unwritable:
+        lines.append("cannot be read" if state.error else "cannot be written")
+    if state.waiting:
+        entries = "entry waits" if state.waiting == 1 else "entries wait"
+        lines.append(f"{state.waiting} {entries} for it in {state.outbox}")
+    return "\n".join(lines)
+
+
+def _lease_line(state: "LedgerState") -> str:
+    if state.holder is None:
+        return "nobody holds it"
+    return f"{state.holder}{', which has ended' if state.gone else ''}"
+
+
+def _faults_line(found: "Status") -> str:
+    if found.ledger and found.ledger.faults:
+        return f"{len(found.ledger.faults)} open"
+    state = found.ledger_state
+    return "none that the ledger could be told of" if state.error or state.unwritable else "none"
 
 
 def _book_line(governed: "Governed", now: float) -> str:
@@ -107,7 +132,7 @@ def _counts_line(counts: Mapping[str, int]) -> str:
 
 def as_json(found: "Status") -> dict[str, Any]:
     """Times in ISO 8601, sizes in bytes, CPU in cores."""
-    governed, ledger = found.governed, found.ledger
+    governed, ledger, state = found.governed, found.ledger, found.ledger_state
     reading = ledger.reading if ledger else None
     return {
         "at": iso(found.at),
@@ -137,7 +162,14 @@ def as_json(found: "Status") -> dict[str, Any]:
         "guards": found.guards and found.guards.model_dump(),
         "queue": found.queue,
         "verdicts": dict(ledger.counts) if ledger else {},
-        "ledger": {"url": found.ledger_url, "error": found.ledger_error},
+        "ledger": {
+            "url": state.url,
+            "error": state.error or state.unwritable,
+            "writable": state.url and not (state.error or state.unwritable),
+            "waiting": state.waiting,
+            "outbox": str(state.outbox),
+        },
+        "lease": {"holder": state.holder, "gone": state.gone},
         "faults": [
             {
                 "at": iso(f.at),

@@ -3,8 +3,10 @@
 Nothing here knows Dagster: whoever opens a :class:`Ledger` hands over its URL.
 """
 
+from adaptive_assets.ledger.entries import Stamp
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.location import ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.rows import (
     ActivationRow,
     DecisionRow,
@@ -14,6 +16,7 @@ from adaptive_assets.ledger.rows import (
     RunUsageRow,
 )
 from adaptive_assets.ledger.store import Ledger
+from adaptive_assets.ledger.writer import LedgerWriter
 
 __all__ = [
     "ActivationRow",
@@ -22,8 +25,11 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerStatus",
+    "LedgerWriter",
     "OutOfMemory",
+    "Outbox",
     "RunUsageRow",
+    "Stamp",
     "ledger_url",
     "sqlite_ledger_url",
 ]

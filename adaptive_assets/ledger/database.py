@@ -2,154 +2,207 @@
 
 import sqlite3
 import threading
-import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
+from adaptive_assets.ledger.back_off import BackOff
+from adaptive_assets.ledger.deadline import Deadlines
+from adaptive_assets.ledger.engines import WAIT, WRITES, new_engine
 from adaptive_assets.ledger.errors import LedgerError
-from adaptive_assets.ledger.location import HARMLESS, Location
+from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.migrating import is_current, migrate
 
 __all__ = ["Database"]
 
 T = TypeVar("T")
 
-CONNECT_S: Final = 5
-WAIT_S: Final = 10
-"""How long to wait for a server to answer, and for a lock that another process holds."""
-MIGRATION_WAIT_S: Final = 60
-WRITES: Final = "adaptive_ledger_writes"
+WAIT_S: Final = 2.0
+"""How long to wait for a lock that another process holds."""
+ANSWER_S: Final = 4.0
+"""How long a server may take for one transaction, from connecting to committing."""
+SLOW_S: Final = 60.0
+"""The same for a transaction that reads much or deletes much."""
+PROBE_WAIT_S: Final = 0.25
+PROBE_ANSWER_S: Final = 1.0
+"""The same for a look at whether a ledger that has failed works again."""
+MIGRATION_WAIT_S: Final = 10.0
+"""The same for making the tables, for which processes that start together take turns."""
+NOTICES: Final = 10
 
 
 class Database:
     """The ledger's database; connected to, and migrated, when first used.  Threads may share it."""
 
-    def __init__(self, location: Location, schema: str) -> None:
-        """``schema`` is where the tables live on PostgreSQL; a SQLite file is the ledger's alone."""
+    def __init__(self, location: Location, schema: str, *, back_off: bool = False) -> None:
+        """``schema`` is where the tables live on PostgreSQL; a SQLite file is the ledger's alone.
+
+        With ``back_off``, what has failed is left alone for some seconds: until then every call raises at
+        once what the failed one has raised.
+        """
         self._location = location
         self._schema = None if location.is_sqlite else schema
-        self._engine = _engine(location, self._schema)
+        self._deadlines = Deadlines()
+        self._engine = new_engine(location, self._schema, self._deadlines.uses)
         self._ready = False
         self._getting_ready = threading.Lock()
+        self._file: tuple[int, int] | None = None
+        self._backs_off = back_off
+        self._reading, self._writing = BackOff(), BackOff()
+        self.made_anew = 0
+        """How often the file was found to be another one, or gone."""
+        self.notices: deque[str] = deque(maxlen=NOTICES)
+        """What was found since somebody looked: a file that was replaced or deleted."""
 
-    def read(self, operation: str, work: Callable[[Connection], T]) -> T:
+    def read(self, operation: str, work: Callable[[Connection], T], *, slow: bool = False) -> T:
         """What ``work`` reads; ``operation`` completes the sentence "cannot …" should it fail."""
-        return self.attempt(operation, lambda: self._transaction(work, writes=False, wait_s=WAIT_S))
+        answer_s = SLOW_S if slow else ANSWER_S
+        if self._backs_off:
+            self._reading.check()
+            if self._reading.failing:
+                self._look_again(operation)
+        return self.attempt(
+            operation,
+            lambda: self._transaction(work, writes=False, wait_s=WAIT_S, answer_s=answer_s),
+            (self._reading, self._writing),
+        )
 
-    def write(self, operation: str, work: Callable[[Connection], T]) -> T:
+    def write(self, operation: str, work: Callable[[Connection], T], *, slow: bool = False) -> T:
         """What ``work`` returns, once everything that it wrote is committed; all of it or nothing."""
-        return self.attempt(operation, lambda: self._transaction(work, writes=True, wait_s=WAIT_S))
+        answer_s = SLOW_S if slow else ANSWER_S
+        if self._backs_off:
+            self._writing.check()
+        return self.attempt(
+            operation,
+            lambda: self._transaction(work, writes=True, wait_s=WAIT_S, answer_s=answer_s),
+            (self._writing,),
+        )
 
-    def attempt(self, operation: str, act: Callable[[], T]) -> T:
+    def probe(self, operation: str, work: Callable[[Connection], object]) -> None:
+        """A small write by which to see, in about a second, whether the ledger can be written."""
+        if self._backs_off:
+            self._writing.check()
+
+        def act() -> None:
+            self._transaction(work, writes=True, wait_s=PROBE_WAIT_S, answer_s=PROBE_ANSWER_S)
+
+        self.attempt(operation, act, (self._writing,))
+
+    def _look_again(self, operation: str) -> None:
+        """See in about a second whether a ledger that could not be read can be: the answer may take long."""
+
+        def act() -> None:
+            self._transaction(_nothing, writes=False, wait_s=PROBE_WAIT_S, answer_s=PROBE_ANSWER_S)
+
+        self.attempt(operation, act, (self._reading, self._writing))
+
+    def attempt(self, operation: str, act: Callable[[], T], back_offs: tuple[BackOff, ...] = ()) -> T:
         """What ``act`` returns, or :class:`LedgerError` with the cause in words, cleaned of secrets."""
+        kind = LedgerError
         try:
-            return act()
+            result = act()
         except LedgerError as error:
-            cause = str(error)
+            # What is asked for is wrong, or not there: no reason to leave the ledger alone.
+            cause, kind, back_offs = str(error), type(error), ()
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
             cause = str(error.orig if isinstance(error, StatementError) else error)
             # Next time everything is looked at anew: the file may have been moved away, the server restored.
             self._ready = False
             self.dispose()
+        else:
+            for each in back_offs[:1]:
+                each.worked()
+            return result
         # Raised out here, so that the driver's exception, which may quote the URL, is not chained to it.
         cause = self._location.mask(" ".join(cause.split()))
-        raise LedgerError(f"cannot {operation} in {self._location.safe_url}: {cause}{_hint(cause)}")
+        told = f"cannot {operation} in {self._location.safe_url}: {cause}{_hint(cause)}"
+        for each in back_offs:
+            each.failed(told)
+        raise kind(told)
+
+    def look(self) -> None:
+        """See whether the file is still the same one."""
+        with self._getting_ready:
+            self._look_at_file()
 
     def dispose(self) -> None:
         """Close the idle connections; the next use opens new ones."""
         self._engine.dispose()
 
-    def _transaction(self, work: Callable[[Connection], T], *, writes: bool, wait_s: int) -> T:
-        self._get_ready()
-        return self._within(work, writes=writes, wait_s=wait_s)
+    def _transaction(
+        self, work: Callable[[Connection], T], *, writes: bool, wait_s: float, answer_s: float
+    ) -> T:
+        self._get_ready(wait_s, answer_s)
+        result = self._within(work, writes=writes, wait_s=wait_s, answer_s=answer_s)
+        if writes and self._file != self._file_now():
+            raise LedgerError("the file was replaced or deleted while it was written to")
+        return result
 
-    def _within(self, work: Callable[[Connection], T], *, writes: bool, wait_s: int) -> T:
-        with self._engine.connect().execution_options(**{WRITES: writes}) as connection, connection.begin():
+    def _within(self, work: Callable[[Connection], T], *, writes: bool, wait_s: float, answer_s: float) -> T:
+        if self._schema is None:
+            return self._do(work, writes=writes, wait_s=self._location.timeout or wait_s)
+        return self._deadlines.run(lambda: self._do(work, writes=writes, wait_s=wait_s), answer_s)
+
+    def _do(self, work: Callable[[Connection], T], *, writes: bool, wait_s: float) -> T:
+        options = {WRITES: writes, WAIT: wait_s}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
             if self._schema is not None and writes:
-                # For this transaction; SQLite's connections are born with their limit.
-                limit = {"limit": f"{wait_s}s"}
+                # For this transaction; SQLite's connections are told when they begin.
+                limit = {"limit": f"{round(1000 * wait_s)}ms"}
                 connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), limit)
             return work(connection)
 
-    def _get_ready(self) -> None:
-        """Migrate, once in the life of this object; a look suffices where nothing is to be done."""
+    def _get_ready(self, wait_s: float, answer_s: float) -> None:
+        """Migrate, once in the life of this object and of the file; a look suffices otherwise."""
         with self._getting_ready:
+            self._look_at_file()
             if self._ready:
                 return
             if (file := self._location.file) is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
             schema = self._schema
-            if not self._within(lambda c: is_current(c, schema), writes=False, wait_s=WAIT_S):
-                self._within(lambda c: migrate(c, schema), writes=True, wait_s=MIGRATION_WAIT_S)
+            look = self._within(
+                lambda c: is_current(c, schema), writes=False, wait_s=wait_s, answer_s=answer_s
+            )
+            if not look:
+                self._within(
+                    lambda c: migrate(c, schema),
+                    writes=True,
+                    wait_s=MIGRATION_WAIT_S,
+                    answer_s=MIGRATION_WAIT_S,
+                )
+            self._file = self._file_now()
             self._ready = True
 
-
-def _engine(location: Location, schema: str | None) -> Engine:
-    """An engine that knows no query secret itself: those are handed to the driver by another way."""
-    try:
-        return _sqlite_engine(location) if schema is None else _postgresql_engine(location, schema)
-    except ImportError as error:
-        raise LedgerError(f"no driver for {location.safe_url}: {error}") from None
-
-
-def _sqlite_engine(location: Location) -> Engine:
-    arguments: dict[str, Any] = {"isolation_level": None}
-    if "timeout" not in location.url.query:
-        arguments["timeout"] = WAIT_S
-    engine = create_engine(location.url, connect_args=arguments, hide_parameters=True)
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _postgresql_engine(location: Location, schema: str) -> Engine:
-    hidden = {key: value for key, value in location.url.query.items() if key not in HARMLESS}
-    ours: dict[str, Any] = {"connect_timeout": CONNECT_S, "application_name": "adaptive_assets ledger"}
-    defaults = {key: value for key, value in ours.items() if key not in location.url.query}
-    return create_engine(
-        location.url.difference_update_query(hidden),
-        connect_args={**hidden, **defaults},
-        execution_options={"schema_translate_map": {None: schema}},
-        hide_parameters=True,
-        max_overflow=4,
-        pool_pre_ping=True,
-        pool_size=1,
-    )
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    """Foreign keys, and a journal that lets readers read while another process writes."""
-    try:
-        connection.execute("PRAGMA foreign_keys = ON").close()
-        _use_wal(connection)
-    except sqlite3.Error:
-        connection.close()  # SQLAlchemy does not know of it yet
-        raise
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    give_up_at = time.monotonic() + WAIT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if "readonly" in str(error):
-                return  # a copy that can only be read: its journal is nobody's business
-            # Several processes make a new file theirs at once: SQLite does not wait for this lock itself.
-            if "locked" not in str(error) or time.monotonic() > give_up_at:
-                raise
-            time.sleep(0.02)
-        else:
+    def _look_at_file(self) -> None:
+        """A file that was replaced or deleted is still written to by who has it open, and read by nobody."""
+        if self._file is None or self._file == (now := self._file_now()):
             return
+        was = "deleted" if now is None else "replaced"
+        self.notices.append(
+            f"{self._location.safe_url} was {was}: what it held is not in the ledger any more"
+        )
+        self.made_anew += 1
+        self._file = None
+        self._ready = False
+        self.dispose()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """What tells the file at the ledger's path from every other; ``None`` where there is none."""
+        if self._location.file is None:
+            return None
+        try:
+            found = self._location.file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes its lock at once: one that had to upgrade would fail without waiting for its turn."""
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _nothing(_: Connection) -> None:
+    """Connecting is what is tried."""
 
 
 _HINTS: Final = {
@@ -160,6 +213,9 @@ _HINTS: Final = {
     "read-only transaction": "the server, or the role, may only read",
     "unable to open database file": "its directory must exist and be writable",
     "permission denied for database": "the role needs CREATE on the database, or a schema of its own",
+    "disk is full": "make room on its disk",
+    "disk I/O error": "its disk is full, failing, or away",
+    "no answer within": "the server hangs, or the network to it is gone",
 }
 
 

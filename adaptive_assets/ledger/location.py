@@ -65,6 +65,12 @@ class Location:
         database = self.url.database
         return Path(database) if self.is_sqlite and database and not database.startswith("file:") else None
 
+    @property
+    def timeout(self) -> float | None:
+        """How many seconds the URL of a SQLite file says to wait for a lock; ``None`` if it does not."""
+        given = self.url.query.get("timeout") if self.is_sqlite else None
+        return None if given is None else float(str(given))
+
     def mask(self, text: str) -> str:
         """``text`` without the secrets of the URL, should a driver have put them there."""
         for secret in self.secrets:

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from adaptive_assets.planning.snapshot import MachineReading
 
-__all__ = ["ActivationRow", "DecisionRow", "FaultRow", "LedgerStatus", "OutOfMemory", "RunUsageRow"]
+__all__ = [
+    "ActivationRow",
+    "DecisionRow",
+    "FaultRow",
+    "LedgerStatus",
+    "OutOfMemory",
+    "RunUsageRow",
+    "Stances",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +130,16 @@ class LedgerStatus:
     reading_node: str | None = None
     activation: ActivationRow | None = None
     faults: tuple[FaultRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stances:
+    """Decisions in force: (verdict, mode, the codes of all reasons).
+
+    ``runs`` has the last decision on each run, ``ids`` its row; ``kinds`` the last deferrals of each kind of
+    work, by its key.
+    """
+
+    runs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ids: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)

@@ -34,7 +34,9 @@ Collections = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A snapshot, ready to be stored: whole in ``blob`` if it has no ``checkpoint_id``, else what changed.
+    """A snapshot, ready to be stored: whole in ``blob`` if it has no ``checkpoint``, else what changed since.
+
+    A checkpoint is named by the id of the entry that it was stored by.
 
     ``arrivals`` are the queued runs that the snapshot before it did not have, or had as other work.  The rest
     is what the next one is compared with: ``scalars`` by field, ``collections`` by field and key, and the
@@ -42,7 +44,7 @@ class Draft:
     """
 
     blob: bytes
-    checkpoint_id: int | None
+    checkpoint: str | None
     arrivals: tuple[QueuedRun, ...]
     scalars: Mapping[str, Any]
     collections: Collections
@@ -54,7 +56,7 @@ class SnapshotChain:
 
     def __init__(self) -> None:
         self._last: Draft | None = None
-        self._checkpoint_id = 0
+        self._checkpoint = ""
         self._checkpoint_size = 0
         self._length = 0
 
@@ -69,16 +71,16 @@ class SnapshotChain:
             news = {name: value for name, value in scalars.items() if value != was[name]}
             blob, works = _entry(news, last.collections, collections, last.works)
             if 2 * len(blob) <= self._checkpoint_size:
-                return Draft(blob, self._checkpoint_id, arrivals, scalars, collections, works)
+                return Draft(blob, self._checkpoint, arrivals, scalars, collections, works)
         blob, works = _entry(scalars, {}, collections, {})
         return Draft(blob, None, arrivals, scalars, collections, works)
 
-    def stored(self, draft: Draft, cycle_id: int) -> None:
-        """``draft`` is in the ledger now, as ``cycle_id``."""
+    def stored(self, draft: Draft, entry: str) -> None:
+        """``draft`` is stored now, or will be before the next one: by the entry with the id ``entry``."""
         self._last = draft
         self._length += 1
-        if draft.checkpoint_id is None:
-            self._checkpoint_id = cycle_id
+        if draft.checkpoint is None:
+            self._checkpoint = entry
             self._checkpoint_size = len(draft.blob)
             self._length = 1
 

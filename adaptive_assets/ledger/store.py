@@ -4,20 +4,31 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from adaptive_assets.ledger import in_force, queries, retention, states, writes
+from adaptive_assets.ledger import entries, in_force, queries, retention, states, writes
 from adaptive_assets.ledger.database import Database
-from adaptive_assets.ledger.errors import LedgerError
+from adaptive_assets.ledger.entries import Entry, Kind, Stamp
+from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
 from adaptive_assets.ledger.location import Location
-from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow
+from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow, Stances
 from adaptive_assets.ledger.snapshots import SnapshotChain
+from adaptive_assets.ledger.states import LeaseRow
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 from adaptive_assets.planning.verdicts import AnyDecision
 
 __all__ = ["Ledger"]
+
+_NAMES: Final = {
+    Kind.REVISION: "a policy revision",
+    Kind.CYCLE: "a cycle",
+    Kind.USAGES: "the usage of runs",
+    Kind.READING: "a reading",
+    Kind.FAULT: "a fault",
+}
 
 
 class Ledger:
@@ -27,36 +38,71 @@ class Ledger:
     read.  Threads may share a ledger; a forked process must open its own.  Times are POSIX seconds.
     """
 
-    def __init__(self, location: Location, schema: str) -> None:
+    def __init__(self, location: Location, schema: str, *, back_off: bool = False) -> None:
         self._location = location
-        self._database = Database(location, schema)
+        self._database = Database(location, schema, back_off=back_off)
         self._chains: dict[str, SnapshotChain] = {}
         self._recording = threading.Lock()
 
     @classmethod
-    def open(cls, url: str, *, schema: str = "adaptive_assets") -> "Ledger":
+    def open(cls, url: str, *, schema: str = "adaptive_assets", back_off: bool = False) -> "Ledger":
         """The ledger at ``url``: a SQLite file, or ``schema`` in a PostgreSQL database.
 
-        Nothing is connected to before the first use, which also creates or migrates the tables.
+        Nothing is connected to before the first use, which also creates or migrates the tables.  With
+        ``back_off`` a call that has failed is not tried again for some seconds, up to fifteen; until then
+        others of its kind raise the same at once.  A process that must not wait wants that.
         """
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
             raise LedgerError(
                 f"`{schema}` cannot name the ledger's schema: use small letters, digits and `_`"
             )
-        return cls(Location.parse(url), schema)
+        return cls(Location.parse(url), schema, back_off=back_off)
 
     @property
     def safe_url(self) -> str:
         """The URL with its secrets masked, fit for logs and pages."""
         return self._location.safe_url
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; ``None`` on PostgreSQL."""
+        return self._location.file
+
+    def look(self) -> None:
+        """See whether the SQLite file is still the same one; :meth:`notices` says so if it is not."""
+        self._database.look()
+
+    @property
+    def made_anew(self) -> int:
+        """How often the SQLite file was found to be gone or replaced, and another one was begun."""
+        return self._database.made_anew
+
+    def notices(self) -> list[str]:
+        """What was found of the ledger itself since somebody asked: a file that was replaced or deleted."""
+        found = []
+        while self._database.notices:
+            found.append(self._database.notices.popleft())
+        return found
+
+    def mask(self, message: str) -> str:
+        """``message`` without the secrets of the ledger's own URL."""
+        return self._location.mask(message)
+
+    def write(self, entry: Entry) -> dict[str, int]:
+        """Write an entry, once however often it is tried; the ids of its decisions, by run.
+
+        Raises :class:`LostCheckpointError` for a cycle that builds upon one that is not there.
+        """
+        return self._database.write(f"record {_NAMES[entry.kind]}", lambda c: writes.add(c, entry))
+
+    def probe(self) -> None:
+        """See whether the ledger can be written, by writing a small state; in about a second."""
+        now = time.time()
+        self._database.probe("write", lambda c: states.keep(c, "probe", str(now), now))
+
     def record_revision(self, *, at: float, revision: str, source: str, content: Mapping[str, Any]) -> None:
         """A policy book came into force at ``at``, read from ``source``; its ``content`` is kept once."""
-
-        def write(connection: Connection) -> None:
-            writes.add_revision(connection, at=at, revision=revision, source=source, content=content)
-
-        self._database.write("record a policy revision", write)
+        self.write(entries.revision(at=at, revision=revision, source=source, content=content))
 
     def record_catalogue(self, *, at: float, location: str, digest: str, body: str) -> None:
         """What a code location holds; nothing is written if it said the same last."""
@@ -77,31 +123,40 @@ class Ledger:
         changes: those given last are taken to be in force.  Returns the decision id of each run that was let
         go or failed.
         """
-        operation = "record a cycle"
-        stamp = writes.Stamp(at=at, node=node, revision=revision)
+        stamp = Stamp(at=at, node=node, revision=revision)
         with self._recording:
             # Put back only once stored: after a failure nobody knows what was, and a new chain starts whole.
             chain = self._chains.pop(node, None) or SnapshotChain()
-            draft = self._database.attempt(operation, lambda: chain.draft(snapshot))
-            cycle_id, ids = self._database.write(
-                operation, lambda c: writes.add_cycle(c, stamp, draft, decisions)
-            )
-            chain.stored(draft, cycle_id)
+            try:
+                ids = self._record(stamp, chain, snapshot, decisions)
+            except LostCheckpointError:
+                chain = SnapshotChain()
+                ids = self._record(stamp, chain, snapshot, decisions)
             self._chains[node] = chain
+        return ids
+
+    def _record(
+        self, stamp: Stamp, chain: SnapshotChain, snapshot: Snapshot, decisions: Sequence[AnyDecision]
+    ) -> dict[str, int]:
+        draft = self._database.attempt("record a cycle", lambda: chain.draft(snapshot))
+        entry = self._database.attempt(
+            "record a cycle", lambda: entries.cycle(entries.new_id(), stamp, draft, decisions)
+        )
+        ids = self.write(entry)
+        chain.stored(draft, entry.id)
         return ids
 
     def record_reading(self, *, at: float, node: str, reading: MachineReading) -> None:
         """A sample of ``node``, which is also the sign that it is alive."""
-        self._database.write("record a reading", lambda c: writes.add_reading(c, at, node, reading))
+        self.write(entries.reading(at, node, reading))
 
     def record_usage(self, *, usages: Sequence[RunUsageRow]) -> None:
         """What runs that ended took; a run that has its row already keeps it."""
-        self._database.write("record the usage of runs", lambda c: writes.add_usages(c, usages))
+        self.write(entries.usages(usages))
 
     def record_fault(self, *, at: float, node: str, part: str, message: str) -> None:
         """Something failed in ``part``; the secrets of the ledger's own URL are masked in ``message``."""
-        masked = self._location.mask(message)
-        self._database.write("record a fault", lambda c: writes.add_fault(c, at, node, part, masked))
+        self.write(entries.fault(at, node, part, self.mask(message)))
 
     def catalogues(self) -> dict[str, str]:
         """The newest body of each code location."""
@@ -127,7 +182,9 @@ class Ledger:
 
     def recent_decisions(self, limit: int = 50) -> list[DecisionRow]:
         """The last ``limit`` decisions, the newest first."""
-        return self._database.read("read the decisions", lambda c: queries.recent_decisions(c, limit))
+        return self._database.read(
+            "read the decisions", lambda c: queries.recent_decisions(c, limit), slow=True
+        )
 
     def latest_status(self, *, now: float | None = None, minutes: float = 15.0) -> LedgerStatus:
         """The last cycle, reading and activation, and the faults of the last ``minutes``.
@@ -138,14 +195,14 @@ class Ledger:
 
     def snapshot(self, cycle_id: int) -> Snapshot:
         """The snapshot of a cycle, equal to the one that was recorded."""
-        return self._database.read("read a snapshot", lambda c: queries.snapshot(c, cycle_id))
+        return self._database.read("read a snapshot", lambda c: queries.snapshot(c, cycle_id), slow=True)
 
     def usages(
         self, *, policy: str | None = None, since: float | None = None, limit: int | None = None
     ) -> list[RunUsageRow]:
         """Usages in the order in which the runs ended: of a policy, from ``since`` on, the last ``limit``."""
         return self._database.read(
-            "read the usage of runs", lambda c: queries.usages(c, policy, since, limit)
+            "read the usage of runs", lambda c: queries.usages(c, policy, since, limit), slow=True
         )
 
     def out_of_memory(self, root_run_id: str) -> list[RunUsageRow]:
@@ -157,7 +214,7 @@ class Ledger:
 
     def works(self) -> dict[str, Work]:
         """The kinds of work that decisions and usages speak of, by key."""
-        return self._database.read("read the kinds of work", queries.works)
+        return self._database.read("read the kinds of work", queries.works, slow=True)
 
     def kept(self, key: str) -> str | None:
         """The small state that was kept under ``key``; ``None`` if there is none."""
@@ -166,6 +223,20 @@ class Ledger:
     def keep(self, key: str, value: str) -> None:
         """Keep ``value`` under ``key``, in place of what was kept there."""
         self._database.write("keep a state", lambda c: states.keep(c, key, value, time.time()))
+
+    def lease(self, name: str) -> LeaseRow | None:
+        """The lease ``name`` as it is; ``None`` if nobody ever held it."""
+        return self._database.read("read a lease", lambda c: states.lease(c, name))
+
+    def change_lease(self, name: str, expected: LeaseRow | None, wanted: LeaseRow) -> bool:
+        """Make the lease ``name`` what is ``wanted`` if it still is as ``expected``; whether it was."""
+        return self._database.write(
+            "change a lease", lambda c: states.change_lease(c, name, expected, wanted)
+        )
+
+    def stances(self, run_ids: Sequence[str], kinds: Sequence[str]) -> Stances:
+        """What was decided last of each run, and what each kind of work was last told to wait for."""
+        return self._database.read("read the decisions", lambda c: queries.stances(c, run_ids, kinds))
 
     def prune(self, *, before: float) -> int:
         """Forget what is older than ``before``; the number of rows deleted.

@@ -1,8 +1,9 @@
 """The tables of the ledger.  Rows are only ever added; retention alone takes them away.
 
 The two exceptions are ``states`` and ``leases``, which say what is the case now.  An ``entry`` is the id that
-a writer gave to what it wrote, so that an attempt whose answer was lost can be repeated without harm.  Times
-are POSIX seconds.  Structured values are JSON text, snapshots compressed JSON.
+a writer gave to what it wrote, so that an attempt whose answer was lost can be repeated without harm.
+
+Times are POSIX seconds.  Structured values are JSON text, snapshots compressed JSON.
 """
 
 from sqlalchemy import (

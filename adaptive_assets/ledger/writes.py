@@ -1,54 +1,24 @@
 """What is added to the ledger; each function writes in the transaction of the connection it is given."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import base64
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adaptive_assets.ledger import tables
-from adaptive_assets.ledger.codec import dumps
-from adaptive_assets.ledger.rows import RunUsageRow
-from adaptive_assets.ledger.snapshots import Draft
-from adaptive_assets.ledger.texts import storable
-from adaptive_assets.planning.snapshot import MachineReading, QueuedRun, Work
-from adaptive_assets.planning.verdicts import AnyDecision, Verdict
-from adaptive_assets.planning.work_key import work_key
+from adaptive_assets.ledger.codec import Json
+from adaptive_assets.ledger.entries import Entry, Kind
+from adaptive_assets.ledger.errors import LostCheckpointError
+from adaptive_assets.planning.verdicts import Verdict
 
-__all__ = [
-    "Stamp",
-    "add_catalogue",
-    "add_cycle",
-    "add_fault",
-    "add_reading",
-    "add_revision",
-    "add_usages",
-    "newest_digest",
-]
+__all__ = ["add", "add_catalogue", "newest_digest"]
 
-RUNS_NAMED: Final = 20
-"""How many run ids a deferral keeps: enough to look at, whatever the length of the queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """When a cycle was, on which node, and under which policy revision."""
-
-    at: float
-    node: str
-    revision: str
-
-
-def add_revision(
-    connection: Connection, *, at: float, revision: str, source: str, content: Mapping[str, Any]
-) -> None:
-    """The content once, the activation unless it is this very one."""
-    _add_missing(connection, tables.revisions, [{"revision": revision, "at": at, "content": dumps(content)}])
-    _add_missing(
-        connection, tables.activations, [{"at": at, "revision": revision, "source": storable(source)}]
-    )
+BATCH: Final = 500
+"""Runs that are named one by one in a statement."""
+ONCE: Final = frozenset({Verdict.LAUNCH.value, Verdict.DEGRADE.value, Verdict.FAIL.value})
+"""What is decided once of a run: said again with nothing in between, it is not another decision."""
 
 
 def newest_digest(connection: Connection, location: str) -> str | None:
@@ -65,86 +35,94 @@ def add_catalogue(connection: Connection, *, at: float, location: str, digest: s
         connection.execute(insert(tables.catalogues), row)
 
 
-def add_cycle(
-    connection: Connection, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]
-) -> tuple[int, dict[str, int]]:
-    """The snapshot, the arrivals and the decisions; the cycle's id, and those of the decisions by run."""
-    queued, active = draft.collections["queued"].values(), draft.collections["active"].values()
-    row = {"checkpoint_id": draft.checkpoint_id, "snapshot": draft.blob}
-    row |= {"queued": len(queued), "active": len(active), "waiting": _waiting(queued, decisions)}
-    add = insert(tables.cycles).returning(tables.cycles.c.id)
-    cycle_id: int = connection.execute(add, {**asdict(stamp), **row}).scalar_one()
-    _add_works(connection, {run.work for run in draft.arrivals} | {each.work for each in decisions})
-    _add_missing(connection, tables.arrivals, [_arrival(cycle_id, run) for run in draft.arrivals])
-    return cycle_id, _add_decisions(connection, {"cycle_id": cycle_id, **asdict(stamp)}, decisions)
+def add(connection: Connection, entry: Entry) -> dict[str, int]:
+    """Write ``entry``, unless it is there already; the ids of the decisions in it by run, where it has any.
+
+    Raises :class:`LostCheckpointError` where it is a cycle that builds upon one that is not there.
+    """
+    body = entry.body
+    match entry.kind:
+        case Kind.CYCLE:
+            return _add_cycle(connection, entry)
+        case Kind.REVISION:
+            revision = {"revision": body["revision"], "at": body["at"], "content": body["content"]}
+            activation = {"at": body["at"], "revision": body["revision"], "source": body["source"]}
+            _add_missing(connection, tables.revisions, [revision])
+            _add_missing(connection, tables.activations, [activation])
+        case Kind.USAGES:
+            _add_missing(connection, tables.usages, body["rows"])
+        case Kind.READING:
+            _add_missing(connection, tables.readings, [{**body, "entry": entry.id}])
+        case Kind.FAULT:
+            _add_missing(connection, tables.faults, [{**body, "entry": entry.id}])
+    return {}
 
 
-def add_reading(connection: Connection, at: float, node: str, reading: MachineReading) -> None:
-    """One sample of a node."""
-    connection.execute(insert(tables.readings), {"at": at, "node": node, "reading": dumps(reading)})
+def _add_cycle(connection: Connection, entry: Entry) -> dict[str, int]:
+    body, table = entry.body, tables.cycles
+    known = _cycle_of(connection, entry.id)
+    if known is not None:
+        return _decided_in(connection, known)
+    checkpoint = body["checkpoint"]
+    checkpoint_id = None if checkpoint is None else _cycle_of(connection, checkpoint)
+    if checkpoint is not None and checkpoint_id is None:
+        raise LostCheckpointError("the snapshot that the next one builds upon is not there any more")
+    row = {name: body[name] for name in ("queued", "active", "waiting")}
+    row |= {"checkpoint_id": checkpoint_id, "snapshot": base64.b64decode(body["snapshot"]), "entry": entry.id}
+    new = insert(table).returning(table.c.id)
+    cycle_id: int = connection.execute(new, {**body["stamp"], **row}).scalar_one()
+    _add_missing(connection, tables.works, body["works"])
+    _add_missing(connection, tables.arrivals, [{**row, "cycle_id": cycle_id} for row in body["arrivals"]])
+    return _add_decisions(connection, {"cycle_id": cycle_id, **body["stamp"]}, body["decisions"])
 
 
-def add_usages(connection: Connection, rows: Sequence[RunUsageRow]) -> None:
-    """The usages of the runs that have none yet."""
-    _add_missing(connection, tables.usages, [_usage(row) for row in rows])
+def _cycle_of(connection: Connection, entry: str) -> int | None:
+    """The cycle that was written by an entry."""
+    return connection.execute(select(tables.cycles.c.id).where(tables.cycles.c.entry == entry)).scalar()
 
 
-def add_fault(connection: Connection, at: float, node: str, part: str, message: str) -> None:
-    """One fault."""
-    row = {"at": at, "node": node, "part": part, "message": storable(message)}
-    connection.execute(insert(tables.faults), row)
-
-
-def _usage(row: RunUsageRow) -> dict[str, Any]:
-    evidence = row.out_of_memory
-    return {**asdict(row), "out_of_memory": None if evidence is None else dumps(evidence)}
-
-
-def _on_runs(decision: AnyDecision) -> bool:
-    """Whether the decision is on single runs, and not on all runs of a kind that wait."""
-    verdict = decision.verdict
-    return verdict.admits or verdict.changes or verdict is Verdict.FAIL
-
-
-def _waiting(queued: Iterable[QueuedRun], decisions: Sequence[AnyDecision]) -> int:
-    leaving = {run.run_id for decision in decisions if _on_runs(decision) for run in decision.runs}
-    return sum(run.admitted_mode is None and run.run_id not in leaving for run in queued)
-
-
-def _arrival(cycle_id: int, run: QueuedRun) -> dict[str, Any]:
-    key = work_key(run.work)
-    return {"run_id": run.run_id, "cycle_id": cycle_id, "work_key": key, "submitted_at": run.submitted_at}
+def _decided_in(connection: Connection, cycle_id: int) -> dict[str, int]:
+    table = tables.decisions
+    of_runs = select(table.c.run_id, table.c.id).where(
+        table.c.cycle_id == cycle_id, table.c.run_id.is_not(None)
+    )
+    return {row.run_id: row.id for row in connection.execute(of_runs)}
 
 
 def _add_decisions(
-    connection: Connection, stamp: Mapping[str, Any], decisions: Sequence[AnyDecision]
+    connection: Connection, stamp: Mapping[str, Any], decisions: Sequence[Mapping[str, Json]]
 ) -> dict[str, int]:
-    rows = [{**stamp, **row} for decision in decisions for row in _rows(decision)]
-    if not rows:
-        return {}
-    add = insert(tables.decisions).returning(tables.decisions.c.id, sort_by_parameter_order=True)
-    ids = connection.execute(add, rows).scalars().all()
-    return {row["run_id"]: id_ for row, id_ in zip(rows, ids, strict=True) if row["run_id"] is not None}
-
-
-def _rows(decision: AnyDecision) -> list[dict[str, Any]]:
-    fields = {
-        "verdict": decision.verdict.value,
-        "work_key": work_key(decision.work),
-        "tier": decision.tier,
-        "mode": decision.mode,
-        "parameters": dumps(decision.parameters),
-        "reasons": dumps([reason.plain() for reason in decision.reasons]),
+    """The decisions that are not what was decided last of their runs; the ids of all, by run."""
+    last = _last_of(connection, [row["run_id"] for row in decisions if row["verdict"] in ONCE])
+    again = {
+        row["run_id"]: last[row["run_id"]][0]
+        for row in decisions
+        if row["run_id"] in last and last[row["run_id"]][1:] == (row["verdict"], row["mode"])
     }
-    run_ids = [run.run_id for run in decision.runs]
-    if _on_runs(decision):
-        return [{**fields, "run_id": run_id, "runs": 1, "run_ids": dumps([run_id])} for run_id in run_ids]
-    return [{**fields, "run_id": None, "runs": len(run_ids), "run_ids": dumps(run_ids[:RUNS_NAMED])}]
+    rows = [{**stamp, **row} for row in decisions if row["run_id"] is None or row["run_id"] not in again]
+    if not rows:
+        return again
+    new = insert(tables.decisions).returning(tables.decisions.c.id, sort_by_parameter_order=True)
+    ids = connection.execute(new, rows).scalars().all()
+    added = {row["run_id"]: id_ for row, id_ in zip(rows, ids, strict=True) if row["run_id"] is not None}
+    return again | added
 
 
-def _add_works(connection: Connection, works: Iterable[Work]) -> None:
-    rows = [{"work_key": work_key(work), "work": json.dumps(asdict(work))} for work in works]
-    _add_missing(connection, tables.works, rows)
+def _last_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, str, str]]:
+    """The last decision on each run: its id, verdict and mode."""
+    table = tables.decisions
+    found: dict[str, tuple[int, str, str]] = {}
+    for batch in _batches(run_ids):
+        newest = select(func.max(table.c.id)).where(table.c.run_id.in_(batch)).group_by(table.c.run_id)
+        query = select(table.c.run_id, table.c.id, table.c.verdict, table.c.mode).where(
+            table.c.id.in_(newest)
+        )
+        found |= {row.run_id: (row.id, row.verdict, row.mode) for row in connection.execute(query)}
+    return found
+
+
+def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
 
 
 def _add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -155,5 +133,5 @@ def _add_missing(connection: Connection, table: Table, rows: Sequence[Mapping[st
         connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
     else:
         # What is returned is of no use, but asking for it lets a thousand rows go in one statement.
-        add = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
-        connection.execute(add, rows)
+        new = postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+        connection.execute(new, rows)

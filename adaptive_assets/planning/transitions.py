@@ -1,21 +1,42 @@
 """What changed from one plan to the next: only that is written, to the runs and to the ledger."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from typing import Final
 
+from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.verdicts import AnyDecision, Plan, Verdict
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["Stance", "stance", "transitions"]
+__all__ = ["Stance", "kind_key", "run_key", "stance", "stance_of", "transitions"]
 
 Stance = tuple[str, ...]
 """The part of a decision whose change is worth writing: not its numbers, which change in every cycle."""
 
+ONCE: Final = frozenset({Verdict.LAUNCH.value, Verdict.DEGRADE.value, Verdict.FAIL.value})
+"""Decided once of a run, whatever the reasons in later cycles, until Dagster has launched or failed it."""
+
 
 def stance(decision: AnyDecision) -> Stance:
     """Verdict, mode and the codes of all reasons."""
-    codes = dict.fromkeys(reason.code.value for reason in decision.reasons)
-    return (decision.verdict.value, decision.mode, *codes)
+    return stance_of(
+        decision.verdict.value, decision.mode, (reason.code.value for reason in decision.reasons)
+    )
+
+
+def stance_of(verdict: str, mode: str, codes: Iterable[str]) -> Stance:
+    """The same of a decision that was recorded."""
+    return (verdict, mode) if verdict in ONCE else (verdict, mode, *dict.fromkeys(codes))
+
+
+def kind_key(work: Work) -> str:
+    """Under which stances hold what a kind of work waits for."""
+    return f"kind:{work_key(work)}"
+
+
+def run_key(run_id: str) -> str:
+    """Under which stances hold what was decided of a run."""
+    return f"run:{run_id}"
 
 
 def transitions(
@@ -27,6 +48,9 @@ def transitions(
     ten thousand queued runs of one kind that start to wait for memory are one transition. Runs of one kind
     may wait for different things; when that changes, all that the kind waits for is told, because the ledger
     takes what was told last of a kind for all there is.
+
+    A run that was let go and is deferred before Dagster has launched it keeps that stance: let go again in
+    the same mode, it is not another decision.
     """
     told: dict[str, dict[Stance, AnyDecision]] = {}
     changed_now = (decision for decision in plan.running if decision.verdict.changes)
@@ -41,10 +65,25 @@ def transitions(
         if stances.get(key) != now[key]
         for decision in by_stance.values()
     ]
-    return changed, now
+    return changed, now | _let_go_before(stances, now, plan)
+
+
+def _let_go_before(
+    stances: Mapping[str, tuple[Stance, ...]], now: Mapping[str, object], plan: Plan
+) -> dict[str, tuple[Stance, ...]]:
+    """The stances of runs that were let go and are still in the queue."""
+    before = {
+        key: held
+        for key, held in stances.items()
+        if key.startswith("run:") and key not in now and held[0][0] in ONCE
+    }
+    if not before:
+        return {}
+    queued = {run_key(run.run_id) for decision in plan.decisions for run in decision.runs}
+    return {key: held for key, held in before.items() if key in queued}
 
 
 def _key(decision: AnyDecision) -> str:
     if decision.verdict is Verdict.DEFER:
-        return f"kind:{work_key(decision.work)}"
-    return f"run:{decision.runs[0].run_id}"
+        return kind_key(decision.work)
+    return run_key(decision.runs[0].run_id)

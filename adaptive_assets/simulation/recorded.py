@@ -28,8 +28,8 @@ _LEAST_CPU: Final = 0.01
 """Cores; what rounds to none would cost nothing to run."""
 
 
-def load_recorded(where: str | Path, *, since: float | None = None) -> Workload:
-    """The workload of the ledger at ``where``: a URL, a SQLite file, or the directory that it is in.
+def load_recorded(where: str | Path | Ledger, *, since: float | None = None) -> Workload:
+    """The workload of the ledger at ``where``: a URL, a SQLite file, the directory that it is in, or itself.
 
     With ``since`` (POSIX seconds), only of the runs that ended then or later.  As :func:`workload_of`; raises
     :class:`~adaptive_assets.simulation.trace.TraceError` where there is no ledger, or nothing in it.
@@ -46,7 +46,7 @@ def load_recorded(where: str | Path, *, since: float | None = None) -> Workload:
     return workload
 
 
-def recorded_book(where: str | Path) -> PolicyBook | None:
+def recorded_book(where: str | Path | Ledger) -> PolicyBook | None:
     """The policy book that was last in force; ``None`` if none ever was, or a later version wrote it."""
     with _opened(where) as (ledger, _):
         content = ledger.active_policy_book()
@@ -143,13 +143,16 @@ def _median(
 
 
 @contextmanager
-def _opened(where: str | Path) -> Iterator[tuple[Ledger, str]]:
+def _opened(where: str | Path | Ledger) -> Iterator[tuple[Ledger, str]]:
     """The ledger at ``where`` and its name, without secrets; :class:`TraceError` for all that goes wrong.
 
     A file must be there already: the ledger would make a new one.
     """
-    source = str(where)
+    source = where.safe_url if isinstance(where, Ledger) else str(where)
     try:
+        if isinstance(where, Ledger):
+            yield where, source
+            return
         if "://" in source:
             source = "the ledger"
             ledger = Ledger.open(str(where))

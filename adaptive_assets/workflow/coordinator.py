@@ -63,6 +63,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         self._ruling = Ruling(OnFailure(on_failure))
         self._faults = Faults()
         self._cycle: Cycle | None = None
+        self._stands_by = False
         self._pass: tuple[int, RunQueueConfig] | None = None
 
     @classmethod
@@ -140,8 +141,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         frame = inspect.currentframe()
         daemon = dequeue_daemon(frame)
         if daemon is not None:
-            paused = paused_locations(daemon, pass_time(frame) or time.time())
-            config = self._begin_pass(daemon, paused)
+            config = self._begin_pass(daemon, pass_time(frame))
             self._pass = (threading.get_ident(), config)
             return config
         if self._pass is not None and self._pass[0] == threading.get_ident():
@@ -164,20 +164,20 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         else:
             submission.prepare(context)
 
-    def _begin_pass(self, daemon: Any, paused: Mapping[str, float]) -> RunQueueConfig:
+    def _begin_pass(self, daemon: Any, fixed_time: float | None) -> RunQueueConfig:
+        """Run a cycle and say what the stock pass is to do; only tests of Dagster give a ``fixed_time``."""
         now = time.time()
         outcome: Outcome | None
         try:
-            if self._cycle is None:
-                hush_full_queue(daemon)
-                self._cycle = self._deployment.cycle(self._instance, self._limit())
-            done = outcome = self._cycle.run(now, since_boot(), paused)
+            if not self._deployment.lease(self._instance).holds():
+                return self._stand_by(daemon, now)
+            done = outcome = self._next_cycle(daemon).run(
+                now, since_boot(), paused_locations(daemon, fixed_time or now)
+            )
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
-            if self._faults.open("cycle", message, now):
+            if self._tell(daemon, "cycle", message, now):
                 logger.exception(message)
-                self._deployment.record_fault(now, "cycle", message)
-                report_daemon_error(daemon, message, type(error).__name__)
             outcome = self._ruling.failed(error)
         else:
             self._faults.close("cycle")
@@ -186,13 +186,41 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
                 report_daemon_error(daemon, f"{fault.part}: {fault.message}", "AdaptiveAssetsFault")
         return self._config_after(outcome)
 
+    def _next_cycle(self, daemon: Any) -> Cycle:
+        if self._cycle is None:
+            hush_full_queue(daemon)
+            self._cycle = self._deployment.cycle(self._instance, self._limit())
+        if self._stands_by:
+            self._stands_by = False
+            self._faults.close("lease")
+            self._cycle.resume()
+        return self._cycle
+
+    def _stand_by(self, daemon: Any, now: float) -> RunQueueConfig:
+        """Another daemon launches: this one plans and launches nothing, and says so."""
+        self._stands_by = True
+        message = self._deployment.lease(self._instance).fault or "another daemon launches runs"
+        if self._tell(daemon, "lease", message, now):
+            logger.error("lease: %s", message)
+        return self._queue_config(0)
+
+    def _tell(self, daemon: Any, part: str, message: str, now: float) -> bool:
+        """Show a fault in the UI and record it, when it is time to; true when it was."""
+        if self._faults.open(part, message, now) is None:
+            return False
+        self._deployment.record_fault(now, part, message)
+        report_daemon_error(daemon, message, "AdaptiveAssetsFault")
+        return True
+
     def _config_after(self, outcome: Outcome | None) -> RunQueueConfig:
         """What the stock pass is to do; with nothing to launch it ends before it reads the queue."""
         if outcome is None:
             return super().get_run_queue_config()
         if not outcome.free:
             return self._queue_config(outcome.active)
-        return self._queue_config(self._given_limit)
+        limit = self._limit()
+        # Dagster still counts the lost ones, whose places are free.
+        return self._queue_config(None if limit is None else limit + outcome.lost)
 
     def _limit(self) -> int | None:
         return None if self._given_limit in (None, -1) else self._given_limit

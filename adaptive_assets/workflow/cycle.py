@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import dagster as dg
 
-from adaptive_assets.ledger import Ledger, LedgerError
+from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
@@ -43,10 +43,14 @@ logger = logging.getLogger("dagster.adaptive_assets")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cycle leaves to the dequeue pass: runs that are free to launch, and runs in progress."""
+    """What a cycle leaves to the dequeue pass: how many runs are free to launch, and how many are active.
+
+    ``lost`` are in progress for Dagster although nothing of them is left.
+    """
 
     free: int
     active: int
+    lost: int = 0
     faults: tuple[Fault, ...] = ()
 
 
@@ -69,6 +73,7 @@ class Cycle:
         backlog_files: Sequence[Path] = (),
         run_limit: int | None = None,
         retention_s: float | None = None,
+        outbox: Path | None = None,
         node: str,
     ) -> None:
         self._instance = instance
@@ -92,8 +97,13 @@ class Cycle:
         self._recall(books.last_good)
         self._governed: tuple[str, str] | None = None
         self._mismatch: PolicyError | None = None
-        source = str(books.path) if books.path else "no file"
-        self._recorder = Recorder(ledger, node=node, source=source, retention_s=retention_s)
+        self._recorder = Recorder(
+            ledger,
+            node=node,
+            source=str(books.path) if books.path else "no file",
+            retention_s=retention_s,
+            outbox=outbox,
+        )
 
     def run(self, now: float, elapsed: float, paused: Mapping[str, float] = MappingProxyType({})) -> Outcome:
         """Observe, plan, record and enact, as of ``now`` (POSIX seconds).
@@ -106,6 +116,7 @@ class Cycle:
         """
         self._now = now
         self._parts.begin(now)
+        self._begin_recording()
         self._look_at_the_clock(now, elapsed)
         self._parts.attempt("govern", lambda: self._govern(now), None)
         self._parts.attempt("learn", lambda: self._learn(now), None)
@@ -114,16 +125,21 @@ class Cycle:
         changed = self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
         book = self._governance.book
-        none: dict[str, int] = {}
-        ids = self._to_ledger(lambda: self._recorder.cycle(now, book, snapshot, decided, changed), none)
+        ids = self._recorder.cycle(now, book, snapshot, decided, changed)
         free = self._enactment.enact(decided, ids)
         for decision in changed:
             logger.info(line(decision))
-        self._to_ledger(lambda: self._record_samples(now, snapshot), None)
-        if not self._clock.ahead_s:
-            self._to_ledger(lambda: self._recorder.prune(now), None)
+        self._end_recording(now, snapshot)
         self._parts.end()
-        return Outcome(free, len(snapshot.active), tuple(self._parts.told))
+        return Outcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
+
+    def resume(self) -> None:
+        """Go on after another process has run cycles: what it decided is read anew."""
+        self._recorder.resume()
+
+    def close(self) -> None:
+        """Leave what waits for the ledger to the next process."""
+        self._recorder.close()
 
     def _recall(self, last_good: BookState) -> None:
         """Begin with the book that was last in force, for the case that the file is broken now."""
@@ -211,9 +227,26 @@ class Cycle:
             clock_certain=not self._clock.ahead_s,
         )
 
-    def _record_samples(self, now: float, snapshot: Snapshot) -> None:
+    def _begin_recording(self) -> None:
+        self._recorder.begin()
+        for notice in self._recorder.notices():
+            self._parts.notice("ledger", notice)
+        self._look_at_the_ledger()
+
+    def _end_recording(self, now: float, snapshot: Snapshot) -> None:
         self._recorder.samples(now, snapshot)
-        self._active.recorded()  # only then: what is not in the ledger is read again after a restart
+        if not self._recorder.waiting:  # what is not in the ledger yet is read again after a restart
+            self._to_ledger(self._active.recorded, None)
+        certain = not self._clock.ahead_s
+        self._to_ledger(lambda: self._recorder.prune(now, certain=certain), None)
+        self._look_at_the_ledger()
+
+    def _look_at_the_ledger(self) -> None:
+        """Tell that the ledger cannot be written, until a write has succeeded."""
+        if (trouble := self._recorder.trouble) is None:
+            self._parts.works("ledger")
+        elif not self._parts.has_failed("ledger"):
+            self._parts.fault("ledger", trouble)
 
     def _launched(self, now: float, active: Sequence[ActiveRun]) -> tuple[float, ...]:
         """The launches of runs that are not active any more, if there is a ramp to count them."""
@@ -271,10 +304,4 @@ class Cycle:
         return self._parts.attempt("ledger", action, otherwise)
 
     def _record_fault(self, fault: Fault) -> None:
-        """Put a fault into the ledger, unless it is the ledger that fails."""
-        if self._parts.has_failed("ledger"):
-            return
-        try:
-            self._ledger.record_fault(at=self._now, node=self._node, part=fault.part, message=fault.message)
-        except LedgerError as error:
-            logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all
+        self._recorder.fault(self._now, fault.part, fault.message)

@@ -9,12 +9,14 @@ from pathlib import Path
 import dagster as dg
 
 from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger.outbox import DIRECTORY as OUTBOX
 from adaptive_assets.policy import BUILT_IN, PolicyBook
 from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.cycle import Cycle
 from adaptive_assets.workflow.dagster_private import keep_connections, sqlite_directory, storage_url
+from adaptive_assets.workflow.lease import Lease
 from adaptive_assets.workflow.submission import Submission
 
 __all__ = ["Deployment", "open_ledger", "policy_path"]
@@ -29,12 +31,12 @@ def policy_path(given: str, instance: dg.DagsterInstance) -> Path:
     return home if not path.is_absolute() and home.exists() else path.absolute()
 
 
-def open_ledger(instance: dg.DagsterInstance, url: str | None) -> Ledger:
-    """The ledger at ``url``, or else beside the instance's storage."""
+def open_ledger(instance: dg.DagsterInstance, url: str | None, *, back_off: bool = False) -> Ledger:
+    """The ledger at ``url``, or else beside the instance's storage; ``back_off`` is that of ``open``."""
     if url is None:
         directory = sqlite_directory(instance)
         url = sqlite_ledger_url(directory) if directory else ledger_url(storage_url(instance))
-    return Ledger.open(url)
+    return Ledger.open(url, back_off=back_off)
 
 
 class Deployment:
@@ -56,6 +58,8 @@ class Deployment:
         self._catalogues: CatalogueStore | None = None
         self._submission: Submission | None = None
         self._sampler: MachineSampler | None = None
+        self._cycle: Cycle | None = None
+        self._lease: Lease | None = None
 
     def submission(self, instance: dg.DagsterInstance) -> Submission:
         """What prepares runs that this process submits."""
@@ -74,7 +78,7 @@ class Deployment:
             self._sampler = MachineSampler(Machine(), processes=processes)
             self._sampler.sample()
             self._sampler.start()
-            return Cycle(
+            self._cycle = Cycle(
                 instance,
                 books=books,
                 ledger=ledger,
@@ -84,8 +88,19 @@ class Deployment:
                 backlog_files=[Path(instance.root_directory, file).expanduser() for file in self._backlogs],
                 run_limit=run_limit,
                 retention_s=self._retention_s,
+                outbox=Path(instance.root_directory, OUTBOX),
                 node=platform.node(),
             )
+            return self._cycle
+
+    def lease(self, instance: dg.DagsterInstance) -> Lease:
+        """The lease by which this process, of all daemons of the instance, is the one that launches."""
+        with self._lock:
+            if self._lease is None:
+                ledger, _, _ = self._parts(instance)
+                self._lease = Lease(ledger)
+                self._lease.start()
+            return self._lease
 
     def record_fault(self, now: float, part: str, message: str) -> None:
         """Put a fault into the ledger, if there is one to put it in."""
@@ -96,16 +111,20 @@ class Deployment:
                 logger.error("ledger: %s", error)  # noqa: TRY400  the message says it all
 
     def dispose(self) -> None:
-        """Stop the sampler and close the ledger."""
+        """Stop the sampler, let go of the lease and close the ledger."""
         with self._lock:
             if self._sampler is not None:
                 self._sampler.stop()
+            if self._cycle is not None:
+                self._cycle.close()
+            if self._lease is not None:
+                self._lease.release()
             if self._ledger is not None:
                 self._ledger.dispose()
 
     def _parts(self, instance: dg.DagsterInstance) -> tuple[Ledger, BookWatch, CatalogueStore]:
         if self._ledger is None or self._books is None or self._catalogues is None:
-            self._ledger = open_ledger(instance, self._ledger_url)
+            self._ledger = open_ledger(instance, self._ledger_url, back_off=True)
             self._books = _books(self._policies, instance)
             self._catalogues = CatalogueStore(self._ledger)
             if self._books.path is not None:

@@ -76,6 +76,10 @@ class Parts:
         self._tell(fault)
         return True
 
+    def notice(self, part: str, message: str) -> None:
+        """Tell what happened once and is over."""
+        self._tell(Fault(part, message))
+
     def works(self, part: str) -> None:
         """Note that ``part`` has worked in this cycle."""
         self._faults.worked(part)

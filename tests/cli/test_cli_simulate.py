@@ -3,12 +3,14 @@
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli.sites import Adaptive, Told
+from tests.cli.sites import Adaptive, Site, Told
 from tests.docs.pages import DOCS, blocks
+from tests.ledger.examples import usage
 
 HEADER = "id,name,submit_s,duration_s,cpu,memory_mb,tier,deadline_s,depends_on\n"
 MACHINE = ("--cores", "4", "--memory", "8GiB")
@@ -136,6 +138,18 @@ def test_a_swf_trace(folder: Path, told: Told) -> None:
         (folder / name).write_text(text)
         found = told("simulate", "--trace", name, *more, *MACHINE, "--no-baselines", "--no-oracle")
         assert found["workload"] | {"runs": 6, "name": name} == found["workload"]
+
+
+def test_the_home_of_a_deployment_is_its_ledger(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """Wherever its storage is configured to be; before anything was recorded there is none."""
+    options = ("--trace", str(site.home), *MACHINE, "--no-baselines", "--no-oracle")
+    assert "nothing has been recorded here yet" in adaptive("simulate", *options).stderr
+    site.submit("forecast")
+    site.cycle()
+    (row,) = site.ledger.recent_decisions()
+    ended = replace(usage("r1"), work_key=row.work_key, policy=row.policy)
+    site.ledger.record_usage(usages=[ended])
+    assert told("simulate", *options)["workload"]["runs"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """`adaptive status`: is it at work, under what, and what is wrong."""
 
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
+from adaptive_assets.ledger import LedgerWriter, Outbox, entries
+from adaptive_assets.workflow.lease import Holder, Lease
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 from tests.conftest import MakeInstance
 
@@ -95,6 +100,45 @@ def test_an_unreadable_ledger_is_a_problem_and_no_crash(site: Site, adaptive: Ad
     assert "file is not a database" in shown.stdout
     assert "queue" in shown.stdout
     assert told("status")["ledger"]["error"]
+
+
+def test_a_ledger_that_cannot_be_written_is_a_problem(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """It is tried, and what waits for it is counted: `faults` says nothing of what cannot be recorded."""
+    site.cycle()
+    site.beat()
+    found = told("status")
+    assert (found["ledger"]["writable"], found["ledger"]["waiting"], found["problems"]) == (True, 0, [])
+    assert site.ledger.file is not None
+    outbox = Outbox(site.home / "adaptive_outbox")
+    with closing(sqlite3.connect(site.ledger.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        LedgerWriter(site.ledger, outbox).write(entries.fault(1.0, "node-1", "policy", "refused"))
+        shown = adaptive("status")
+        found = told("status")
+    assert shown.exit_code == 1
+    for expected in ("database is locked", "1 entry waits", "none that the ledger could be told of"):
+        assert expected in shown.stdout
+    assert (found["ledger"]["writable"], found["ledger"]["waiting"]) == (False, 1)
+    assert "database is locked" in found["problems"][0]
+
+
+def test_who_launches_is_said_and_that_a_second_daemon_stands_by(
+    site: Site, adaptive: Adaptive, told: Told
+) -> None:
+    """The fault of the one that stands by is in the ledger, which both share."""
+    site.cycle()
+    site.beat()
+    assert "nobody holds it" in adaptive("status").stdout
+    first, second = Lease(site.ledger, holder=Holder("far", 7, 1.0, "there")), Lease(site.ledger)
+    assert first.holds()
+    assert told("status")["lease"] == {"holder": "process 7 on far", "gone": False}
+    site.ledger.record_fault(at=time.time(), node="node-1", part="lease", message=second.fault or "")
+    shown = adaptive("status")
+    assert "two daemons are at work on this instance: process 7 on far launches" in shown.stdout
+    first.release()
+    gone = replace(Holder.here(), started_at=1.0)
+    assert Lease(site.ledger, holder=gone).holds()
+    assert "which has ended" in adaptive("status").stdout
 
 
 def test_to_look_changes_nothing(site: Site, adaptive: Adaptive) -> None:

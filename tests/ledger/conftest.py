@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def open_ledger() -> Iterator[OpenLedger]:
     """``Ledger.open``; what it opens is closed after the test."""
     with ExitStack() as stack:
 
-        def open_(url: str, **options: str) -> Ledger:
+        def open_(url: str, **options: Any) -> Ledger:
             ledger = Ledger.open(url, **options)
             stack.callback(ledger.dispose)
             return ledger

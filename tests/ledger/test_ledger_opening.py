@@ -141,7 +141,11 @@ def test_a_role_that_may_not_create_is_told_what_it_needs(postgres_url: str, ope
 
 def test_processes_that_start_at_once_migrate_once(url: str, open_ledger: OpenLedger) -> None:
     """Daemon, webserver and code servers all come up together with an empty database."""
-    script = "say('ready'); sys.stdin.readline()\nfor number in range(3): cycle(number)\nsay('done')"
+    script = (
+        "import os; say('ready'); sys.stdin.readline()\n"
+        "for number in range(3): cycle(10 * os.getpid() + number)\n"
+        "say('done')"
+    )
     with ExitStack() as stack:
         children = [stack.enter_context(process(url, script)) for _ in range(4)]
         assert [heard(child) for child in children] == ["ready"] * 4

@@ -77,11 +77,11 @@ snapshots = st.builds(
 def test_any_sequence_of_snapshots_is_restored(given: list[Snapshot]) -> None:
     """Each one, from its checkpoint and the deltas since, the order of the queue included."""
     chain = SnapshotChain()
-    stored: list[tuple[int, bytes]] = []
-    for cycle_id, snapshot in enumerate(given):
+    stored: list[tuple[str, bytes]] = []
+    for number, snapshot in enumerate(given):
         draft = chain.draft(snapshot)
-        chain.stored(draft, cycle_id)
-        stored.append((cycle_id if draft.checkpoint_id is None else draft.checkpoint_id, draft.blob))
+        chain.stored(draft, str(number))
+        stored.append((str(number) if draft.checkpoint is None else draft.checkpoint, draft.blob))
         restored = restore([blob for checkpoint, blob in stored if checkpoint == stored[-1][0]])
         assert restored == snapshot
         assert list(restored.data) == list(snapshot.data)
@@ -91,9 +91,9 @@ def test_deltas_are_exercised_by_the_test_above() -> None:
     """The ballast does what it is for: a snapshot that differs in everything else is a delta."""
     chain = SnapshotChain()
     first = Snapshot(at=1.0, active=BALLAST)
-    chain.stored(chain.draft(first), 1)
+    chain.stored(chain.draft(first), "1")
     other = replace(snapshot_of(*map(queued, "abcdefgh")), active=(*BALLAST, *snapshot_of().active))
-    assert chain.draft(other).checkpoint_id == 1
+    assert chain.draft(other).checkpoint == "1"
 
 
 def test_snapshots_come_back_from_the_database(ledger: Ledger) -> None:
