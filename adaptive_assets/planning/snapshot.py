@@ -106,6 +106,9 @@ class Work:
     reads: tuple[str, ...] = ()
     degradable: bool = True
     composable: bool = False
+    undefined: tuple[str, ...] = ()
+    """The assets (or the job) that no code location of which anything is known defines: while there are any,
+    what the run reads is not known."""
 
 
 @dataclass(frozen=True, slots=True)

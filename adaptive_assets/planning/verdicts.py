@@ -47,6 +47,7 @@ class ReasonCode(StrEnum):
     """Why; one code for each rule, what can never run first."""
 
     NEVER_FITS = "never_fits"
+    INPUTS_UNKNOWN = "inputs_unknown"
     DATA_MISSING = "data_missing"
     DATA_STALE = "data_stale"
     FRESHNESS_NOT_EVALUATED = "freshness_not_evaluated"

@@ -19,6 +19,7 @@ from adaptive_assets.workflow.dagster_private import (
     SubmitRunContext,
     concurrency_settings,
     dequeue_daemon,
+    dequeue_workspace,
     hush_full_queue,
     report_daemon_error,
 )
@@ -130,9 +131,10 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     @override
     def get_run_queue_config(self) -> RunQueueConfig:
         """Runs one cycle if the dequeue daemon begins a pass; for everybody else it is free of effects."""
-        daemon = dequeue_daemon(inspect.currentframe())
+        frame = inspect.currentframe()
+        daemon = dequeue_daemon(frame)
         if daemon is not None:
-            config = self._begin_pass(daemon)
+            config = self._begin_pass(daemon, dequeue_workspace(frame))
             self._pass = (threading.get_ident(), config)
             return config
         if self._pass is not None and self._pass[0] == threading.get_ident():
@@ -155,14 +157,14 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         else:
             submission.prepare(context)
 
-    def _begin_pass(self, daemon: Any) -> RunQueueConfig:
+    def _begin_pass(self, daemon: Any, workspace: Any | None) -> RunQueueConfig:
         now = time.time()
         outcome: Outcome | None
         try:
             if self._cycle is None:
                 hush_full_queue(daemon)
                 self._cycle = self._deployment.cycle(self._instance, self._limit())
-            done = outcome = self._cycle.run(now)
+            done = outcome = self._cycle.run(now, workspace)
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"
             if self._faults.open("cycle", message, now):

@@ -2,26 +2,26 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Snapshot, Work
-from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
+from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, Problem
 from adaptive_assets.signals import MachineSampler, RunProcesses
 from adaptive_assets.workflow.active_watch import ActiveWatch
 from adaptive_assets.workflow.backlogs import BacklogError, read_backlogs
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
+from adaptive_assets.workflow.dagster_private import code_locations
 from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.experience import Experience
 from adaptive_assets.workflow.faults import Fault, Faults
-from adaptive_assets.workflow.governance import Governance, facts_of
+from adaptive_assets.workflow.governance import Governance, facts_of, governed
 from adaptive_assets.workflow.queue_watch import QueueWatch
 from adaptive_assets.workflow.readiness import data_states
 from adaptive_assets.workflow.recording import Recorder
@@ -74,23 +74,24 @@ class Cycle:
         self._active = ActiveWatch(instance, self._work_of, processes, node)
         self._enactment = Enactment(instance, self._queue)
         self._governance = Governance(PolicyBook(version=1), Catalogue())
+        self._in_force: Governance | None = None
         self._experience = Experience()
         self._recall(books.last_good)
-        self._governed: tuple[str, str] | None = None
-        self._mismatch: PolicyError | None = None
+        self._governed: tuple[str, Catalogue] | None = None
+        self._misfit: tuple[Problem, ...] = ()
         self._recorder = Recorder(ledger, node=node, source=str(books.path), retention_s=retention_s)
         self._faults = Faults()
         self._said: list[Fault] = []
 
-    def run(self, now: float) -> Outcome:
-        """Observe, plan, record and enact, as of ``now``.
+    def run(self, now: float, workspace: Any | None = None) -> Outcome:
+        """Observe, plan, record and enact, as of ``now``; ``workspace`` is the dequeue daemon's.
 
         The ledger, the policy file, the backlog files and the sampler may be at fault without stopping it;
         what Dagster's own storage raises is the caller's to handle.
         """
         self._said = []
         self._faults.begin()
-        self._govern(now)
+        self._govern(now, workspace)
         self._experience.govern(self._governance.book)
         self._with_ledger(lambda: self._experience.recall(self._ledger), now)
         # before the queue is read, which may hold the next attempt of a run that has failed just now
@@ -117,34 +118,43 @@ class Cycle:
 
     def _recall(self, last_good: BookState) -> None:
         """Begin with the book that was last in force, for the case that the file is broken now."""
-        with suppress(PolicyError):
-            self._governance = Governance(last_good.book, Catalogue())
+        self._governance = Governance(last_good.book, Catalogue())
+        self._in_force = self._governance if last_good.read else None
 
     def _work_of(self, run: dg.DagsterRun) -> Work:
         return self._governance.work_of(facts_of(run))
 
-    def _govern(self, now: float) -> None:
+    def _govern(self, now: float, workspace: Any | None) -> None:
         """Bring policy book and catalogue up to date; what is refused leaves the last good ones in force."""
-        catalogue = self._with_ledger(self._catalogues.shared, now) or self._governance.catalogue
+        catalogue = self._catalogue(now, workspace)
         state = self._books.current()
-        key = (state.book.revision, catalogue.digest)
-        if key != self._governed:
-            self._mismatch = None
-            try:
-                self._governance = Governance(state.book, catalogue)
-            except PolicyError as error:
-                self._mismatch = error
-                self._govern_last_good(catalogue)
-            self._governed = key
+        revision = state.book.revision
+        if self._governed is None or self._governed[0] != revision or self._governed[1] is not catalogue:
+            self._governance, self._misfit = governed(self._in_force, state.book, catalogue)
+            self._in_force = self._governance if state.read else self._in_force
+            self._governed = (revision, catalogue)
             self._queue.reassess()
-        if refused := state.refused or self._mismatch:
-            in_force = self._governance.book.revision
+        in_force = self._governance.book.revision
+        if refused := state.refused or (PolicyError(self._misfit) if in_force != revision else None):
             self._fault("policy", f"{refused}\nThe policy book {in_force} stays in force.", now)
+        elif self._misfit:
+            self._fault("policy", f"{PolicyError(self._misfit)}\nAll else in the policy book goes on.", now)
+        if catalogue.problems:
+            self._fault("assets", "\n".join(catalogue.problems), now)
 
-    def _govern_last_good(self, catalogue: Catalogue) -> None:
-        """When it is at odds with the new assets too, the catalogue stays as it was as well."""
-        with suppress(PolicyError):
-            self._governance = Governance(self._governance.book, catalogue)
+    def _catalogue(self, now: float, workspace: Any | None) -> Catalogue:
+        """What is known of the assets now; where the workspace cannot be read, what was known before."""
+        if workspace is None:
+            return self._governance.catalogue
+        try:
+            catalogue = self._catalogues.of(code_locations(workspace))
+        except Exception as error:  # noqa: BLE001  it says nothing of what is known already
+            self._fault("workspace", f"the code locations cannot be read: {type(error).__name__}: {error}", now)
+            return self._governance.catalogue
+        if catalogue.unknown:
+            catalogue = self._with_ledger(lambda: self._catalogues.recall(now), now) or catalogue
+        self._with_ledger(lambda: self._catalogues.publish(now, whole=True), now)
+        return catalogue
 
     def _observe(self, now: float) -> Snapshot:
         queued = self._queue.observe(now)
