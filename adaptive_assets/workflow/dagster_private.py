@@ -281,8 +281,11 @@ _KINDS: Mapping[type, str] = {
 
 def partitions_kind(node: BaseAssetNode) -> str:
     """How the selection syntax calls the partitions of an asset: ``partitions:time``; empty without any."""
-    remote = isinstance(node, RemoteRepositoryAssetNode)
-    partitions = node.asset_node_snap.partitions if remote else node.partitions_def
+    partitions: object
+    if isinstance(node, RemoteRepositoryAssetNode):
+        partitions = node.asset_node_snap.partitions  # a static one may have thousands of keys to read
+    else:
+        partitions = node.partitions_def
     if partitions is None:
         return ""
     return next((kind for one, kind in _KINDS.items() if isinstance(partitions, one)), "other")
