@@ -98,7 +98,9 @@ def _assets(repository: RemoteRepository, location: str, problems: list[str]) ->
             )
 
 
-def _checks(keys: Iterable[dg.AssetCheckKey], blocking: Mapping[dg.AssetCheckKey, bool]) -> tuple[CheckFacts, ...]:
+def _checks(
+    keys: Iterable[dg.AssetCheckKey], blocking: Mapping[dg.AssetCheckKey, bool]
+) -> tuple[CheckFacts, ...]:
     return tuple(
         CheckFacts(key.name, blocking.get(key, False)) for key in sorted(keys, key=lambda key: key.name)
     )

@@ -149,7 +149,9 @@ class Cycle:
         try:
             catalogue = self._catalogues.of(code_locations(workspace))
         except Exception as error:  # noqa: BLE001  it says nothing of what is known already
-            self._fault("workspace", f"the code locations cannot be read: {type(error).__name__}: {error}", now)
+            self._fault(
+                "workspace", f"the code locations cannot be read: {type(error).__name__}: {error}", now
+            )
             return self._governance.catalogue
         if catalogue.unknown:
             catalogue = self._with_ledger(lambda: self._catalogues.recall(now), now) or catalogue

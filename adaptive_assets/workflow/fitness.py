@@ -37,8 +37,12 @@ def unfit(defs: dg.Definitions, governance: Governance) -> list[Problem]:
 def _never_degrading(defs: dg.Definitions, governance: Governance) -> Iterator[Problem]:
     deaf: dict[str, set[dg.AssetKey]] = {}
     graph = defs.resolve_asset_graph()
+    asked: dict[int, bool] = {}  # by computation: to look at one again for each of its assets takes minutes
     for key in graph.materializable_asset_keys:
-        if RUN_MODE not in graph.get(key).assets_def.required_resource_keys:
+        made_by = graph.get(key).assets_def
+        if id(made_by) not in asked:
+            asked[id(made_by)] = RUN_MODE in made_by.required_resource_keys
+        if not asked[id(made_by)]:
             deaf.setdefault(governance.policy_of_asset(text_of(key)), set()).add(key)
     all_deaf = {key for keys in deaf.values() for key in keys}
     jobs = _assets_of_jobs(defs, governance)

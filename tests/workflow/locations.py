@@ -1,10 +1,8 @@
 """Workspaces of several code locations, loaded in the test's process."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import dagster as dg
 from dagster._core.remote_origin import CodeLocationOrigin, InProcessCodeLocationOrigin
@@ -14,10 +12,7 @@ from dagster._core.workspace.load_target import WorkspaceLoadTarget
 
 from tests.workflow.world import World
 
-__all__ = ["DOOR", "at", "submit_to", "workspace_of"]
-
-DOOR: Final = threading.Event()
-"""What the code of a slow location waits for while it loads."""
+__all__ = ["at", "submit_to", "workspace_of"]
 
 
 class _Target(WorkspaceLoadTarget):
@@ -53,9 +48,7 @@ def at(
         yield World(instance, process.create_request_context(), process, policies)
 
 
-def submit_to(
-    world: World, location: str, *keys: dg.AssetKey, job: str = "__ASSET_JOB", **tags: str
-) -> str:
+def submit_to(world: World, location: str, *keys: dg.AssetKey, job: str = "__ASSET_JOB", **tags: str) -> str:
     """Submit a run to one location, as the webserver does; returns its id."""
     entry = world.workspace.get_code_location_entries()[location]
     assert entry.code_location is not None, entry.load_error

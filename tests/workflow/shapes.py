@@ -99,7 +99,7 @@ CHARACTERS: Final = {
 
 
 UNWRITABLE: Final = {"backslash", "newline", "control"}
-"""What a selection cannot be told but by a ``*``."""
+"""What no key in a selection can have; a ``*`` stands for it, or for all assets where it is a new line."""
 
 
 def _all() -> Iterator[tuple[str, Shape]]:
@@ -122,7 +122,7 @@ def _all() -> Iterator[tuple[str, Shape]]:
         ),
     )
     for name, parts in CHARACTERS.items():
-        select = f'key:"{parts[0][0]}*"' if name in UNWRITABLE else ""
+        select = "*" if name == "newline" else f'key:"{parts[0][0]}*"' if name in UNWRITABLE else ""
         made = Shape(
             f'@dg.multi_asset(outs={{"x": dg.AssetOut(key=dg.AssetKey({list(parts)!r}))}})\n'
             "def make(): return 1\n",
@@ -134,11 +134,12 @@ def _all() -> Iterator[tuple[str, Shape]]:
             f"source = dg.AssetSpec(dg.AssetKey({list(parts)!r}))\n"
             f'@dg.asset(ins={{"given": dg.AssetIn(key=dg.AssetKey({list(parts)!r}))}})\ndef reader(given): ...\n'
         )
-        yield f"external_key_{name}", Shape(read, parts, runs=False, select=select)
+        outside = "is:external" if name == "newline" else select
+        yield f"external_key_{name}", Shape(read, parts, runs=False, select=outside)
     yield (
         "quote",
         Shape(
-            "@dg.multi_asset(outs={\"x\": dg.AssetOut(key=dg.AssetKey(['say \"hi\"']))})\ndef make(): return 1\n",
+            '@dg.multi_asset(outs={"x": dg.AssetOut(key=dg.AssetKey([\'say "hi"\']))})\ndef make(): return 1\n',
             ('say "hi"',),
             select='key:"say *"',
         ),
@@ -194,7 +195,7 @@ def _all() -> Iterator[tuple[str, Shape]]:
             runs=False,
         ),
     )
-    yield "undefined_parent", Shape('@dg.asset(deps=["nobody/knows it"])\ndef shape(): ...\n')
+    yield "undefined_parent", Shape('@dg.asset(deps=[dg.AssetKey(["nobody", "knows"])])\ndef shape(): ...\n')
     yield (
         "factory",
         Shape(
@@ -250,7 +251,7 @@ def _checks() -> Iterator[tuple[str, Shape]]:
     )
     yield (
         "check_of_nothing",
-        Shape(f'{asset}@dg.asset_check(asset="nobody defines it")\ndef c(): return {result}\n'),
+        Shape(f'{asset}@dg.asset_check(asset="nobody")\ndef c(): return {result}\n'),
     )
     daily = 'partitions_def=dg.DailyPartitionsDefinition("2024-01-01")'
     yield (

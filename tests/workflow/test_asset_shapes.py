@@ -22,6 +22,7 @@ from tests.workflow.world import IDLE, LAUNCHER, World, coordinator_section
 
 INNOCENT = "import dagster as dg\n@dg.asset\ndef innocent(): ...\ndefs = dg.Definitions(assets=[innocent])\n"
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what Dagster has in beta, and of workspaces
+SMALL = "estimate: {cpu: 0, memory: 1MiB, duration: 1s}"
 BY_NAME = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 
 
@@ -41,13 +42,17 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 def world_catalogue(world: World) -> Catalogue:
     """What is known of the assets of a deployment."""
     entries = world.workspace.get_code_location_entries()
-    return merged({name: catalogue_of(entry.code_location) for name, entry in entries.items() if entry.code_location})
+    return merged(
+        {name: catalogue_of(entry.code_location) for name, entry in entries.items() if entry.code_location}
+    )
 
 
 def write_policies(file: Path, shape: Shape) -> Path:
     """Policies of which one selects the asset that the shape is about."""
     selection = shape.selection.replace("'", "''")
-    file.write_text(f"{IDLE}policies:\n  - {{name: shape, select: '{selection}'}}\n", encoding="utf-8")
+    file.write_text(
+        f"{IDLE}policies:\n  - {{name: shape, select: '{selection}', {SMALL}}}\n", encoding="utf-8"
+    )
     return file
 
 
@@ -106,7 +111,9 @@ def load(shape: Shape, folder: Path) -> dg.Definitions:
 def test_every_kind_of_partitions_and_mapping_is_among_the_shapes() -> None:
     """One that Dagster adds is to be added here."""
     code = " ".join(call for _, call in partitions())
-    missing = {kind.__name__ for kind in below(dg.PartitionsDefinition)} - set(code.replace("(", " ").replace("dg.", " ").split())
+    missing = {kind.__name__ for kind in below(dg.PartitionsDefinition)} - set(
+        code.replace("(", " ").replace("dg.", " ").split()
+    )
     assert not missing
     code = " ".join(mapping for *_, mapping in mappings())
     assert not {kind.__name__ for kind in below(PartitionMapping) if f"dg.{kind.__name__}(" not in code}
