@@ -7,7 +7,7 @@ import dagster as dg
 
 __all__ = ["key_of", "text_of"]
 
-_TOKEN: Final = re.compile(r"\\.|.", re.DOTALL)
+_CHARACTER: Final = re.compile(r"\\.|.", re.DOTALL)
 
 
 def text_of(key: dg.AssetKey) -> str:
@@ -18,9 +18,9 @@ def text_of(key: dg.AssetKey) -> str:
 def key_of(text: str) -> dg.AssetKey:
     """What :func:`text_of` was given. Dagster's own way back loses a last part that is empty."""
     parts = [""]
-    for token in _TOKEN.findall(text):
-        if token == "/":
+    for character in _CHARACTER.findall(text):
+        if character == "/":
             parts.append("")
         else:
-            parts[-1] += token[-1]
+            parts[-1] += character[-1]
     return dg.AssetKey(parts)

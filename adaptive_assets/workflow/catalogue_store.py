@@ -1,4 +1,4 @@
-"""The catalogue of the workspace of this process; the ledger keeps it for when a code location fails to load."""
+"""The catalogue of the workspace of this process, kept in the ledger for when a location fails to load."""
 
 import threading
 from collections.abc import Mapping

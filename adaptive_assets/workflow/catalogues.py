@@ -90,10 +90,10 @@ def _assets(repository: RemoteRepository, location: str, problems: list[str]) ->
     for key, node in graph.remote_asset_nodes_by_key.items():
         try:
             yield facts_of_asset(node, location, node.job_names, _checks(node.check_keys, blocking))
-        except Exception as error:  # noqa: BLE001  whatever is wrong with an asset concerns that asset alone
+        except Exception as error:  # noqa: BLE001  the asset's own
             problems.append(
-                f"the asset `{text_of(key)}` of the code location `{location}` cannot be read, so its runs are"
-                f" governed by `default`: {type(error).__name__}: {error}; mend its definition and reload"
+                f"the asset `{text_of(key)}` of the code location `{location}` cannot be read, so its runs"
+                f" are governed by `default`: {type(error).__name__}: {error}; mend its definition and reload"
                 " the location"
             )
 

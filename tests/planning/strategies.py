@@ -174,9 +174,14 @@ ACTIONS: Final = (
     (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
 )
 WORKS: Final = tuple(
-    Work(name, policy, reads=reads, degradable=degradable, composable=composable)
-    for name, policy, reads, degradable, composable in product(
-        ("x", "y"), (*NAMES, "gone"), ((), ("a",), ("b", "c")), (True, False), (True, False)
+    Work(name, policy, reads=reads, degradable=degradable, composable=composable, undefined=undefined)
+    for name, policy, reads, degradable, composable, undefined in product(
+        ("x", "y"),
+        (*NAMES, "gone"),
+        ((), ("a",), ("b", "c")),
+        (True, False),
+        (True, False),
+        ((), (), (), ("a",)),
     )
 )
 STATES: Final = tuple(

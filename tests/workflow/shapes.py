@@ -54,8 +54,10 @@ def partitions() -> Iterator[tuple[str, str]]:
     )
     yield (
         "multi",
-        'dg.MultiPartitionsDefinition({"day": dg.DailyPartitionsDefinition("2024-01-01"),'
-        ' "place": dg.StaticPartitionsDefinition(["a", "b"])})',
+        (
+            'dg.MultiPartitionsDefinition({"day": dg.DailyPartitionsDefinition("2024-01-01"),'
+            ' "place": dg.StaticPartitionsDefinition(["a", "b"])})'
+        ),
     )
 
 
@@ -73,7 +75,10 @@ def mappings() -> Iterator[tuple[str, str, str, str]]:
         "multi",
         multi,
         multi,
-        'dg.MultiPartitionMapping({"day": dg.DimensionPartitionMapping("day", dg.IdentityPartitionMapping())})',
+        (
+            'dg.MultiPartitionMapping({"day": dg.DimensionPartitionMapping("day",'
+            " dg.IdentityPartitionMapping())})"
+        ),
     )
 
 
@@ -132,14 +137,16 @@ def _all() -> Iterator[tuple[str, Shape]]:
         yield f"key_{name}", made
         read = (
             f"source = dg.AssetSpec(dg.AssetKey({list(parts)!r}))\n"
-            f'@dg.asset(ins={{"given": dg.AssetIn(key=dg.AssetKey({list(parts)!r}))}})\ndef reader(given): ...\n'
+            f'@dg.asset(ins={{"given": dg.AssetIn(key=dg.AssetKey({list(parts)!r}))}})\n'
+            "def reader(given): ...\n"
         )
         outside = "is:external" if name == "newline" else select
         yield f"external_key_{name}", Shape(read, parts, runs=False, select=outside)
     yield (
         "quote",
         Shape(
-            '@dg.multi_asset(outs={"x": dg.AssetOut(key=dg.AssetKey([\'say "hi"\']))})\ndef make(): return 1\n',
+            '@dg.multi_asset(outs={"x": dg.AssetOut(key=dg.AssetKey([\'say "hi"\']))})\n'
+            "def make(): return 1\n",
             ('say "hi"',),
             select='key:"say *"',
         ),
@@ -147,7 +154,8 @@ def _all() -> Iterator[tuple[str, Shape]]:
     yield (
         "multi_subsettable",
         Shape(
-            '@dg.multi_asset(specs=[dg.AssetSpec("shape", skippable=True), dg.AssetSpec("other", deps=["shape"],'
+            '@dg.multi_asset(specs=[dg.AssetSpec("shape", skippable=True), dg.AssetSpec("other",'
+            ' deps=["shape"],'
             " skippable=True)], can_subset=True)\ndef make(): ...\n"
         ),
     )
@@ -205,8 +213,8 @@ def _all() -> Iterator[tuple[str, Shape]]:
     yield (
         "automated",
         Shape(
-            '@dg.asset(automation_condition=dg.AutomationCondition.eager(), tags={"a/b": "c"}, kinds={"python"},'
-            ' owners=["team:north", "a@example.com"])\ndef shape(): ...\n'
+            '@dg.asset(automation_condition=dg.AutomationCondition.eager(), tags={"a/b": "c"},'
+            ' kinds={"python"}, owners=["team:north", "a@example.com"])\ndef shape(): ...\n'
         ),
     )
     yield from _checks()
@@ -275,7 +283,8 @@ def _wholes() -> Iterator[tuple[str, Shape]]:
         "colliding_keys",
         Shape(
             '@dg.asset(key_prefix="a")\ndef b(): ...\n'
-            "@dg.multi_asset(outs={'x': dg.AssetOut(key='a__b'), 'y': dg.AssetOut(key=dg.AssetKey(['a/b']))})\n"
+            "@dg.multi_asset(outs={'x': dg.AssetOut(key='a__b'),"
+            " 'y': dg.AssetOut(key=dg.AssetKey(['a/b']))})\n"
             "def make(): return 1, 2\n",
             ("a__b",),
             select='key:"a__b" or key:"a/b"',

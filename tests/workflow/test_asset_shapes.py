@@ -1,4 +1,4 @@
-"""Whatever shape an asset has: a run of another location is launched in the first pass, and it is governed."""
+"""Whatever shape an asset has, it is governed, and a run of another location goes in the first pass."""
 
 import importlib.util
 import warnings

@@ -1,4 +1,4 @@
-"""What is known of the assets: of the workspace as the daemon has it, whatever its locations and the ledger do."""
+"""What is known of the assets of a workspace, whatever its locations and the ledger do."""
 
 import threading
 from collections.abc import Iterator
@@ -210,19 +210,15 @@ def test_a_location_that_takes_long_to_load_delays_nobody(
         loading.join()
 
 
+LOAD = "import dagster as dg\n{}\ndefs = dg.Definitions([{}])\n"
 TWICE = {
-    "a_names_it": 'import dagster as dg\n@dg.asset(deps=["both"])\ndef reader(): ...\ndefs = dg.Definitions([reader])\n',
-    "b_has_it": 'import dagster as dg\ndefs = dg.Definitions([dg.AssetSpec("both", deps=["x"], group_name="b")])\n',
-    "c_observes_it": (
-        "import dagster as dg\n@dg.observable_source_asset(group_name='c')\ndef both(): return dg.DataVersion('1')\n"
-        "defs = dg.Definitions([both])\n"
+    "a_names_it": LOAD.format('@dg.asset(deps=["both"])\ndef reader(): ...', "reader"),
+    "b_has_it": LOAD.format("", 'dg.AssetSpec("both", deps=["x"], group_name="b")'),
+    "c_observes_it": LOAD.format(
+        '@dg.observable_source_asset(group_name="c")\ndef both(): return dg.DataVersion("1")', "both"
     ),
-    "d_makes_it": (
-        'import dagster as dg\n@dg.asset(group_name="d", deps=["y"])\ndef both(): ...\ndefs = dg.Definitions([both])\n'
-    ),
-    "e_makes_it_too": (
-        'import dagster as dg\n@dg.asset(group_name="e", deps=["z"])\ndef both(): ...\ndefs = dg.Definitions([both])\n'
-    ),
+    "d_makes_it": LOAD.format('@dg.asset(group_name="d", deps=["y"])\ndef both(): ...', "both"),
+    "e_makes_it_too": LOAD.format('@dg.asset(group_name="e", deps=["z"])\ndef both(): ...', "both"),
 }
 
 
@@ -279,7 +275,11 @@ def test_a_new_asset_that_two_policies_select_takes_no_policy_away(site: Site) -
     )
     world = site.load(reports=REPORT)
     world.pass_()
-    world = site.load(reports=REPORT.replace("def innocent", "def newest(): ...\n@dg.asset\ndef innocent"))
+    world = site.load(
+        reports=REPORT.replace("innocent():", "newest(): ...\n@dg.asset\ndef innocent():").replace(
+            "[report,", "[report, newest,"
+        )
+    )
     runs = {name: submit_to(world, "reports", key(name)) for name in ("newest", "innocent", "report")}
     assert {runs["newest"], runs["innocent"]} <= set(world.pass_())
     found = {name: world.run(run_id).tags[tags.POLICY] for name, run_id in runs.items()}
