@@ -29,6 +29,8 @@ class WorkTerms(PolicyValue):
     """Whether rungs hold for all that it makes."""
     composable: StrictBool = False
     """Whether its stages can be run in another order, or left out."""
+    undefined: tuple[Text, ...] = ()
+    """What no code location that is loaded defines, of what it makes and reads."""
     deadline: PositiveDuration | None = None
     """A deadline of its own, from its submission to its end; without it, that of the policy."""
     estimate: EstimateTerms | None = None
@@ -44,7 +46,14 @@ class WorkTerms(PolicyValue):
     def work(self) -> Work:
         """Its kind of work."""
         return Work(
-            self.kind, self.policy, "here", (self.kind,), self.reads, self.degradable, self.composable
+            self.kind,
+            self.policy,
+            "here",
+            (self.kind,),
+            self.reads,
+            self.degradable,
+            self.composable,
+            self.undefined,
         )
 
     def _own_estimate(self) -> Estimate | None:

@@ -211,7 +211,7 @@ def test_a_selection_is_resolved_over_any_graph() -> None:
         "1+key:p/three",
         "group:late",
         "tag:a=b",
-        "owner:team:x",
+        'owner:"team:x"',
         "kind:python",
         "is:external",
         "partitions:time",
