@@ -65,6 +65,7 @@ def private_imports(source: str) -> Iterator[tuple[int, str]]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
+        assert isinstance(node, ast.stmt)
         found += [(node.lineno, name) for name in names if is_private(name)]
     for node in ast.walk(tree):
         dotted = ast.unparse(node) if isinstance(node, ast.Attribute) else ""

@@ -9,6 +9,7 @@ from dagster._core.remote_origin import CodeLocationOrigin, InProcessCodeLocatio
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceLoadTarget
+from typing_extensions import override
 
 from tests.workflow.world import World
 
@@ -19,7 +20,9 @@ class _Target(WorkspaceLoadTarget):
     def __init__(self, folder: Path, codes: Mapping[str, str]) -> None:
         self._folder, self._codes = folder, codes
 
+    @override
     def create_origins(self) -> Sequence[CodeLocationOrigin]:
+        """The origin of each location."""
         return [self._origin(name, code) for name, code in self._codes.items()]
 
     def _origin(self, name: str, code: str) -> CodeLocationOrigin:

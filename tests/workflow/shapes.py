@@ -128,13 +128,13 @@ def _all() -> Iterator[tuple[str, Shape]]:
     )
     for name, parts in CHARACTERS.items():
         select = "*" if name == "newline" else f'key:"{parts[0][0]}*"' if name in UNWRITABLE else ""
-        made = Shape(
+        written = Shape(
             f'@dg.multi_asset(outs={{"x": dg.AssetOut(key=dg.AssetKey({list(parts)!r}))}})\n'
             "def make(): return 1\n",
             parts,
             select=select,
         )
-        yield f"key_{name}", made
+        yield f"key_{name}", written
         read = (
             f"source = dg.AssetSpec(dg.AssetKey({list(parts)!r}))\n"
             f'@dg.asset(ins={{"given": dg.AssetIn(key=dg.AssetKey({list(parts)!r}))}})\n'

@@ -4,6 +4,7 @@ import importlib.util
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -119,7 +120,7 @@ def test_every_kind_of_partitions_and_mapping_is_among_the_shapes() -> None:
     assert not {kind.__name__ for kind in below(PartitionMapping) if f"dg.{kind.__name__}(" not in code}
 
 
-def below(kind: type) -> Iterator[type]:
+def below(kind: type[Any]) -> Iterator[type[Any]]:
     """The concrete public classes below ``kind``."""
     for one in kind.__subclasses__():
         if hasattr(dg, one.__name__):

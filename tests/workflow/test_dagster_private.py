@@ -146,7 +146,8 @@ def test_the_workspace_of_the_dequeue_daemon_is_found_where_its_pass_is(world: W
     assert private.code_locations(world.process_context) is before
     assert private.submitted_from(SubmitRunContext(world.create("report"), world.workspace)) is before
     (name,) = before
-    world.process_context.refresh_code_location(name)
+    workspace: Any = world.process_context
+    workspace.refresh_code_location(name)
     after = private.code_locations(world.process_context)
     assert after is not before
     assert after[name].version_key != before[name].version_key
