@@ -57,7 +57,7 @@ def private_imports(source: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(source)
     libraries: dict[str, str] = {}
     found: list[tuple[int, str]] = []
-    for node in ast.walk(tree):
+    for node in (one for one in ast.walk(tree) if isinstance(one, ast.stmt)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
             libraries |= {alias.asname or alias.name: alias.name for alias in node.names}
@@ -65,13 +65,12 @@ def private_imports(source: str) -> Iterator[tuple[int, str]]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        assert isinstance(node, ast.stmt)
         found += [(node.lineno, name) for name in names if is_private(name)]
-    for node in ast.walk(tree):
-        dotted = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+    for reached in (one for one in ast.walk(tree) if isinstance(one, ast.Attribute)):
+        dotted = ast.unparse(reached)
         start, _, rest = dotted.partition(".")
         if libraries.get(start) in LIBRARIES and "(" not in rest and is_private(f"{libraries[start]}.{rest}"):
-            found.append((node.lineno, dotted))
+            found.append((reached.lineno, dotted))
     yield from sorted({line: (line, name) for line, name in sorted(found)}.values())
 
 
