@@ -31,10 +31,10 @@ class LoggedCoordinator(AdaptiveRunCoordinator):
     """Our coordinator, which also writes down when each dequeue pass begins."""
 
     @override
-    def _begin_pass(self, daemon: Any, fixed_time: float | None) -> Any:
+    def _begin_pass(self, daemon: Any, *given: Any) -> Any:
         with (Path(self._instance.root_directory) / PASSES).open("a") as log:
             log.write(f"{time.time()}\n")
-        return super()._begin_pass(daemon, fixed_time)
+        return super()._begin_pass(daemon, *given)
 
 
 class TimedCoordinator(AdaptiveRunCoordinator):
@@ -45,10 +45,10 @@ class TimedCoordinator(AdaptiveRunCoordinator):
         self.own_parts: list[float] = []
 
     @override
-    def _begin_pass(self, daemon: Any, fixed_time: float | None) -> Any:
+    def _begin_pass(self, daemon: Any, *given: Any) -> Any:
         began = time.perf_counter()
         try:
-            return super()._begin_pass(daemon, fixed_time)
+            return super()._begin_pass(daemon, *given)
         finally:
             self.own_parts.append(time.perf_counter() - began)
 

@@ -32,6 +32,8 @@ class WorkTerms(PolicyValue):
     """Whether rungs hold for all that it makes."""
     composable: StrictBool = False
     """Whether its stages can be run in another order, or left out."""
+    undefined: tuple[Text, ...] = ()
+    """What no code location that is loaded defines, of what it makes and reads."""
     deadline: PositiveDuration | None = None
     """A deadline of its own, from its submission to its end; without it, that of the policy."""
     estimate: EstimateTerms | None = None
@@ -46,7 +48,16 @@ class WorkTerms(PolicyValue):
 
     def work(self) -> Work:
         """Its kind of work."""
-        return Work(self.kind, self.policy, HERE, (self.kind,), self.reads, self.degradable, self.composable)
+        return Work(
+            self.kind,
+            self.policy,
+            HERE,
+            (self.kind,),
+            self.reads,
+            self.degradable,
+            self.composable,
+            undefined=self.undefined,
+        )
 
     def _own_estimate(self) -> Estimate | None:
         return None if self.estimate is None else self.estimate.estimate()

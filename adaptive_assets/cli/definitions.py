@@ -49,7 +49,7 @@ def load_project(*, definitions: Path | None, module: str | None, workspace: Pat
 def _load(workspace: Mapping[str, Any] | Path) -> Project:
     import dagster as dg
 
-    from adaptive_assets.workflow.catalogues import catalogues_of, merged
+    from adaptive_assets.workflow.catalogues import catalogue_of, merged
     from adaptive_assets.workflow.dagster_private import loaded_workspace
 
     named = str(workspace) if isinstance(workspace, Path) else "the definitions"
@@ -60,7 +60,8 @@ def _load(workspace: Mapping[str, Any] | Path) -> Project:
             loaded_workspace(instance, workspace) as loaded,
         ):
             problems = tuple(_problems_of(loaded))
-            known = merged(catalogues_of(loaded.graph).values())
+            locations = {name: entry.code_location for name, entry in loaded.entries.items()}
+            known = merged({name: catalogue_of(one) for name, one in locations.items() if one})
             return Project(Catalogue(known.assets, {**known.jobs, **loaded.jobs}), problems)
     except CliError:
         raise

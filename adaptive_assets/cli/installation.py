@@ -78,7 +78,7 @@ class Installation:
             return None  # recorded by a version that knew more than this one, or less
 
     def catalogue(self) -> "Catalogue | None":
-        """What the code locations last said of themselves; ``None`` if none of them has submitted a run yet.
+        """What the code locations last said of themselves; ``None`` if the ledger has none of them yet.
 
         Raises:
             LedgerError: the ledger cannot be read.
@@ -87,7 +87,7 @@ class Installation:
         from adaptive_assets.workflow.catalogues import merged
 
         bodies = self.ledger.catalogues() if self.ledger else {}
-        return merged(Catalogue.from_json(body) for body in bodies.values()) if bodies else None
+        return merged({name: Catalogue.from_json(body) for name, body in bodies.items()}) if bodies else None
 
     def governance(self) -> "Governance":
         """The policies in force over the assets; those of the file before the first cycle, at worst none."""

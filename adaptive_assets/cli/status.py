@@ -166,10 +166,10 @@ def _read(installation: Installation, file: Path) -> "tuple[str | None, tuple[Pr
             catalogue = installation.catalogue()
         except LedgerError:
             catalogue = None
-        Governance(book, catalogue or Catalogue())
+        governance = Governance(book, catalogue or Catalogue())
     except PolicyError as error:
         return None, error.problems
-    return book.revision, ()
+    return (None, governance.problems) if governance.problems else (book.revision, ())
 
 
 def _daemon(installation: Installation, now: float) -> Daemon:

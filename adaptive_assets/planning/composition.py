@@ -44,7 +44,7 @@ def essentials(policy: Policy, work: Work) -> tuple[Composition, ...]:
 def spares(policy: Policy, work: Work, closed: Iterable[Reason]) -> bool:
     """Whether all that the ``closed`` gates speak of is read by stages alone that can be left out."""
     reads = optional_reads(policy.stages) if essentials(policy, work) else frozenset()
-    return bool(reads) and all(reason.numbers["asset"] in reads for reason in closed)
+    return bool(reads) and all(reason.numbers.get("asset") in reads for reason in closed)
 
 
 def _open_to(policy: Policy, work: Work) -> tuple[Composition, ...]:

@@ -11,21 +11,32 @@ from adaptive_assets.policy import Gates
 __all__ = ["not_ready"]
 
 MOST_NAMED = 3
-"""Checks that a sentence names; the numbers have them all."""
+"""Checks or assets that a sentence names; the numbers have them all."""
 
 
 def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
     """Every gate that is closed for ``work``, in the order of the assets it reads; empty when it is ready.
 
-    A policy without gates is always ready.  *Not evaluated* never counts as a pass.
+    A policy without gates is always ready.  *Not evaluated* never counts as a pass, nor does data of which
+    it is not known whether the run reads it.
     """
     if gates.fresh is None and gates.checks is None and gates.accept_degraded:
         return ()
-    return tuple(
+    unknown = (_inputs_unknown(work.undefined),) if work.undefined else ()
+    return unknown + tuple(
         reason
         for asset in work.reads
         if not (state := snapshot.data.get(asset, DataState(asset))).source
         for reason in _closed(gates, state, snapshot.at)
+    )
+
+
+def _inputs_unknown(undefined: tuple[str, ...]) -> Reason:
+    return Reason(
+        ReasonCode.INPUTS_UNKNOWN,
+        f"what it reads is not known: no code location that is loaded defines {_named(undefined)}, so mend or"
+        " reload the one that does",
+        {"undefined": ", ".join(undefined)},
     )
 
 
@@ -100,6 +111,9 @@ def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
 def _checks(names: tuple[str, ...]) -> str:
     if not names:
         return "blocking checks"
+    return f"check{'s' * (len(names) > 1)} {_named(names)}"
+
+
+def _named(names: tuple[str, ...]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"check{'s' * (len(names) > 1)} {shown}{more}"
+    return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown

@@ -112,6 +112,9 @@ class Work:
     composable: bool = False
     gated_by: str = ""
     """The policy whose gates rule, where it is not ``policy``: what a run's tags ask for opens no gate."""
+    undefined: tuple[str, ...] = ()
+    """The assets (or the job) that no code location of which anything is known defines: while there are any,
+    what the run reads is not known."""
 
 
 class SlotKind(StrEnum):

@@ -18,9 +18,8 @@ def work_key(work: Work) -> str:
     A field that came later is left out at its default, so that a ledger's keys stay what they were.
     """
     fields = asdict(work)
-    if not work.composable:
-        del fields["composable"]
-    if not work.gated_by:
-        del fields["gated_by"]
+    for later in ("composable", "gated_by", "undefined"):
+        if not fields[later]:
+            del fields[later]
     content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -18,7 +18,11 @@ class CheckFacts:
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """An asset, in the words of its definition; ``key`` and ``parents`` are user strings such as ``a/b``."""
+    """An asset, in the words of its definition.
+
+    ``key`` and ``parents`` are keys as one text, such as ``a/b``; in a part, ``/`` and the backslash stand
+    behind a backslash, so that two keys are never one text.
+    """
 
     key: str
     group: str = "default"
@@ -29,8 +33,12 @@ class AssetFacts:
     checks: tuple[CheckFacts, ...] = ()
     location: str = ""
     materializable: bool = True
+    observable: bool = False
+    stub: bool = False
+    """Whether its code location only names it, as what another asset reads."""
     has_freshness_policy: bool = False
-    partitioned: bool = False
+    partitions: str = ""
+    """``static``, ``dynamic``, ``time`` or ``multipartitions``; empty for an asset without partitions."""
     jobs: tuple[str, ...] = ()
     """The jobs that may materialize it."""
 
@@ -41,6 +49,10 @@ class Catalogue:
 
     assets: Mapping[str, AssetFacts] = field(default_factory=dict)
     jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    """Code locations of the workspace of which nothing is known: they never loaded. Not part of the JSON."""
+    problems: tuple[str, ...] = ()
+    """What could not be read of the code locations, each with its name. Not part of the JSON."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -73,8 +85,11 @@ def _plain(facts: AssetFacts) -> dict[str, Any]:
 
 
 def _asset(plain: Mapping[str, Any]) -> AssetFacts:
+    known = {field.name for field in fields(AssetFacts)}  # another version may know more, or other ones
     values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in plain.items()
+        if name in known
     }
     values["checks"] = tuple(CheckFacts(**check) for check in plain["checks"])
     return AssetFacts(**values)

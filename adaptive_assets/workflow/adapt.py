@@ -2,16 +2,18 @@
 
 import inspect
 import logging
-import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 
-from adaptive_assets.policy import AssetFacts, Catalogue, Policy, PolicyError, load_policy_book
+from adaptive_assets.policy import Catalogue, Policy, PolicyError, load_policy_book
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.asset_keys import text_of
 from adaptive_assets.workflow.automation import policy_sensors
+from adaptive_assets.workflow.catalogues import facts_of_asset
+from adaptive_assets.workflow.dagster_private import is_reconstruction
 from adaptive_assets.workflow.fitness import RUN_MODE, SHORTEST_WINDOW, unfit
 from adaptive_assets.workflow.governance import Governance
 from adaptive_assets.workflow.run_mode import RunMode
@@ -72,7 +74,7 @@ def adapt(
     try:
         governance = _governance(defs, policies)
     except PolicyError as error:
-        if not _is_reconstruction():
+        if not is_reconstruction():
             raise
         # A run must not die of an edit of the policy file: it was launched under the book before it.
         _log.warning("the run goes on without policies, which are broken since it was launched: %s", error)
@@ -80,7 +82,7 @@ def adapt(
     assets = [_governed(asset, governance) for asset in defs.assets or ()]
     if problems := unfit(defs, governance):
         misfit = PolicyError(problems)
-        if not _is_reconstruction():
+        if not is_reconstruction():
             raise misfit
         _log.warning("the definitions cannot do all that the policies ask: %s", misfit)
     sensors = policy_sensors(defs, governance.policy_of_asset, automation)
@@ -88,23 +90,10 @@ def adapt(
 
 
 def _governance(defs: dg.Definitions, policies: str | Path) -> Governance:
-    book = load_policy_book(policies)
-    with warnings.catch_warnings():
-        # Dagster's own selection parser uses what Dagster calls beta; nobody here can do anything about it.
-        warnings.filterwarnings("ignore", message="Parameter `include_sources`")
-        return Governance(book, _catalogue(defs))
-
-
-def _is_reconstruction() -> bool:
-    """True in the process of a run or a step, which loads again what the code server has loaded before.
-
-    Also true in a code server that loads ``@dg.definitions``: so it only makes errors milder, and leaves
-    nothing out.
-    """
-    from dagster.components.component import state_backed_component as components
-
-    context = components.DefinitionsLoadContext  # type: ignore[attr-defined]  # imported there, not exported
-    return bool(context.get().load_type.name == "RECONSTRUCTION")
+    governance = Governance(load_policy_book(policies), _catalogue(defs))
+    if governance.problems:
+        raise PolicyError(governance.problems)
+    return governance
 
 
 def _missing_resources(defs: dg.Definitions) -> dict[str, Any] | None:
@@ -117,34 +106,14 @@ def _replaced(defs: dg.Definitions, **changes: Any) -> dg.Definitions:
 
 
 def _catalogue(defs: dg.Definitions) -> Catalogue:
-    """What a selection can be about, of this code location alone: policies also select assets of others.
-
-    Taken from the specs: Dagster's graph would cost every run the time to make it.
-    """
-    assets: dict[str, AssetFacts] = {}
-    for asset in defs.assets or ():
-        specs = asset.specs if isinstance(asset, dg.AssetsDefinition) else [asset]
-        materializable = isinstance(asset, dg.AssetsDefinition) and asset.is_materializable
-        facts = (_facts(spec, materializable) for spec in specs if isinstance(spec, dg.AssetSpec))
-        assets.update((one.key, one) for one in facts)
-    return Catalogue(assets)
-
-
-def _facts(spec: dg.AssetSpec, materializable: bool) -> AssetFacts:
-    return AssetFacts(
-        key=spec.key.to_user_string(),
-        group=spec.group_name or "default",
-        parents=tuple(sorted(dep.asset_key.to_user_string() for dep in spec.deps)),
-        tags=spec.tags,
-        kinds=tuple(sorted(spec.kinds)),
-        owners=tuple(spec.owners),
-        materializable=materializable,
-    )
+    """What a selection can be about, of this code location alone: policies also select assets of others."""
+    facts = (facts_of_asset(node) for node in defs.resolve_asset_graph().asset_nodes)
+    return Catalogue({one.key: one for one in facts})
 
 
 def _governed(asset: Any, governance: Governance) -> Any:
     def governed(spec: dg.AssetSpec) -> dg.AssetSpec:
-        policy = governance.book.policy(governance.policy_of_asset(spec.key.to_user_string()))
+        policy = governance.book.policy(governance.policy_of_asset(text_of(spec.key)))
         return spec.replace_attributes(
             tags={**spec.tags, tags.POLICY: policy.name},
             freshness_policy=spec.freshness_policy or _freshness_policy(policy),

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.asset_keys import text_of
 
 __all__ = ["policy_sensors", "sensor_name"]
 
@@ -42,7 +43,7 @@ def policy_sensors(
         if key in covered or (condition is None and not _is_observed(defs, key)):
             continue
         asset = key.asset_key if isinstance(key, dg.AssetCheckKey) else key
-        target = targets.setdefault(policy_of(asset.to_user_string()), _Target())
+        target = targets.setdefault(policy_of(text_of(asset)), _Target())
         target.keys.add(key)
         target.in_user_code |= condition is not None and not condition.is_serializable
     return [target.sensor(policy, status) for policy, target in sorted(targets.items())]

@@ -20,6 +20,7 @@ from adaptive_assets.workflow.dagster_private import (
     SubmitRunContext,
     concurrency_settings,
     dequeue_daemon,
+    dequeue_workspace,
     hush_full_queue,
     pass_time,
     paused_locations,
@@ -141,7 +142,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         frame = inspect.currentframe()
         daemon = dequeue_daemon(frame)
         if daemon is not None:
-            config = self._begin_pass(daemon, pass_time(frame))
+            config = self._begin_pass(daemon, dequeue_workspace(frame), pass_time(frame))
             self._pass = (threading.get_ident(), config)
             return config
         if self._pass is not None and self._pass[0] == threading.get_ident():
@@ -164,7 +165,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         else:
             submission.prepare(context)
 
-    def _begin_pass(self, daemon: Any, fixed_time: float | None) -> RunQueueConfig:
+    def _begin_pass(self, daemon: Any, workspace: Any, fixed_time: float | None) -> RunQueueConfig:
         """Run a cycle and say what the stock pass is to do; only tests of Dagster give a ``fixed_time``."""
         now = time.time()
         outcome: Outcome | None
@@ -172,7 +173,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             if not self._deployment.lease(self._instance).holds():
                 return self._stand_by(daemon, now)
             done = outcome = self._next_cycle(daemon).run(
-                now, since_boot(), paused_locations(daemon, fixed_time or now)
+                now, since_boot(), workspace, paused_locations(daemon, fixed_time or now)
             )
         except Exception as error:
             message = f"The cycle failed: {type(error).__name__}: {error}"

@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -16,19 +15,19 @@ from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
 from adaptive_assets.planning.verdicts import Plan
-from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
 from adaptive_assets.signals import MachineSampler, RunProcesses
 from adaptive_assets.workflow.active_watch import ActiveWatch
 from adaptive_assets.workflow.backlogs import read_backlogs
-from adaptive_assets.workflow.book_watch import BookState, BookWatch
+from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.clock import ClockWatch
 from adaptive_assets.workflow.enactment import Enactment, line
 from adaptive_assets.workflow.experience import Experience
 from adaptive_assets.workflow.faults import Fault
-from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of
+from adaptive_assets.workflow.governance import DEFAULT, facts_of
 from adaptive_assets.workflow.launch_watch import LaunchWatch
 from adaptive_assets.workflow.parts import Parts
+from adaptive_assets.workflow.policy_in_force import PolicyInForce
 from adaptive_assets.workflow.queue_watch import QueueWatch
 from adaptive_assets.workflow.readiness import data_states
 from adaptive_assets.workflow.recording import Recorder
@@ -77,9 +76,7 @@ class Cycle:
         node: str,
     ) -> None:
         self._instance = instance
-        self._books = books
         self._ledger = ledger
-        self._catalogues = catalogues
         self._machine = machine
         self._backlog_files = backlog_files
         self._run_limit = run_limit
@@ -87,16 +84,13 @@ class Cycle:
         self._now = 0.0
         self._clock = ClockWatch()
         self._parts = Parts(self._record_fault)
+        self._policy = PolicyInForce(books, catalogues, self._parts)
         self._active = ActiveWatch(instance, self._told_work_of, processes, node, kept=ledger)
         self._slots = SlotWatch(instance)
         self._launches = LaunchWatch(instance)
         self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
         self._enactment = Enactment(instance, self._queue, self._parts)
-        self._governance = Governance(PolicyBook(version=1), Catalogue())
         self._experience = Experience()
-        self._recall(books.last_good)
-        self._governed: tuple[str, str] | None = None
-        self._mismatch: PolicyError | None = None
         self._recorder = Recorder(
             ledger,
             node=node,
@@ -105,11 +99,18 @@ class Cycle:
             outbox=outbox,
         )
 
-    def run(self, now: float, elapsed: float, paused: Mapping[str, float] = MappingProxyType({})) -> Outcome:
+    def run(
+        self,
+        now: float,
+        elapsed: float,
+        workspace: Any | None = None,
+        paused: Mapping[str, float] = MappingProxyType({}),
+    ) -> Outcome:
         """Observe, plan, record and enact, as of ``now`` (POSIX seconds).
 
-        ``elapsed`` are the seconds of a clock that nobody sets, from any fixed time on. ``paused`` are the
-        code locations of which Dagster launches nothing, with the time until which.
+        ``elapsed`` are the seconds of a clock that nobody sets, from any fixed time on. ``workspace`` is the
+        dequeue daemon's. ``paused`` are the code locations of which Dagster launches nothing, with the time
+        until which.
 
         Raises:
             Exception: Dagster's own storage cannot be read, or refuses one write after another.
@@ -118,13 +119,14 @@ class Cycle:
         self._parts.begin(now)
         self._begin_recording()
         self._look_at_the_clock(now, elapsed)
-        self._parts.attempt("govern", lambda: self._govern(now), None)
+        if self._parts.attempt("govern", lambda: self._policy.update(now, workspace), False):
+            self._queue.reassess()
         self._parts.attempt("learn", lambda: self._learn(now), None)
         snapshot = self._with_estimates(self._observe(now, paused))
         decided = self._plan(snapshot)
         changed = self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
-        book = self._governance.book
+        book = self._policy.book
         ids = self._recorder.cycle(now, book, snapshot, decided, changed)
         free = self._enactment.enact(decided, ids)
         for decision in changed:
@@ -141,11 +143,6 @@ class Cycle:
         """Leave what waits for the ledger to the next process."""
         self._recorder.close()
 
-    def _recall(self, last_good: BookState) -> None:
-        """Begin with the book that was last in force, for the case that the file is broken now."""
-        with suppress(PolicyError):
-            self._governance = Governance(last_good.book, Catalogue())
-
     def _work_of(self, run: dg.DagsterRun) -> Work:
         unknown = Work(name=run.job_name, policy=DEFAULT, degradable=False)
         told = partial(self._told_work_of, run)
@@ -153,7 +150,7 @@ class Cycle:
 
     def _told_work_of(self, run: dg.DagsterRun) -> Work:
         """The kind of work that ``run`` is; raises what its tags, its origin or the catalogue may cause."""
-        return self._governance.work_of(facts_of(run))
+        return self._policy.governance.work_of(facts_of(run))
 
     def _look_at_the_clock(self, now: float, elapsed: float) -> None:
         self._clock.look(now, elapsed)
@@ -166,35 +163,9 @@ class Cycle:
         else:
             self._parts.works("clock")
 
-    def _govern(self, now: float) -> None:
-        """Bring policy book and catalogue up to date; what is refused leaves the last good ones in force."""
-        del now
-        catalogue = self._to_ledger(self._catalogues.shared, self._governance.catalogue)
-        state = self._books.current()
-        key = (state.book.revision, catalogue.digest)
-        if key != self._governed:
-            self._mismatch = None
-            try:
-                self._governance = Governance(state.book, catalogue)
-            except PolicyError as error:
-                self._mismatch = error
-                self._govern_last_good(catalogue)
-            self._governed = key
-            self._queue.reassess()
-        if refused := state.refused or self._mismatch:
-            in_force = self._governance.book.revision
-            self._parts.fault("policy", f"{refused}\nThe policy book {in_force} stays in force.")
-        else:
-            self._parts.works("policy")
-
-    def _govern_last_good(self, catalogue: Catalogue) -> None:
-        """When it is at odds with the new assets too, the catalogue stays as it was as well."""
-        with suppress(PolicyError):
-            self._governance = Governance(self._governance.book, catalogue)
-
     def _learn(self, now: float) -> None:
         """Learn from the runs that have ended."""
-        self._experience.govern(self._governance.book)
+        self._experience.govern(self._policy.book)
         self._to_ledger(lambda: self._experience.recall(self._ledger), None)
         self._to_ledger(self._active.resume, None)
         # before the queue is read, which may hold the next attempt of a run that has failed just now
@@ -250,7 +221,7 @@ class Cycle:
 
     def _launched(self, now: float, active: Sequence[ActiveRun]) -> tuple[float, ...]:
         """The launches of runs that are not active any more, if there is a ramp to count them."""
-        ramp = self._governance.book.guards.ramp
+        ramp = self._policy.book.guards.ramp
         if ramp is None:
             return ()
         ids = {run.run_id for run in active}
@@ -259,7 +230,7 @@ class Cycle:
 
     def _data(self, assets: set[str]) -> dict[str, DataState]:
         """The states of ``assets``; one that cannot be read is unknown, and stops no other."""
-        catalogue = self._governance.catalogue
+        catalogue = self._policy.governance.catalogue
         try:
             return dict(data_states(self._instance, catalogue, assets))
         except Exception as error:  # noqa: BLE001  whose it is shows when each is read alone
@@ -272,14 +243,14 @@ class Cycle:
         return states
 
     def _is_gated(self, work: Work) -> bool:
-        gates = self._governance.book.policy(work.gated_by or work.policy).gates
+        gates = self._policy.book.policy(work.gated_by or work.policy).gates
         return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
     def _with_estimates(self, snapshot: Snapshot) -> Snapshot:
         return self._parts.attempt("estimate", lambda: self._experience.into(snapshot), snapshot)
 
     def _plan(self, snapshot: Snapshot) -> Plan:
-        book = self._governance.book
+        book = self._policy.book
         try:
             decided = plan(snapshot, book)
         except Exception as error:  # noqa: BLE001  raised again where no single run is the cause

@@ -18,15 +18,27 @@ from types import FrameType
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.remote_asset_graph import (
-    RemoteAssetNode,
-    RemoteWorkspaceAssetGraph,
-    RemoteWorkspaceAssetNode,
+from dagster._core.definitions.assets.definition.asset_spec import (
+    SYSTEM_METADATA_KEY_AUTO_CREATED_STUB_ASSET,
+)
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph, BaseAssetNode
+from dagster._core.definitions.assets.graph.remote_asset_graph import RemoteRepositoryAssetNode
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
 )
 from dagster._core.definitions.freshness import FreshnessStateRecord
+from dagster._core.definitions.partitions.snap import (
+    DynamicPartitionsSnap,
+    MultiPartitionsSnap,
+    StaticPartitionsSnap,
+    TimeWindowPartitionsSnap,
+)
 from dagster._core.events import EngineEventData
 from dagster._core.instance.config import PoolGranularity
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
+from dagster._core.remote_representation.code_location import CodeLocation
+from dagster._core.remote_representation.external import RemoteRepository
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator, RunQueueConfig
 from dagster._core.storage.asset_check_execution_record import (
@@ -59,27 +71,34 @@ __all__ = [
     "MAX_RETRIES_TAG",
     "PRIORITY_TAG",
     "AssetCheckExecutionRecord",
+    "BaseAssetGraph",
+    "BaseAssetNode",
+    "CodeLocation",
+    "CodeLocationEntry",
     "ConfigurableClassData",
     "EngineEventData",
     "LoadedWorkspace",
     "PoolRules",
     "QueuedRunCoordinator",
-    "RemoteWorkspaceAssetGraph",
-    "RemoteWorkspaceAssetNode",
+    "RemoteRepository",
     "RunQueueConfig",
     "RunRecord",
     "SubmitRunContext",
     "TagLimit",
     "asset_records",
+    "code_locations",
     "concurrency_settings",
     "dequeue_daemon",
+    "dequeue_workspace",
     "freshness_states",
     "gather_tag_statistics",
     "hush_full_queue",
+    "is_reconstruction",
+    "is_stub",
     "keep_connections",
     "latest_evaluations",
     "loaded_workspace",
-    "location_of",
+    "partitions_kind",
     "pass_time",
     "paused_locations",
     "pool_rules",
@@ -89,8 +108,8 @@ __all__ = [
     "spare_event_file_check",
     "sqlite_directory",
     "storage_url",
+    "submitted_from",
     "tag_limits",
-    "workspace_graph",
 ]
 
 
@@ -109,16 +128,30 @@ def dequeue_daemon(frame: FrameType | None) -> Any | None:
     Later calls in the same pass come from deeper down, and other processes call for other reasons; so the
     grandparent frame says exactly when to plan: once per pass, and nowhere else.
     """
+    iteration = _iteration(frame)
+    return iteration.f_locals["self"] if iteration else None
+
+
+def dequeue_workspace(frame: FrameType | None) -> Any | None:
+    """The workspace of the dequeue daemon, where :func:`dequeue_daemon` finds one."""
+    iteration = _iteration(frame)
+    return iteration.f_locals["workspace_process_context"] if iteration else None
+
+
+def code_locations(workspace: Any) -> Mapping[str, CodeLocationEntry]:
+    """The code locations of a daemon's workspace by name; one mapping until any of them is loaded anew."""
+    entries: Mapping[str, CodeLocationEntry] = workspace.create_request_context().get_code_location_entries()
+    return entries
+
+
+def _iteration(frame: FrameType | None) -> FrameType | None:
     module = sys.modules.get("dagster._daemon.run_coordinator.queued_run_coordinator_daemon")
-    if module is None or frame is None:
-        return None
-    parent = frame.f_back
+    parent = frame.f_back if frame else None
     grandparent = parent.f_back if parent else None
-    if grandparent is None:
+    if module is None or grandparent is None:
         return None
-    if grandparent.f_code is not module.QueuedRunCoordinatorDaemon.run_iteration.__code__:
-        return None
-    return grandparent.f_locals["self"]
+    is_pass = grandparent.f_code is module.QueuedRunCoordinatorDaemon.run_iteration.__code__
+    return grandparent if is_pass else None
 
 
 def pass_time(frame: FrameType | None) -> float | None:
@@ -326,14 +359,46 @@ def gather_tag_statistics(instance: dg.DagsterInstance) -> None:
             connection.exec_driver_sql("ANALYZE run_tags")
 
 
-def workspace_graph(context: SubmitRunContext) -> RemoteWorkspaceAssetGraph:
-    """The asset graph of all code locations that are loaded where the run is submitted."""
-    return context.workspace.asset_graph
+def submitted_from(context: SubmitRunContext) -> Mapping[str, CodeLocationEntry]:
+    """The code locations, by name, of the workspace from which a run is submitted."""
+    return context.workspace.get_code_location_entries()
 
 
-def location_of(node: RemoteAssetNode) -> str:
-    """The code location of an asset."""
-    return node.resolve_to_singular_repo_scoped_node().repository_handle.location_name
+def is_stub(node: BaseAssetNode) -> bool:
+    """Whether a code location does not define the asset, but only names it as what another one reads."""
+    return bool(node.metadata.get(SYSTEM_METADATA_KEY_AUTO_CREATED_STUB_ASSET))
+
+
+_KINDS: Mapping[type, str] = {
+    StaticPartitionsSnap: "static",
+    DynamicPartitionsSnap: "dynamic",
+    TimeWindowPartitionsSnap: "time",
+    MultiPartitionsSnap: "multipartitions",
+    dg.StaticPartitionsDefinition: "static",
+    dg.DynamicPartitionsDefinition: "dynamic",
+    dg.TimeWindowPartitionsDefinition: "time",
+    dg.MultiPartitionsDefinition: "multipartitions",
+}
+
+
+def partitions_kind(node: BaseAssetNode) -> str:
+    """How the selection syntax calls the partitions of an asset: ``partitions:time``; empty without any."""
+    partitions: object
+    if isinstance(node, RemoteRepositoryAssetNode):
+        partitions = node.asset_node_snap.partitions  # a static one may have thousands of keys to read
+    else:
+        partitions = node.partitions_def
+    if partitions is None:
+        return ""
+    return next((kind for one, kind in _KINDS.items() if isinstance(partitions, one)), "other")
+
+
+def is_reconstruction() -> bool:
+    """True in the process of a run or a step, which loads again what the code server has loaded before.
+
+    Also true in a code server that loads ``@dg.definitions``.
+    """
+    return DefinitionsLoadContext.get().load_type is DefinitionsLoadType.RECONSTRUCTION
 
 
 def asset_records(
@@ -380,12 +445,12 @@ def latest_evaluations(
 
 @dataclass(frozen=True, slots=True)
 class LoadedWorkspace:
-    """The code locations that load: their assets, and jobs by name with their locations.
+    """The code locations by name, and the jobs of those that load by name with their locations.
 
     ``failed`` tells of the others, by name, the message of the error that was the cause.
     """
 
-    graph: RemoteWorkspaceAssetGraph
+    entries: Mapping[str, CodeLocationEntry]
     jobs: Mapping[str, tuple[str, ...]]
     failed: Mapping[str, str]
 
@@ -428,7 +493,7 @@ def loaded_workspace(
         request = process.create_request_context()
         entries = request.get_code_location_entries()
         yield LoadedWorkspace(
-            graph=request.asset_graph,
+            entries=entries,
             jobs=_jobs(entries),
             failed={
                 name: _cause(entry.load_error).message.strip()

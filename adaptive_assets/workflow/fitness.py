@@ -7,6 +7,7 @@ from typing import Final
 import dagster as dg
 
 from adaptive_assets.policy import Policy, Problem
+from adaptive_assets.workflow.asset_keys import text_of
 from adaptive_assets.workflow.governance import Governance
 from adaptive_assets.workflow.pandera_checks import CONTRACT
 
@@ -36,9 +37,13 @@ def unfit(defs: dg.Definitions, governance: Governance) -> list[Problem]:
 def _never_degrading(defs: dg.Definitions, governance: Governance) -> Iterator[Problem]:
     deaf: dict[str, set[dg.AssetKey]] = {}
     graph = defs.resolve_asset_graph()
+    asked: dict[int, bool] = {}  # by computation: to look at one again for each of its assets takes minutes
     for key in graph.materializable_asset_keys:
-        if RUN_MODE not in graph.get(key).assets_def.required_resource_keys:
-            deaf.setdefault(governance.policy_of_asset(key.to_user_string()), set()).add(key)
+        made_by = graph.get(key).assets_def
+        if id(made_by) not in asked:
+            asked[id(made_by)] = RUN_MODE in made_by.required_resource_keys
+        if not asked[id(made_by)]:
+            deaf.setdefault(governance.policy_of_asset(text_of(key)), set()).add(key)
     all_deaf = {key for keys in deaf.values() for key in keys}
     jobs = _assets_of_jobs(defs, governance)
     for policy in (*governance.book.policies, governance.book.default):
@@ -73,7 +78,7 @@ def _divided(defs: dg.Definitions, governance: Governance) -> Iterator[Problem]:
             continue
         together = sorted(graph.get(key).execution_set_asset_keys)
         seen.update(together)
-        names = {governance.policy_of_asset(other.to_user_string()) for other in together}
+        names = {governance.policy_of_asset(text_of(other)) for other in together}
         if len(names) > 1:
             named = min(names - {governance.book.default.name})
             yield _problem(
@@ -106,7 +111,7 @@ def _check_contracts(defs: dg.Definitions) -> None:
         if CONTRACT not in spec.metadata or spec.partitions_def or not graph.has(key.asset_key):
             continue
         if graph.get(key.asset_key).partitions_def:
-            asset = key.asset_key.to_user_string()
+            asset = text_of(key.asset_key)
             raise dg.DagsterInvalidDefinitionError(
                 f"The check `{key.name}` of the partitioned asset `{asset}` would load all its partitions in "
                 "each run of one: give pandera_checks() the asset itself, or `partitions_def=` too."
@@ -114,7 +119,7 @@ def _check_contracts(defs: dg.Definitions) -> None:
 
 
 def _listed(keys: set[dg.AssetKey] | list[dg.AssetKey]) -> str:
-    names = [f"`{key.to_user_string()}`" for key in sorted(keys)]
+    names = [f"`{text_of(key)}`" for key in sorted(keys)]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
 

@@ -7,12 +7,13 @@ from functools import lru_cache
 import dagster as dg
 
 from adaptive_assets.planning.snapshot import Work
-from adaptive_assets.policy import Catalogue, Policy, PolicyBook, PolicyError, Problem
+from adaptive_assets.policy import Catalogue, Policy, PolicyBook, Problem
 from adaptive_assets.policy.text import quoted
+from adaptive_assets.workflow.asset_keys import text_of
 from adaptive_assets.workflow.selection import Selector
 from adaptive_assets.workflow.tags import INPUT_SIZE, POLICY, PREFIX
 
-__all__ = ["DEFAULT", "Governance", "RunFacts", "facts_of"]
+__all__ = ["DEFAULT", "Governance", "RunFacts", "facts_of", "governed"]
 
 DEFAULT = "default"
 
@@ -41,9 +42,9 @@ def facts_of(run: dg.DagsterRun, *, submitted: bool = True) -> RunFacts:
     return RunFacts(
         job=run.job_name,
         location=origin.location_name if origin else "",
-        assets=tuple(sorted(key.to_user_string() for key in keys)),
+        assets=tuple(sorted(text_of(key) for key in keys)),
         tags=run.tags if submitted else _without_ours(run.tags),
-        checks=tuple(sorted(f"{check.asset_key.to_user_string()}: {check.name}" for check in checks)),
+        checks=tuple(sorted(f"{text_of(check.asset_key)}: {check.name}" for check in checks)),
     )
 
 
@@ -57,11 +58,15 @@ class Governance:
     The policy of a run is, first, one whose ``run_tags`` fit it or whose ``jobs`` name it; then the most
     important of those that select its assets; then ``default``. A run of no assets follows ``default``
     unless its job or tags are named.
+
+    A selection that cannot be resolved selects nothing, and an asset that two policies select is governed by
+    the first of them; ``problems`` tells of both, by line of the policy file.
     """
 
     def __init__(self, book: PolicyBook, catalogue: Catalogue) -> None:
         self.book = book
         self.catalogue = catalogue
+        self.problems: tuple[Problem, ...] = ()
         self._by_asset = self._assign()
         self._order = {policy.name: place for place, policy in enumerate(book.policies)}
         self._work = lru_cache(maxsize=65_536)(self._describe)
@@ -78,13 +83,14 @@ class Governance:
         return self._by_asset.get(key, DEFAULT)
 
     def work_of(self, run: RunFacts) -> Work:
-        """The kind of work that ``run`` is, and the policy that governs it."""
+        """The kind of work that ``run`` is, and the policy that governs it.
+
+        Where nothing is known of it, what was known where it was submitted counts: the policy in its tags.
+        """
         claimed = self._claimed(run)
         named = claimed or self._named_jobs.get(run.job)
-        if named is None and run.assets and not any(key in self.catalogue.assets for key in run.assets):
-            named = run.tags.get(
-                POLICY
-            )  # nothing is known of its assets here; where it was submitted, it was
+        if named is None and self._is_unknown(run):
+            named = run.tags.get(POLICY)
         return self._work(run.job, run.location, run.assets, named, run.checks, claimed is not None)
 
     def _describe(
@@ -105,6 +111,9 @@ class Governance:
             return Work(name, policy, location, degradable=False)
         own = self._named_jobs.get(job) or min(policies, key=self._importance)
         reads = {parent for key in assets for parent in self._parents(key)} - set(assets)
+        undefined = {key for key in (*assets, *reads) if not self._is_defined(key)}
+        if not assets and not self._is_job(job, location):
+            undefined.add(job)
         return Work(
             name=_label(job, assets),
             policy=policy,
@@ -113,7 +122,21 @@ class Governance:
             reads=tuple(sorted(reads)),
             degradable=named is not None or len(policies) == 1,
             gated_by=own if claimed and own != policy and self._has_gates(own) else "",
+            undefined=tuple(sorted(undefined)),
         )
+
+    def _is_unknown(self, run: RunFacts) -> bool:
+        if run.assets:
+            return not any(self._is_defined(key) for key in run.assets)
+        return not self._is_job(run.job, run.location)
+
+    def _is_defined(self, key: str) -> bool:
+        """A name alone says nothing, while a location that may define the asset is not known."""
+        facts = self.catalogue.assets.get(key)
+        return facts is not None and not (facts.stub and self.catalogue.unknown)
+
+    def _is_job(self, job: str, location: str) -> bool:
+        return location in self.catalogue.jobs.get(job, ())
 
     def _importance(self, name: str) -> tuple[int, int]:
         policy = self.book.policy(name)
@@ -144,11 +167,7 @@ class Governance:
         return bool(assets) and all(key in allowed for key in assets)
 
     def _assign(self) -> dict[str, str]:
-        """Asset by asset, the policy that selects it.
-
-        Raises:
-            PolicyError: a selection is malformed, or two policies select the same asset.
-        """
+        """Asset by asset, the policy that selects it; whatever one selection has, the others count."""
         assigned: dict[str, str] = {}
         problems: list[Problem] = []
         select = Selector(self.catalogue)
@@ -160,13 +179,11 @@ class Governance:
             except ValueError as error:
                 problems.append(self._problem(place, f"`{policy.select}` is not an asset selection: {error}"))
                 continue
-            for key in sorted(selected):
-                if key in assigned:
-                    problems.append(self._overlap(place, policy, key, assigned[key]))
-                    break
-                assigned[key] = policy.name
-        if problems:
-            raise PolicyError(problems)
+            taken = sorted(key for key in selected if key in assigned)
+            if taken:
+                problems.append(self._overlap(place, policy, taken[0], assigned[taken[0]]))
+            assigned |= dict.fromkeys(selected.difference(taken), policy.name)
+        self.problems = tuple(problems)
         return assigned
 
     def _overlap(self, place: int, policy: Policy, key: str, other: str) -> Problem:
@@ -176,6 +193,20 @@ class Governance:
     def _problem(self, place: int, message: str, hint: str = "") -> Problem:
         file, line, column = self.book.locate(("policies", place, "select"))
         return Problem(file, line, column, message, hint or "see Dagster's asset selection syntax", "error")
+
+
+def governed(
+    in_force: Governance | None, book: PolicyBook, catalogue: Catalogue
+) -> tuple[Governance, tuple[Problem, ...]]:
+    """The governance of ``book`` over ``catalogue``, and what is wrong with the book.
+
+    A book that is new and has problems is refused: the one in force goes on, over the new catalogue. A book
+    that has problems only since assets were added goes on but for them.
+    """
+    governance = Governance(book, catalogue)
+    if in_force is None or not governance.problems or in_force.book.revision == book.revision:
+        return governance, governance.problems
+    return Governance(in_force.book, catalogue), governance.problems
 
 
 def _label(job: str, assets: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import dagster as dg
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.asset_keys import key_of
 from adaptive_assets.workflow.check_states import CHECK_STATE, NOT_EVALUATED
 from adaptive_assets.workflow.dagster_private import (
     AssetCheckExecutionRecord,
@@ -35,7 +36,7 @@ def data_states(
     or could not be carried out is *not evaluated*. That some run plans to check again changes nothing.
     """
     facts = {key: catalogue.assets.get(key) for key in sorted(set(assets))}
-    keys = {key: dg.AssetKey.from_user_string(key) for key in facts}
+    keys = {key: key_of(key) for key in facts}
     if not keys:
         return {}
     records = asset_records(instance, list(keys.values()))
@@ -77,7 +78,7 @@ def data_states(
 def _blocking(facts: AssetFacts | None) -> list[dg.AssetCheckKey]:
     if facts is None:
         return []
-    key = dg.AssetKey.from_user_string(facts.key)
+    key = key_of(facts.key)
     return [dg.AssetCheckKey(key, check.name) for check in facts.checks if check.blocking]
 
 

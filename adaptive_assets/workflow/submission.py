@@ -6,12 +6,12 @@ import time
 import dagster as dg
 
 from adaptive_assets.ledger import Ledger, LedgerError
-from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError
+from adaptive_assets.policy import Catalogue, PolicyBook
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
-from adaptive_assets.workflow.dagster_private import EngineEventData, SubmitRunContext, workspace_graph
-from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of
+from adaptive_assets.workflow.dagster_private import EngineEventData, SubmitRunContext, submitted_from
+from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of, governed
 from adaptive_assets.workflow.input_size import InputSizeError, read_input_size
 
 __all__ = ["Submission"]
@@ -56,15 +56,11 @@ class Submission:
             self._report(run, "is planned as if nobody knew how much it reads", error)
 
     def _policy_of(self, context: SubmitRunContext) -> tuple[str, str]:
-        now = time.time()
-        catalogue, unpublished = self._catalogues.describe(workspace_graph(context))
-        if unpublished:
-            try:
-                self._catalogues.publish(unpublished, now)
-            except LedgerError as error:
-                self._report(
-                    context.dagster_run, "is queued, but the daemon may not learn what it reads", error
-                )
+        catalogue = self._catalogues.of(submitted_from(context))
+        try:
+            self._catalogues.publish(time.time())
+        except LedgerError as error:
+            self._report(context.dagster_run, "is queued, but nobody else may learn what it reads", error)
         governance = self._govern(self._books.current().book, catalogue)
         work = governance.work_of(facts_of(context.dagster_run, submitted=False))
         return work.policy, governance.book.policy(work.policy).tier
@@ -72,13 +68,7 @@ class Submission:
     def _govern(self, book: PolicyBook, catalogue: Catalogue) -> Governance:
         known = self._governance
         if known is None or known.catalogue is not catalogue or known.book.revision != book.revision:
-            try:
-                known = Governance(book, catalogue)
-            except PolicyError:
-                if known is None:
-                    raise
-                # the daemon refuses the edited book and says so; until it is mended the last good one rules
-            self._governance = known
+            self._governance = known = governed(known, book, catalogue)[0]
         return known
 
     def _report(self, run: dg.DagsterRun, what: str, error: Exception) -> None:

@@ -118,6 +118,7 @@ def test_the_key_of_work_tells_every_difference() -> None:
         "reads": ("departures",),
         "degradable": False,
         "composable": True,
+        "undefined": ("gone",),
     }
     assert list(others) == [each.name for each in fields(Work)]
     keys = {work_key(replace(FORECAST, **{name: value})) for name, value in others.items()}  # type: ignore[arg-type]

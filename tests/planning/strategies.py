@@ -184,9 +184,14 @@ ACTIONS: Final = (
     (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
 )
 WORKS: Final = tuple(
-    Work(name, policy, "shop" if reads else "", (), reads, degradable, composable)
-    for name, policy, reads, degradable, composable in product(
-        ("x", "y"), (*NAMES, "gone"), ((), ("a",), ("b", "c")), (True, False), (True, False)
+    Work(name, policy, "shop" if reads else "", (), reads, degradable, composable, undefined=undefined)
+    for name, policy, reads, degradable, composable, undefined in product(
+        ("x", "y"),
+        (*NAMES, "gone"),
+        ((), ("a",), ("b", "c")),
+        (True, False),
+        (True, False),
+        ((), (), (), ("a",)),
     )
 )
 STATES: Final = tuple(

@@ -34,6 +34,7 @@ from tests.planning.forecast import (
 from tests.planning.strategies import NAMES, UNHURRIED, books, snapshots, staged
 
 GATE_CODES = {
+    ReasonCode.INPUTS_UNKNOWN,
     ReasonCode.DATA_MISSING,
     ReasonCode.DATA_STALE,
     ReasonCode.FRESHNESS_NOT_EVALUATED,
@@ -75,6 +76,7 @@ def closed_gates(
     codes: set[ReasonCode] = set()
     if gates.fresh is None and gates.checks is None and gates.accept_degraded:
         return codes
+    codes |= {ReasonCode.INPUTS_UNKNOWN for _ in work.undefined}
     fresh = {Freshness.PASS, Freshness.NO_POLICY} | ({Freshness.WARN} if gates.fresh == "warn" else set())
     sound = {CheckState.PASS, CheckState.NO_CHECKS} | ({CheckState.WARN} if gates.checks == "warn" else set())
     for asset in (each for each in work.reads if each not in but_for):

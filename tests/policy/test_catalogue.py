@@ -20,7 +20,9 @@ FACTS = st.builds(
     location=WORDS,
     materializable=st.booleans(),
     has_freshness_policy=st.booleans(),
-    partitioned=st.booleans(),
+    observable=st.booleans(),
+    stub=st.booleans(),
+    partitions=st.sampled_from(["", "static", "time"]),
     jobs=TUPLES,
 )
 CATALOGUES = st.builds(

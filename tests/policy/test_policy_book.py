@@ -183,12 +183,13 @@ def test_the_revision_is_the_same_on_every_machine() -> None:
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True).filter(lambda name: name != "default")
 DURATIONS = st.none() | st.integers(1, 10**9).map(lambda milliseconds: milliseconds / 1000)
+TEXTS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 PARAMETERS = (
     st.none()
     | st.booleans()
     | st.integers(-(2**63) + 1, 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+    | st.text(TEXTS)
 )
 
 
@@ -200,11 +201,18 @@ def books(draw: st.DrawFn) -> PolicyBook:
             name=name,
             select=draw(st.none() | st.just("*")),
             jobs=("job",),
-            run_tags=draw(st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=2)),
+            run_tags=draw(
+                st.dictionaries(
+                    st.text(TEXTS, min_size=1, max_size=5), st.text(TEXTS, max_size=5), max_size=2
+                )
+            ),
             tier=draw(st.sampled_from(["critical", "standard", "batch"])),
             objective=Objective(deadline=draw(DURATIONS), freshness=draw(DURATIONS)),
             degrade=tuple(
-                Rung(mode=mode, parameters=draw(st.dictionaries(st.text(min_size=1), PARAMETERS, max_size=2)))
+                Rung(
+                    mode=mode,
+                    parameters=draw(st.dictionaries(st.text(TEXTS, min_size=1), PARAMETERS, max_size=2)),
+                )
                 for mode in draw(st.lists(NAMES.filter(lambda mode: mode != "full"), max_size=2))
             ),
             window=draw(st.none() | st.just(Window(prefer=HourRange(60, 30), timezone="UTC"))),

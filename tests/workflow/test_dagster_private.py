@@ -10,16 +10,23 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance.config import PoolGranularity
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils import get_run_crash_explanation
 from dagster_shared.record import copy
 
+from adaptive_assets.policy import Catalogue
 from adaptive_assets.workflow import dagster_private as private
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.asset_keys import text_of
+from adaptive_assets.workflow.catalogues import facts_of_asset
+from adaptive_assets.workflow.selection import Selector
 from tests.conftest import MakeInstance
 from tests.workflow.conftest import MakeWorld
 from tests.workflow.world import World
@@ -124,13 +131,115 @@ def test_concurrency_settings_tell_whether_runs_were_limited(make_instance: Make
     assert private.concurrency_settings(limited)["runs"]
 
 
-def test_the_asset_graph_tells_location_checks_and_jobs(world: World) -> None:
+def test_a_code_location_tells_assets_checks_and_jobs(world: World) -> None:
     """What the catalogue is made of."""
-    node = world.workspace.asset_graph.get(dg.AssetKey("readings"))
-    assert private.location_of(node) == world.workspace.code_locations[0].name
-    assert {check.name for check in node.check_keys} == {"plausible"}
-    report = world.workspace.asset_graph.get(dg.AssetKey("report"))
-    assert "reports" in report.job_names
+    (entry,) = world.workspace.get_code_location_entries().values()
+    assert entry.code_location is not None
+    (repository,) = entry.code_location.get_repositories().values()
+    graph = repository.asset_graph
+    (check,) = graph.remote_asset_nodes_by_key[dg.AssetKey("readings")].check_keys
+    assert check.name == "plausible"
+    assert graph.remote_asset_check_nodes_by_key[check].asset_check.blocking
+    assert "reports" in graph.remote_asset_nodes_by_key[dg.AssetKey("report")].job_names
+    assert {job.name for job in repository.get_all_jobs()} >= {"plain", "reports"}
+
+
+def test_the_workspace_of_the_dequeue_daemon_is_found_where_its_pass_is(world: World) -> None:
+    """Its code locations are one mapping until one is loaded anew, and a load has another version."""
+    found: list[object] = []
+    coordinator = world.coordinator
+    original = coordinator.get_run_queue_config
+
+    def spy() -> private.RunQueueConfig:
+        found.append(private.dequeue_workspace(inspect.currentframe()))
+        return original()
+
+    coordinator.get_run_queue_config = spy  # type: ignore[method-assign]
+    world.pass_()
+    assert found[0] is world.process_context
+    assert set(found[1:]) <= {None}
+    before = private.code_locations(world.process_context)
+    assert private.code_locations(world.process_context) is before
+    assert private.submitted_from(SubmitRunContext(world.create("report"), world.workspace)) is before
+    (name,) = before
+    workspace: Any = world.process_context
+    workspace.refresh_code_location(name)
+    after = private.code_locations(world.process_context)
+    assert after is not before
+    assert after[name].version_key != before[name].version_key
+
+
+@pytest.mark.parametrize(
+    ("partitions", "kind"),
+    [
+        (None, ""),
+        (dg.StaticPartitionsDefinition(["a"]), "static"),
+        (dg.DynamicPartitionsDefinition(name="d"), "dynamic"),
+        (dg.HourlyPartitionsDefinition("2024-01-01-00:00"), "time"),
+        (
+            dg.MultiPartitionsDefinition(
+                {"a": dg.StaticPartitionsDefinition(["a"]), "b": dg.StaticPartitionsDefinition(["b"])}
+            ),
+            "multipartitions",
+        ),
+    ],
+)
+def test_kinds_of_partitions_and_stubs_are_told(
+    partitions: dg.PartitionsDefinition[Any] | None, kind: str
+) -> None:
+    """In the graph of definitions and in that of a code location; a stub is what nobody defines."""
+    asset = dg.AssetSpec("asset", partitions_def=partitions, deps=["nobody"])
+    defs = dg.Definitions([asset])
+    local = defs.resolve_asset_graph()
+    snap = RepositorySnap.from_def(defs.get_repository_def())
+    remote = {one.asset_key: one.partitions for one in snap.asset_nodes}
+    assert private.partitions_kind(local.get(asset.key)) == kind
+    assert type(remote[asset.key]).__name__.lower().startswith(kind.removesuffix("partitions") or "none")
+    assert [private.is_stub(local.get(dg.AssetKey(name))) for name in ("asset", "nobody")] == [False, True]
+
+
+def test_the_load_of_a_run_worker_is_told_from_that_of_a_code_server() -> None:
+    """The load context of definitions."""
+    for load_type in DefinitionsLoadType:
+        with DefinitionsLoadContext.scoped(DefinitionsLoadContext(load_type=load_type)):
+            assert private.is_reconstruction() == (load_type.name == "RECONSTRUCTION")
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_a_selection_is_resolved_over_any_graph() -> None:
+    """Each form of Dagster's syntax finds in ours what it finds in that of the definitions."""
+    daily = dg.DailyPartitionsDefinition("2024-01-01")
+    defs = dg.Definitions(
+        [
+            dg.AssetSpec("source", group_name="outside", tags={"a": "b"}),
+            dg.asset(name="one", deps=["source"], owners=["team:x"], kinds={"python"})(lambda: None),
+            dg.asset(name="two", deps=["one"], group_name="late")(lambda: None),
+            dg.asset(key_prefix="p", name="three", deps=["two"], partitions_def=daily)(lambda: None),
+        ]
+    )
+    graph = defs.resolve_asset_graph()
+    ours = Selector(Catalogue({text_of(n.key): facts_of_asset(n) for n in graph.asset_nodes}))
+    for text in (
+        "*",
+        "key:one",
+        'key:"p/*"',
+        "+key:two",
+        "key:one+1",
+        "1+key:p/three",
+        "group:late",
+        "tag:a=b",
+        'owner:"team:x"',
+        "kind:python",
+        "is:external",
+        "partitions:time",
+        "partitions:none",
+        "roots(*)",
+        "sinks(*)",
+        "not key:two",
+        "key:one or group:late and not is:external",
+    ):
+        theirs = dg.AssetSelection.from_string(text).resolve(graph, allow_missing=True)
+        assert ours(text) == {text_of(key) for key in theirs}, text
 
 
 def test_states_of_data_are_read_in_one_go(world: World) -> None:
