@@ -114,7 +114,7 @@ class Site:
                 node="node-1",
             )
         self.clock += 1.0
-        self._cycle.run(self.clock, self.clock)
+        self._cycle.run(self.clock, self.clock, self.workspace.process_context)
 
     @property
     def ledger(self) -> Ledger:

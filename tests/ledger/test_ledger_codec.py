@@ -118,6 +118,7 @@ def test_the_key_of_work_tells_every_difference() -> None:
         "reads": ("departures",),
         "degradable": False,
         "composable": True,
+        "gated_by": "strict",
         "undefined": ("gone",),
     }
     assert list(others) == [each.name for each in fields(Work)]

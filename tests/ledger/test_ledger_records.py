@@ -63,6 +63,8 @@ def test_a_decision_on_a_run_is_read_back_whole(ledger: Ledger) -> None:
         "reads": ["departures", "delay_model"],
         "degradable": True,
         "composable": False,
+        "gated_by": "",
+        "undefined": [],
     }
 
 

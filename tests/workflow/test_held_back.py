@@ -208,7 +208,7 @@ def test_runs_of_a_code_location_that_is_paused_keep_no_place(make_world: MakeWo
 
 def test_nothing_is_asked_of_limits_that_no_queued_run_is_under(make_world: MakeWorld) -> None:
     """A queue without pools and tag limits costs no read."""
-    world = make_world(TWO.replace("concurrency: 2", "concurrency: 0"), code=CODE, concurrency=BY_RUN)
+    world = make_world(TWO.replace("memory: 100%", "memory: 0.01%"), code=CODE, concurrency=BY_RUN)
     pool(world, 0)
     submit(world, 2, "free")
     storage = world.instance.event_log_storage

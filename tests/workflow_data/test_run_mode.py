@@ -86,7 +86,7 @@ def test_untagged_runs_may_be_given_a_mode() -> None:
             "of at most 65,536 characters",
         ),
         ({"adaptive/mode": "x" * 1_000_000}, "(1,000,000 characters), which is not the name of a mode"),
-        ({"adaptive/mode": "\x1b[31mred\nuced"}, "`�[31mred�uced`"),
+        ({"adaptive/mode": "\x1b[31mred\nuced"}, "`\\x1b[31mred\\nuced`"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
