@@ -1,4 +1,4 @@
-"""The kill campaign: daemons are killed at any moment, and ledgers fail; every run is launched exactly once."""
+"""The kill campaign: daemons are killed at any moment, and ledgers fail; every run is launched once."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ from benchmarks.kills_findings import NO_FAULT, TWO_DAEMONS, Found, finding
 from benchmarks.kills_ledgers import FAULTS, PostgresLedger, SqliteLedger
 from benchmarks.kills_moments import Moment, moments
 from benchmarks.kills_proxy import Door
-from benchmarks.kills_site import START_TIMEOUT_S, KilledSite, Stopped, Submitter, deployed
+from benchmarks.kills_site import START_TIMEOUT_S, KilledSite, Submitter, deployed
 from benchmarks.processes import awaited, free_port, listens, process
 from benchmarks.report import Finding
 from benchmarks.sites import STORAGES, Storage
@@ -54,9 +54,7 @@ def measure(
     say: Callable[[str], None],
 ) -> Finding:
     """The whole campaign, ``jobs`` deployments at a time; with ``faults``, those parts of it only."""
-    parts = [
-        (storage, part) for storage in storages for part in (NO_FAULT, *FAULTS[storage], TWO_DAEMONS)
-    ]
+    parts = [(storage, part) for storage in storages for part in (NO_FAULT, *FAULTS[storage], TWO_DAEMONS)]
     chosen = [(storage, part) for storage, part in parts if not faults or part in faults]
     interrupted = threading.Event()
     found: dict[tuple[Storage, str], Found] = {}
@@ -222,6 +220,8 @@ def _found(storage: Storage, part: str, site: KilledSite, recovery: list[float],
         part=part,
         submitted=len(site.submitted),
         kills=len(site.kills),
+        at_calls=site.at_calls,
+        ended=tuple(site.ended),
         refused=tuple(site.refused),
         lost=tuple(_lost(site)),
         held=tuple(run.run_id for run in site.instance.get_runs(held)),

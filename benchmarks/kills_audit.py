@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.kills_ledgers import Launched
 
@@ -74,9 +75,8 @@ def audit(
 
 def recoveries(kills: Iterable[float], launches: Iterable[float]) -> list[float]:
     """Seconds from each kill to the next launch, where no other kill came before it."""
-    at, times = sorted(kills), sorted(launches)
-    found = []
-    for kill, next_kill in zip(at, [*at[1:], float("inf")], strict=True):
+    times, found = sorted(launches), []
+    for kill, next_kill in pairwise([*sorted(kills), float("inf")]):
         place = bisect_right(times, kill)
         if place < len(times) and times[place] < next_kill:
             found.append(times[place] - kill)

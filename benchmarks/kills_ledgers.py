@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from typing_extensions import override
 
 from benchmarks.kills_processes import LIMIT
 from benchmarks.kills_proxy import Door
@@ -17,7 +18,9 @@ from tools.postgres import connect, database_name
 __all__ = ["FAULTS", "Launched", "PostgresLedger", "SqliteLedger"]
 
 SCHEMA: Final = "adaptive_assets"
-LAUNCHES: Final = "SELECT id, run_id, mode FROM {} WHERE run_id IS NOT NULL AND verdict IN ('launch', 'degrade')"
+LAUNCHES: Final = (
+    "SELECT id, run_id, mode FROM {} WHERE run_id IS NOT NULL AND verdict IN ('launch', 'degrade')"
+)
 GARBAGE_BYTES: Final = 100_000
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 
@@ -70,6 +73,7 @@ class SqliteLedger(_Ledger):
             "garbage": self._garbage,
         }
 
+    @override
     def _now(self) -> list[Launched]:
         return _in_file(self._file)
 
@@ -93,7 +97,10 @@ class SqliteLedger(_Ledger):
     def _replaced(self) -> Iterator[None]:
         """By an earlier copy of itself, as a restored backup is."""
         earlier = self._file.with_name("earlier.db")
-        with closing(sqlite3.connect(self._file, timeout=30)) as now, closing(sqlite3.connect(earlier)) as copy:
+        with (
+            closing(sqlite3.connect(self._file, timeout=30)) as now,
+            closing(sqlite3.connect(earlier)) as copy,
+        ):
             now.backup(copy)
         self._put_aside()
         earlier.replace(self._file)
@@ -113,10 +120,14 @@ class SqliteLedger(_Ledger):
                     file.truncate()
                     file.write(noise)
         yield
-        with self._file.open("rb") as file:
-            damaged = file.read(len(SQLITE_MAGIC)) != SQLITE_MAGIC
-        if damaged:
+        if not self._is_a_database():
             self._put_aside(read=False)
+
+    def _is_a_database(self) -> bool:
+        if not self._file.exists():
+            return False
+        with self._file.open("rb") as file:
+            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
 
     def _put_aside(self, *, read: bool = True) -> None:
         """Out of the way of those who look for it, and read at once: what comes later is lost."""
@@ -147,6 +158,7 @@ class PostgresLedger(_Ledger):
             "frozen": self._frozen,
         }
 
+    @override
     def _now(self) -> list[Launched]:
         return _of_url(self._direct, f"{SCHEMA}.decisions")
 

@@ -79,7 +79,7 @@ def _limit_ledger(limit: Path) -> None:
     """Let SQLite itself refuse writes, as on a full disk: no permission stops the administrator."""
 
     def begin(connection: Connection) -> None:
-        driver = connection.connection.dbapi_connection
+        driver: Any = connection.connection.dbapi_connection
         if isinstance(driver, sqlite3.Connection) and "ledger" in str(connection.engine.url.database):
             for pragma in limit.read_text().split(";") if limit.exists() else UNLIMITED:
                 driver.execute(f"PRAGMA {pragma}").close()

@@ -1,5 +1,6 @@
 """A deployment that daemons are killed in: it keeps submitting runs, and notes every launch and execution."""
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import dagster as dg
 import yaml
@@ -18,13 +19,13 @@ from benchmarks.kills_ledgers import PostgresLedger, SqliteLedger
 from benchmarks.kills_moments import Moment
 from benchmarks.kills_processes import start_daemon, start_executor, stop
 from benchmarks.parts import LAUNCHES
-from benchmarks.sites import Storage
 
-__all__ = ["KilledSite", "Stopped", "Submitter", "deployed"]
+__all__ = ["InterruptedCampaignError", "KilledSite", "Submitter", "deployed"]
 
 WAITING: Final = 3
 """So many runs are always in the queue, for the next daemon to launch."""
 LOOK_S: Final = 0.1
+TAIL: Final = 2000
 START_TIMEOUT_S: Final = 20
 """A launch that its daemon did not live to make is found by Dagster's run monitoring after that time."""
 
@@ -46,7 +47,7 @@ SETTINGS: Final[dict[str, Any]] = {
 COORDINATOR: Final = {"policies": "policies.yaml", "dequeue_interval_seconds": 1, "max_concurrent_runs": 50}
 
 
-class Stopped(Exception):
+class InterruptedCampaignError(Exception):
     """The campaign was interrupted."""
 
 
@@ -65,6 +66,10 @@ class KilledSite:
         self.ledger = ledger
         self.kills: list[float] = []
         """When a daemon was killed, in POSIX seconds."""
+        self.at_calls = 0
+        """How many of them killed themselves at a call."""
+        self.ended: list[str] = []
+        """What daemons wrote last that ended by themselves, which none should."""
         self.submitted: list[str] = []
         self.refused: list[str] = []
         """What was said to runs that could not be submitted."""
@@ -90,16 +95,23 @@ class KilledSite:
 
     def kill(self, daemon: BaseProcess) -> None:
         """With SIGKILL, unless it is dead already."""
+        daemon.join(0)
+        if daemon.exitcode == -signal.SIGKILL:
+            self.at_calls += 1
+        elif daemon.exitcode is not None:
+            self.ended.append((self.home / f"{daemon.name}.log").read_text()[-TAIL:])
         daemon.kill()
         daemon.join()
         self.kills.append(time.time())
 
     def wait(self, happened: Callable[[], bool], patience_s: float) -> bool:
-        """Look until something has happened, and whether it has; :class:`Stopped` on an interrupt."""
+        """Look until something has happened, and whether it has.
+
+        Raises :class:`InterruptedCampaignError` when the campaign is."""
         deadline = time.monotonic() + patience_s
         while not (done := happened()) and time.monotonic() < deadline:
             if self._interrupted.wait(LOOK_S):
-                raise Stopped
+                raise InterruptedCampaignError
         return done
 
     def stop(self) -> None:
@@ -111,16 +123,14 @@ class KilledSite:
 class Submitter:
     """Keeps submitting runs in a thread of its own, as users would; a context manager."""
 
-    def __init__(
-        self, site: KilledSite, workspace: WorkspaceProcessContext, most: int | None = None
-    ) -> None:
+    def __init__(self, site: KilledSite, workspace: WorkspaceProcessContext, most: int | None = None) -> None:
         self._site = site
         self._workspace = workspace
         self._most = most
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._submit, name="submitter", daemon=True)
 
-    def __enter__(self) -> "Submitter":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
