@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from adaptive_assets.simulation.trace import TraceError
-from benchmarks import fidelity, launching, planning, selection, simulation, submission
+from benchmarks import fidelity, kills, launching, planning, selection, simulation, submission
 from benchmarks.alibaba import NoTraceError
 from benchmarks.cells import LOADS, TRACES
 from benchmarks.figures import Figure, finding
@@ -31,6 +31,11 @@ def _planning(given: Options) -> Finding:
 
 def _fidelity(given: Options) -> Finding:
     return fidelity.measure(say=_say, **_chosen(given, {"runs": "runs"}))
+
+
+def _kills(given: Options) -> Finding:
+    names = {"storages": "storages", "kills": "kills", "faults": "faults", "jobs": "jobs"}
+    return kills.measure(say=_say, **_chosen(given, names))
 
 
 def _against_stock(
@@ -58,6 +63,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "planning": _planning,
     "simulation": _simulation,
     "fidelity": _fidelity,
+    "kills": _kills,
 }
 
 
@@ -68,7 +74,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "storages",
     multiple=True,
     type=click.Choice(STORAGES),
-    help="One storage only (selection, submission, launching).",
+    help="One storage only (selection, submission, launching, kills).",
 )
 @click.option(
     "--queued",
@@ -93,8 +99,16 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     help=f"Load instead of {', '.join(map(str, LOADS))} (simulation).",
 )
 @click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation).")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation).")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, kills).")
 @click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
+@click.option("--kills", type=click.IntRange(1), help="Kills of daemons whose ledger is well (kills).")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=click.Choice(kills.PARTS),
+    help="One part only (kills).",
+)
 @click.option("--save/--no-save", "saves", default=None, help="Write the results, as a full run does.")
 def main(names: tuple[str, ...], saves: bool | None, **given: Any) -> None:
     """Measure what was promised: against stock Dagster, in the simulator, and the simulator itself.

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import DagsterEvent, DagsterEventType
+from dagster._core.execution.api import execute_run as _execute_run
 from dagster._core.execution.submit_asset_runs import get_job_execution_data_from_run_request
 from dagster._core.launcher import LaunchRunContext, RunLauncher
 from dagster._core.remote_origin import CodeLocationOrigin, InProcessCodeLocationOrigin
@@ -17,6 +18,7 @@ from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import GrpcServerTarget, WorkspaceLoadTarget
+from dagster._daemon.cli import cli
 from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from typing_extensions import override
@@ -31,9 +33,11 @@ __all__ = [
     "WorkspaceProcessContext",
     "WorkspaceRequestContext",
     "create_run",
+    "execute_run",
     "in_process_workspace",
     "plan_check",
     "report",
+    "run_daemon",
     "served_workspace",
     "submit",
     "submit_job",
@@ -160,3 +164,16 @@ def plan_check(instance: dg.DagsterInstance, run_id: str, check: dg.AssetCheckKe
 def report(instance: dg.DagsterInstance, run_id: str, job: str, kind: dg.DagsterEventType) -> None:
     """Report that a run has started, or has ended."""
     instance.report_dagster_event(DagsterEvent(DagsterEventType(kind).value, job), run_id)
+
+
+def execute_run(instance: dg.DagsterInstance, job: Any, run_id: str) -> None:
+    """Execute a run in this process, as its own process would; an error of the run is raised."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        raise LookupError(f"there is no run {run_id}")
+    _execute_run(job, run, instance, raise_on_error=True)
+
+
+def run_daemon(workspace: Path) -> None:
+    """What ``dagster-daemon run`` does, in this process and for good."""
+    cli(["run", "-w", str(workspace)], obj={})
