@@ -7,13 +7,11 @@ from typing import Final
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.cluster import Cluster
+from adaptive_assets.simulation.comparison import Comparison, Contender, Role, setting_text
 from adaptive_assets.simulation.events import Scenario
 from adaptive_assets.simulation.measures import measure
 from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.report.comparison import Comparison, Contender, Role
-from adaptive_assets.simulation.report.history import Mark
-from adaptive_assets.simulation.report.trials import setting_text
-from adaptive_assets.simulation.report.watching import Watched
+from adaptive_assets.simulation.preemptions import Observed, Preemption
 from adaptive_assets.simulation.settings import Knowledge, Settings
 from adaptive_assets.simulation.sweep import FAMILIES, Trial, sweep
 from adaptive_assets.simulation.trace import Workload
@@ -56,13 +54,13 @@ def compare(
     parts = {OURS: 1.0, "baselines": 3.0 * with_baselines, ORACLE: 1.0 * with_oracle}
     step = _Steps(parts, progress)
 
-    def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[Mark, ...]]:
-        watched = Watched(plan, settings.starts_at)
+    def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[Preemption, ...]]:
+        observed = Observed(plan, settings.starts_at)
         outcome = simulate(
             workload,
             book,
             cluster,
-            planner=watched,
+            planner=observed,
             name=name,
             scenario=scenario,
             knowledge=knowledge,
@@ -71,7 +69,7 @@ def compare(
             clock=clock,
             progress=step.of(name),
         )
-        return outcome, tuple(watched.marks)
+        return outcome, tuple(observed.preemptions)
 
     ours = planned(OURS, Knowledge.LEARNED)
     step.finish(OURS)
@@ -104,8 +102,8 @@ def fine_settings(workload: Workload) -> Settings:
     return Settings(sample_s=every)
 
 
-def _contender(name: str, role: Role, outcome: Outcome, marks: tuple[Mark, ...]) -> Contender:
-    return Contender(name, role, "", outcome, measure(outcome), marks)
+def _contender(name: str, role: Role, outcome: Outcome, preemptions: tuple[Preemption, ...]) -> Contender:
+    return Contender(name, role, "", outcome, measure(outcome), preemptions)
 
 
 def _best(trials: list[Trial]) -> list[Contender]:

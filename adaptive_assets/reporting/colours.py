@@ -1,10 +1,10 @@
-"""One colour for each tier and one for each planner, the same in every plot and table (page.css has them)."""
+"""One colour for each tier and one for each planner, the same everywhere (report.css has them)."""
 
 from collections.abc import Sequence
 
-from adaptive_assets.simulation.report.comparison import Comparison, Contender, Role
+from adaptive_assets.simulation.comparison import Comparison, Contender, Role
 
-__all__ = ["colour_of", "tier_colour"]
+__all__ = ["planner_colour", "tier_colour"]
 
 _TIERS = 6
 _BASELINES = 5
@@ -15,7 +15,7 @@ def tier_colour(tiers: Sequence[str], tier: str) -> str:
     return f"t{tiers.index(tier) % _TIERS}"
 
 
-def colour_of(comparison: Comparison, contender: Contender) -> str:
+def planner_colour(comparison: Comparison, contender: Contender) -> str:
     """The class of a planner: ours the accent, the oracle that of the ink, the baselines one each."""
     if contender.role is Role.OURS:
         return "p0"

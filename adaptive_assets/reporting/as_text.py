@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from adaptive_assets.planning.wording import number, seconds, size
+from adaptive_assets.reporting.figures import OVERALL, TIERED, Figure, marked, told_figures
+from adaptive_assets.reporting.labels import share_label
+from adaptive_assets.reporting.trials import trial_figures, trial_heads
 from adaptive_assets.simulation.bounds import soonest_end
-from adaptive_assets.simulation.report.axes import share_label
-from adaptive_assets.simulation.report.comparison import Comparison
-from adaptive_assets.simulation.report.figures import OVERALL, TIERED, Figure, marked, told_figures
-from adaptive_assets.simulation.report.trials import setting_text, trial_figures, trial_heads
+from adaptive_assets.simulation.comparison import Comparison, setting_text
 
 __all__ = ["as_text"]
 

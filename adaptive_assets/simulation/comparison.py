@@ -1,20 +1,21 @@
 """What a report is made from: the same workload in the same world, under several planners."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adaptive_assets.planning.wording import number, share
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.events import Scenario
 from adaptive_assets.simulation.measures import Measures
 from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.report.history import Mark
+from adaptive_assets.simulation.preemptions import Preemption
 from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.sweep import Trial
 from adaptive_assets.simulation.trace import Workload
 
-__all__ = ["Comparison", "Contender", "Role"]
+__all__ = ["Comparison", "Contender", "Role", "setting_text"]
 
 
 class Role(StrEnum):
@@ -36,7 +37,7 @@ class Contender:
     """The best that the sweep found, as people say it; empty where there is nothing to set."""
     outcome: Outcome
     measures: Measures
-    marks: tuple[Mark, ...] = ()
+    preemptions: tuple[Preemption, ...] = ()
     """When runs had to give way, and why."""
 
 
@@ -103,3 +104,17 @@ def _last(outcome: Outcome) -> float:
         if at is not None
     )
     return min(outcome.end_s, max(instants, default=0.0))
+
+
+def setting_text(setting: Mapping[str, float]) -> str:
+    """A baseline's setting as people say it: ``8 runs, standard 3, batch 3``."""
+    told = []
+    for name, value in setting.items():
+        if name == "runs":
+            told.append("1 run" if value == 1 else f"{number(value)} runs")
+        elif name.endswith("_share"):
+            limited = name.removesuffix("_share").replace("cpu", "CPU")
+            told.append(f"{limited} up to {share(round(value, 2))}")
+        else:
+            told.append(f"{name} {number(value)}")
+    return ", ".join(told)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from adaptive_assets.reporting.figures import OVERALL, TIERED
 from adaptive_assets.simulation.bounds import most_work, soonest_end
-from adaptive_assets.simulation.report.comparison import Comparison, Contender
-from adaptive_assets.simulation.report.figures import OVERALL, TIERED
-from adaptive_assets.simulation.report.waiting import waiting
+from adaptive_assets.simulation.comparison import Comparison, Contender
 from adaptive_assets.simulation.sweep import Trial
+from adaptive_assets.simulation.waiting import waiting
 
 __all__ = ["as_json"]
 

@@ -1,14 +1,14 @@
 """A planner under observation: when it made which run give way, and why."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.verdicts import ActiveDecision, Plan, Verdict
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.report.history import Mark
 from adaptive_assets.simulation.settings import Planner
 
-__all__ = ["Watched"]
+__all__ = ["Observed", "Preemption"]
 
 _GIVES_WAY: Final = {
     Verdict.SLOW: "slowed down",
@@ -17,8 +17,16 @@ _GIVES_WAY: Final = {
 }
 
 
-class Watched:
-    """Decides as ``planner`` does, and keeps a mark for every run that has to give way.
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """A run had to give way, ``at`` so many seconds from the start; ``told`` says how and why."""
+
+    at: float
+    told: str
+
+
+class Observed:
+    """Decides as ``planner`` does, and remembers every run that has to give way.
 
     ``starts_at`` is the POSIX time at which the workload starts.
     """
@@ -26,7 +34,7 @@ class Watched:
     def __init__(self, planner: Planner, starts_at: float) -> None:
         self._planner = planner
         self._starts_at = starts_at
-        self.marks: list[Mark] = []
+        self.preemptions: list[Preemption] = []
 
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Plan."""
@@ -38,4 +46,4 @@ class Watched:
 
     def _note(self, decision: ActiveDecision, at: float) -> None:
         told = f"{decision.work.name} {_GIVES_WAY[decision.verdict]}: {decision.reason.sentence}"
-        self.marks += [Mark(at, "preempted", told)] * len(decision.runs)
+        self.preemptions += [Preemption(at, told)] * len(decision.runs)

@@ -1,9 +1,11 @@
-"""What happened on the axis of time, in words: the events of the scenario, and runs that were killed."""
+"""What happened, in words: events of the scenario, runs that were killed, runs that had to give way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import assert_never
 
 from adaptive_assets.planning.wording import cores, number, seconds, size
+from adaptive_assets.simulation.comparison import Contender
 from adaptive_assets.simulation.events import (
     ClockSkew,
     DataTrouble,
@@ -15,42 +17,51 @@ from adaptive_assets.simulation.events import (
     StrangerCpu,
     StrangerMemory,
 )
-from adaptive_assets.simulation.outcome import RunOutcome
-from adaptive_assets.simulation.report.history import Mark, Spell
 
-__all__ = ["kills", "spells"]
+__all__ = ["Period", "incidents", "periods"]
 
 
-def spells(scenario: Scenario, end_s: float) -> list[Spell]:
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From when to when, in seconds from the start, and what was the case meanwhile."""
+
+    start_s: float
+    end_s: float
+    told: str
+
+
+def periods(scenario: Scenario, end_s: float) -> list[Period]:
     """The events that begin before ``end_s``, in the order in which they do."""
     found = [
-        Spell(
+        Period(
             event.at,
             end_s if isinstance(event, DurationDrift) else min(end_s, event.at + event.lasts),
-            told(event),
+            _told(event),
         )
         for event in scenario.events
         if event.at < end_s
     ]
-    return sorted(found, key=lambda spell: (spell.start_s, spell.end_s))
+    return sorted(found, key=lambda period: (period.start_s, period.end_s))
 
 
-def kills(runs: Iterable[RunOutcome]) -> list[Mark]:
-    """Each time that one of ``runs`` was killed for want of memory, in the order of time."""
-    marks = []
-    for run in runs:
-        for time, at in enumerate(run.killed_at, start=1):
-            again = f", for the {_ordinal(time)} time" if time > 1 else ""
-            marks.append(Mark(at, "killed", f"{run.run.name} ({run.run.run_id}){again}"))
-    return sorted(marks, key=lambda mark: mark.at)
+def incidents(contender: Contender) -> list[tuple[float, str, str]]:
+    """Each kill and preemption, in the order of time: when, which of the two, and of which run or why."""
+    return sorted(
+        [
+            *_kills(contender),
+            *((each.at, "preempted", each.told) for each in contender.preemptions),
+        ]
+    )
 
 
-def _ordinal(number: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
-    return f"{number}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
+def _kills(contender: Contender) -> Iterator[tuple[float, str, str]]:
+    for run in contender.outcome.runs:
+        for attempt, at in enumerate(run.killed_at, start=1):
+            again = f", kill {attempt} of this run" if attempt > 1 else ""
+            yield at, "killed", f"{run.run.name} ({run.run.run_id}) ran out of memory{again}"
 
 
-def told(event: Event) -> str:
+def _told(event: Event) -> str:
     """An event in a few words."""
     match event:
         case NodeLoss():
