@@ -25,9 +25,10 @@ def chart_data(comparison: Comparison) -> dict[str, Any]:
     """Times in seconds from the start, CPU and memory in per cent; ``None`` where a planner was done."""
     end_s = comparison.end_s
     guards, cluster = comparison.book.guards, comparison.cluster
-    most = min(INTERVALS, max(1, *(len(each.outcome.series) for each in comparison.contenders)))
+    samples = max(len(each.outcome.series) for each in comparison.contenders)
+    most = min(INTERVALS, max(1, samples)) if end_s > 0 else 0
     return {
-        "times": [round(end_s * place / most, 2) for place in range(most + 1)],
+        "times": [round(end_s * place / max(1, most), 2) for place in range(most + 1)],
         "tiers": list(comparison.ours.outcome.tiers),
         "cpu": {"of": f"{number(cluster.cores)} cores", "guard": round(guards.cpu * 100, 2)},
         "memory": {"of": size(cluster.memory), "guard": round(guards.memory * 100, 2)},

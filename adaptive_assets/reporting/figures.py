@@ -107,8 +107,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "wait_p50_s": "Half of the runs waited no longer in the queue.",
     "wait_p95_s": "95% of the runs waited no longer in the queue.",
     "wait_max_s": "The longest that a run waited in the queue.",
-    "slowdown": "From submission to end, over what the run takes alone on an idle machine: the mean. Runs below"
-    " 10 s count as 10 s long. Only where nearly all have ended.",
+    "slowdown": "From submission to end, over what the run takes alone on an idle machine: the mean."
+    " Runs below 10 s count as 10 s long. Only where nearly all have ended.",
     "finished": "Of the core-seconds that the workload asks for, those of runs that ended well.",
     "end_s": "From the start of the workload to the end of the last run, where all of them ended.",
     "utilisation": "Core-seconds that runs used, of those there were until the last run ended.",

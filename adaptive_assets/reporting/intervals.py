@@ -25,8 +25,8 @@ class Spread:
 class Interval:
     """``queued`` by tier when the queue was longest, the machine over all nodes, and what happened to runs.
 
-    ``cpu`` and ``memory`` are shares of what the cluster has, strangers included; of ``active`` runs, which are
-    the suspended ones, too, and of ``suspended`` ones it is the most.  ``killed`` counts out-of-memory kills.
+    ``cpu`` and ``memory`` are shares of what the cluster has, strangers included.  ``active`` is the most runs
+    that ran or were suspended, ``suspended`` the most of the latter; ``killed`` counts out-of-memory kills.
     """
 
     start_s: float
