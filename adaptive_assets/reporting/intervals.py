@@ -25,8 +25,9 @@ class Spread:
 class Interval:
     """``queued`` by tier when the queue was longest, the machine over all nodes, and what happened to runs.
 
-    ``cpu`` and ``memory`` are shares of what the cluster has, strangers included.  ``active`` is the most runs
-    that ran or were suspended, ``suspended`` the most of the latter; ``killed`` counts out-of-memory kills.
+    ``cpu`` and ``memory`` are shares of what the cluster has, strangers included.  ``active`` is the most
+    runs that ran or were suspended, ``suspended`` the most of the latter.  ``killed`` counts kills for
+    want of memory.
     """
 
     start_s: float

@@ -33,7 +33,7 @@ def seen(text: str, folder: Path) -> str:
 
 
 def test_every_chart_is_drawn(tmp_path: Path) -> None:
-    """Five over time (nothing was suspended), one queue for each planner, waits for each tier; all have a label."""
+    """Six over time, one queue for each planner, waits for each tier; each has a label."""
     document = seen(page(comparison(workload(20, name=NASTY))), tmp_path)
     charts = re.findall(r'<canvas[^>]*aria-label="([^"]+)"', document)
     assert len(charts) == document.count("<canvas") == 6 + 3 + 3
