@@ -15,7 +15,7 @@ from adaptive_assets.cli.simulate_inputs import FORMATS, BadInputError, Given, I
 from adaptive_assets.cli.text import emit_json
 
 if TYPE_CHECKING:
-    from adaptive_assets.simulation.report import Comparison
+    from adaptive_assets.simulation.comparison import Comparison
 
 __all__ = ["simulate"]
 
@@ -121,12 +121,12 @@ def simulate(
     found = _compared(inputs, load, seed, baselines=baselines, oracle=oracle, bar=_wants_bar(quiet, as_json))
     if html is not None:
         _write(html, found)
-    from adaptive_assets.simulation import report
+    from adaptive_assets import reporting
 
     if as_json:
-        emit_json(report.as_json(found))
+        emit_json(reporting.as_json(found))
     else:
-        click.echo(report.as_text(found))
+        click.echo(reporting.as_text(found))
     if html is not None:
         note(f"The report is in {html}.")
 
@@ -135,7 +135,7 @@ def _compared(
     inputs: Inputs, load: float | None, seed: int, *, baselines: bool, oracle: bool, bar: bool
 ) -> "Comparison":
     from adaptive_assets.policy import PolicyError
-    from adaptive_assets.simulation.report import compare
+    from adaptive_assets.simulation.compare import compare
 
     try:
         with _bar(shown=bar) as progress:
@@ -185,7 +185,7 @@ def _check_place(html: Path) -> None:
 
 
 def _write(html: Path, found: "Comparison") -> None:
-    from adaptive_assets.simulation.report import page
+    from adaptive_assets.reporting import page
 
     try:
         html.write_text(page(found), encoding="utf-8")
