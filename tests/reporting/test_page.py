@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adaptive_assets.reporting import page
+from adaptive_assets.reporting.labels import short_seconds
 from adaptive_assets.simulation.comparison import Comparison, Role
 from adaptive_assets.simulation.events import DataTrouble, Scenario
 from adaptive_assets.simulation.outcome import NodeUse, Sample
@@ -113,7 +114,10 @@ def test_beside_every_chart_is_a_table_of_its_numbers(compared: Comparison, elem
             assert told > 0 or planner.role is Role.ORACLE
     waits = [rows for rows in elements.tables if rows[0][0] == "planner" and rows[0][-1] == "100%"]
     assert len(waits) == len(compared.tiers)
-    assert all(len(rows) == 1 + len(compared.contenders) for rows in waits)
+    for tier, rows in zip(compared.tiers, waits, strict=True):
+        found = [planner.measures.tier(tier) for planner in compared.contenders]
+        longest = [short_seconds(measures.wait_max_s or 0.0) for measures in found if measures]
+        assert [row[-1] for row in rows[1:]] == longest
 
 
 def test_the_charts_have_the_numbers_of_the_outcome(compared: Comparison, text: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adaptive_assets.reporting import as_text, page
@@ -96,6 +96,7 @@ def test_a_peak_is_never_lost(points: list[tuple[int, int]], most: int) -> None:
 
 
 @given(st.lists(st.floats(0, 100), max_size=40), st.integers(1, 30))
+@example([100.0], 7)
 def test_every_preemption_is_in_one_interval(times: list[float], most: int) -> None:
     """Also one at the very end."""
     marks = [Preemption(at, "memory") for at in times]
