@@ -107,7 +107,8 @@ class KilledSite:
     def wait(self, happened: Callable[[], bool], patience_s: float) -> bool:
         """Look until something has happened, and whether it has.
 
-        Raises :class:`InterruptedCampaignError` when the campaign is."""
+        Raises :class:`InterruptedCampaignError` when the campaign is.
+        """
         deadline = time.monotonic() + patience_s
         while not (done := happened()) and time.monotonic() < deadline:
             if self._interrupted.wait(LOOK_S):
