@@ -64,7 +64,7 @@ def finding(found: Sequence[Found]) -> Finding:
     rows = grid([header, *map(_row, found)])
     return Finding(
         "kills",
-        f"{kills} kills; those at calls came before or after a named call, the others at a random time."
+        f"{kills} kills; those at calls came before or after a named call, the others after a random time."
         " Counts of runs; recovery is from a kill to the next launch, its median and longest,"
         " of the kills after which a run was launched before the next kill.",
         f"{rows}\n\n{bounds_table(bounds)}",

@@ -31,7 +31,7 @@ class Door:
 
     def __exit__(self, *_: object) -> None:
         self.thaw()
-        self.shut()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -65,6 +65,13 @@ class Door:
             self._server = None
         for writer in list(self._through):
             writer.transport.abort()
+
+    async def _end(self) -> None:
+        await self._shut()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._behind)

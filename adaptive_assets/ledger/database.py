@@ -4,6 +4,8 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, text
@@ -19,6 +21,9 @@ from adaptive_assets.ledger.migrating import is_current, migrate
 __all__ = ["Database"]
 
 T = TypeVar("T")
+
+FileIdentity = tuple[int, int, bool]
+"""Device, inode, and whether the file is a database."""
 
 WAIT_S: Final = 2.0
 """How long to wait for a lock that another process holds."""
@@ -49,7 +54,7 @@ class Database:
         self._engine = new_engine(location, self._schema, self._deadlines.uses)
         self._ready = False
         self._getting_ready = threading.Lock()
-        self._file: tuple[int, int] | None = None
+        self._file: FileIdentity | None = None
         self._backs_off = back_off
         self._reading, self._writing = BackOff(), BackOff()
         self.made_anew = 0
@@ -138,7 +143,7 @@ class Database:
         self._get_ready(wait_s, answer_s)
         result = self._within(work, writes=writes, wait_s=wait_s, answer_s=answer_s)
         if writes and self._file != self._file_now():
-            raise LedgerError("the file was replaced or deleted while it was written to")
+            raise LedgerError("the file was replaced, overwritten or deleted while it was written to")
         return result
 
     def _within(self, work: Callable[[Connection], T], *, writes: bool, wait_s: float, answer_s: float) -> T:
@@ -181,7 +186,7 @@ class Database:
         """A file that was replaced or deleted is still written to by who has it open, and read by nobody."""
         if self._file is None or self._file == (now := self._file_now()):
             return
-        was = "deleted" if now is None else "replaced"
+        was = "deleted" if now is None else "replaced" if now[:2] != self._file[:2] else "overwritten"
         self.notices.append(
             f"{self._location.safe_url} was {was}: what it held is not in the ledger any more"
         )
@@ -190,7 +195,7 @@ class Database:
         self._ready = False
         self.dispose()
 
-    def _file_now(self) -> tuple[int, int] | None:
+    def _file_now(self) -> FileIdentity | None:
         """What tells the file at the ledger's path from every other; ``None`` where there is none."""
         if self._location.file is None:
             return None
@@ -198,7 +203,22 @@ class Database:
             found = self._location.file.stat()
         except FileNotFoundError:
             return None
-        return found.st_dev, found.st_ino
+        return found.st_dev, found.st_ino, _is_whole(self._location.file)
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether it is a database for who opens it now: who has it open goes on with what he holds in memory.
+
+    It is asked through SQLite: opening the file past it would free the locks that this process has on it.
+    """
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", timeout=0, uri=True)) as fresh:
+            fresh.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()
+    except sqlite3.OperationalError:
+        return True  # locked, or its directory cannot be written: it may be whole
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def _nothing(_: Connection) -> None:

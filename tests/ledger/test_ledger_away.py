@@ -161,6 +161,25 @@ def test_garbage_in_its_place_is_told_with_what_to_do(ledger: Ledger, file: Path
     assert_whole(ledger)
 
 
+def test_garbage_over_an_open_file_is_noticed(ledger: Ledger, file: Path, tmp_path: Path) -> None:
+    """A process that has it open could go on with what it holds in memory, and nobody could read it."""
+    to = LedgerWriter(ledger, Outbox(tmp_path / "outbox"))
+    write(to, 1)
+    for part in (file, Path(f"{file}-wal")):
+        with part.open("r+b") as opened:
+            opened.truncate()
+            opened.write(b"no database " * 1000)
+    for number in (2, 3):
+        to.begin()
+        write(to, number)
+    assert "file is not a database (move the file away" in (to.trouble or "")
+    for part in list(file.parent.glob(f"{file.name}*")):
+        part.unlink()
+    to.begin()
+    assert launched(ledger) == ["r2", "r3"]
+    assert_whole(ledger)
+
+
 def test_a_process_that_is_killed_leaves_what_waits_to_the_next(
     ledger: Ledger, file: Path, tmp_path: Path
 ) -> None:
