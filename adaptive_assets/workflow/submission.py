@@ -11,6 +11,7 @@ from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.dagster_private import EngineEventData, SubmitRunContext, submitted_from
+from adaptive_assets.workflow.faults import Faults
 from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of, governed
 from adaptive_assets.workflow.input_size import InputSizeError, read_input_size
 
@@ -32,6 +33,7 @@ class Submission:
         self._ledger = ledger
         self._catalogues = catalogues
         self._governance: Governance | None = None
+        self._faults = Faults()
 
     def prepare(self, context: SubmitRunContext) -> None:
         """Tag the run with its policy and hold it until a cycle admits it.
@@ -57,13 +59,18 @@ class Submission:
 
     def _policy_of(self, context: SubmitRunContext) -> tuple[str, str]:
         catalogue = self._catalogues.of(submitted_from(context))
-        try:
-            self._catalogues.publish(time.time())
-        except LedgerError as error:
-            self._report(context.dagster_run, "is queued, but nobody else may learn what it reads", error)
+        self._publish(time.time())
         governance = self._govern(self._books.current().book, catalogue)
         work = governance.work_of(facts_of(context.dagster_run, submitted=False))
         return work.policy, governance.book.policy(work.policy).tier
+
+    def _publish(self, now: float) -> None:
+        """The daemon reads its own workspace; what is published counts when a code location fails to load."""
+        try:
+            self._catalogues.publish(now)
+        except LedgerError as error:
+            if self._faults.open("catalogue", str(error), now):
+                logger.error("The assets of the code locations are not published: %s", error)  # noqa: TRY400
 
     def _govern(self, book: PolicyBook, catalogue: Catalogue) -> Governance:
         known = self._governance
@@ -78,6 +85,8 @@ class Submission:
         try:
             self._instance.report_engine_event(message, run, EngineEventData({}))
             self._ledger.record_fault(at=now, node="", part="submission", message=message)
+        except LedgerError as second:
+            logger.error("The fault of run %s is not recorded: %s", run.run_id, second)  # noqa: TRY400
         except Exception as second:  # there is nowhere left to say it but the log
             logger.exception("The fault of run %s could not be recorded", run.run_id, exc_info=second)
 
