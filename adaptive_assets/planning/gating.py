@@ -7,11 +7,15 @@ from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, 
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Gates
+from adaptive_assets.policy.text import quoted
 
 __all__ = ["not_ready"]
 
 MOST_NAMED = 3
 """Checks or assets that a sentence names; the numbers have them all."""
+
+LONGEST_NAME = 200
+"""Characters of a key or name in a sentence: whatever it holds, the sentence stays one line."""
 
 
 def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
@@ -41,7 +45,7 @@ def _inputs_unknown(undefined: tuple[str, ...]) -> Reason:
 
 
 def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
-    name = state.asset
+    name = quoted(state.asset, LONGEST_NAME)
     if state.unreadable:
         yield Reason(ReasonCode.INPUTS_UNKNOWN, f"the state of `{name}` could not be read", {"asset": name})
         return
@@ -62,7 +66,7 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
 
 
 def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    name = state.asset
+    name = quoted(state.asset, LONGEST_NAME)
     numbers: dict[str, float | int | str | None] = {
         "asset": name,
         "age_s": age,
@@ -89,7 +93,7 @@ def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
 
 
 def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    name = state.asset
+    name = quoted(state.asset, LONGEST_NAME)
     if state.checks is CheckState.FAIL or (state.checks is CheckState.WARN and worst != "warn"):
         severity = " with severity WARN" if state.checks is CheckState.WARN else ""
         yield Reason(
@@ -115,5 +119,5 @@ def _checks(names: tuple[str, ...]) -> str:
 
 
 def _named(names: tuple[str, ...]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
+    shown = ", ".join(f"`{quoted(name, LONGEST_NAME)}`" for name in names[:MOST_NAMED])
     return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown

@@ -14,6 +14,13 @@ LONGEST_SOURCE = 200
 """Characters."""
 
 
+LARGEST = 2**20
+"""Bytes of a backlog file; a feed reports a few lines."""
+
+LATEST_S = 1e12
+"""Some thirty thousand years: what is more was counted in another unit."""
+
+
 class BacklogError(Exception):
     """A backlog file that is there, but does not say what it should."""
 
@@ -32,14 +39,29 @@ def read_backlogs(files: Iterable[Path]) -> tuple[Backlog, ...]:
 
 def _read(file: Path) -> Iterable[Backlog]:
     try:
-        for entry in json.loads(file.read_text(encoding="utf-8")):
+        for entry in json.loads(_text(file)):
             event_time = entry.get("event_time")
             yield Backlog(
                 source=str(entry["source"])[:LONGEST_SOURCE],
                 items=int(entry["items"]),
-                lag_s=float(entry["lag_s"]),
-                event_time=None if event_time is None else float(event_time),
+                lag_s=_seconds(entry["lag_s"]),
+                event_time=None if event_time is None else _seconds(event_time),
             )
     except (OSError, ValueError, OverflowError, RecursionError, TypeError, KeyError, AttributeError) as error:
         wanted = 'a list such as [{"source": "departures", "items": 3, "lag_s": 42.0}]'
         raise BacklogError(f"{file}: no backlog file ({quoted(repr(error), 200)}); write {wanted}") from error
+
+
+def _text(file: Path) -> str:
+    if not file.is_file():
+        raise ValueError("it is not a file")
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"it has {file.stat().st_size:,} bytes, and at most {LARGEST:,} are read")
+    return file.read_text(encoding="utf-8")
+
+
+def _seconds(told: object) -> float:
+    seconds = float(str(told))
+    if not 0 <= seconds <= LATEST_S:
+        raise ValueError(f"`{quoted(str(told), 40)}` is no number of seconds from 0 on")
+    return seconds

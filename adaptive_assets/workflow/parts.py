@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from adaptive_assets.ledger import LedgerError
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped
 from adaptive_assets.policy import PolicyError
 from adaptive_assets.workflow.backlogs import BacklogError
 from adaptive_assets.workflow.faults import Fault, Faults
@@ -66,7 +67,8 @@ class Parts:
 
     def fault(self, part: str, message: str, *, subject: str = "") -> bool:
         """Note a fault; true when it is told now."""
-        fault = self._faults.open(part, message, self._now, subject)
+        told = escaped(bounded(message, LONGEST_MESSAGE))
+        fault = self._faults.open(part, told, self._now, subject)
         if fault is None:
             return False
         if subject and self._told[part] >= MOST_TOLD:

@@ -41,3 +41,13 @@ def test_thousands_of_runs_at_fault_are_told_in_a_few_lines() -> None:
     parts.end()
     assert len(told) == MOST_TOLD + 1
     assert f"{5_000 - MOST_TOLD} more" in told[-1].message
+
+
+def test_a_message_is_bounded_and_moves_no_cursor() -> None:
+    """A megabyte of somebody's tag, with codes that a terminal acts on, fills no log."""
+    told: list[Fault] = []
+    parts = Parts(told.append)
+    parts.begin(0.0)
+    parts.fault("run", "\x1b[2J" + "x" * 1_000_000)
+    assert told[0].message.startswith("\\x1b[2Jxxx")
+    assert len(told[0].message) < 20_000
