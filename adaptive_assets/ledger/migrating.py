@@ -1,11 +1,10 @@
 """Brings the tables of a ledger to the revision that this version works with."""
 
-import threading
 from pathlib import Path
 from typing import Final
 
-from alembic import command
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
@@ -13,12 +12,9 @@ from sqlalchemy.schema import CreateSchema
 
 from adaptive_assets.ledger.errors import LedgerError
 
-__all__ = ["VERSION_TABLE", "is_current", "migrate"]
+__all__ = ["VERSION_TABLE", "is_current", "migrate", "upgrade"]
 
 VERSION_TABLE: Final = "ledger_version"
-
-_one_at_a_time = threading.Lock()
-"""Alembic keeps the migration under way in a global of the process."""
 
 _LOCK_ID: Final = 0x61646170746976
 """Any fixed number: PostgreSQL's name for the lock that processes take turns by."""
@@ -49,15 +45,31 @@ def migrate(connection: Connection, schema: str | None) -> None:
         connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": schema})
     if is_current(connection, schema):
         return
-    config = _config()
-    config.attributes.update(connection=connection, schema=schema)
-    with _one_at_a_time:
-        command.upgrade(config, "head")
+    upgrade(connection, schema, "head")
+
+
+def upgrade(connection: Connection, schema: str | None, revision: str) -> None:
+    """Run the steps up to ``revision`` that are missing.
+
+    Not by Alembic's ``command.upgrade``: that keeps environment and operations in globals of the process, and
+    Dagster's SQLite storage uses the same ones, for each new run too, maybe in another thread right now.
+    """
+    script = ScriptDirectory.from_config(_config())
+    context = _context(connection, schema)
+    steps = script.iterate_revisions(revision, context.get_current_revision() or "base")
+    operations = Operations(context)
+    for step in reversed(list(steps)):
+        step.module.upgrade(operations)
+    context.stamp(script, revision)
 
 
 def _found(connection: Connection, schema: str | None) -> str | None:
+    return _context(connection, schema).get_current_revision()
+
+
+def _context(connection: Connection, schema: str | None) -> MigrationContext:
     options = {"version_table": VERSION_TABLE, "version_table_schema": schema}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
+    return MigrationContext.configure(connection, opts=options)
 
 
 def _config() -> Config:

@@ -1,11 +1,13 @@
 """Tables are made and migrated on first use, by whichever process comes first, and never half."""
 
+import threading
+import uuid
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+import dagster as dg
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, create_engine, inspect, make_url, text
@@ -79,15 +81,40 @@ def test_what_an_older_version_recorded_is_read_by_this_one(url: str, open_ledge
         if schema is not None:
             connection.execute(CreateSchema(schema))
             connection.execute(text(f"SET LOCAL search_path TO {schema}"))
-        config = migrating._config()
-        config.attributes.update(connection=connection, schema=schema)
-        command.upgrade(config, "0001")
+        migrating.upgrade(connection, schema, "0001")
         marks = ", ".join(f":{name}" for name in kept)
         connection.execute(text(f"INSERT INTO usages ({', '.join(kept)}) VALUES ({marks})"), kept)
     engine.dispose()
     ledger = open_ledger(url)
     assert ledger.usages() == [row]
     assert ledger.out_of_memory("r1") == []
+
+
+def test_it_is_made_while_dagster_makes_the_files_of_its_runs(tmp_path: Path) -> None:
+    """Both use Alembic, in several threads of a webserver: neither disturbs the other."""
+    failures: list[BaseException] = []
+    over = threading.Event()
+
+    def new_runs(instance: dg.DagsterInstance) -> None:
+        while not over.is_set():
+            try:
+                instance.report_engine_event("hello", job_name="job", run_id=str(uuid.uuid4()))
+            except BaseException as error:  # noqa: BLE001  whatever it is, it is the finding
+                failures.append(error)
+                return
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        thread = threading.Thread(target=new_runs, args=(instance,))
+        thread.start()
+        try:
+            for number in range(25):
+                ledger = Ledger.open(sqlite_ledger_url(tmp_path / f"ledger{number}"))
+                assert ledger.latest_status() == LedgerStatus()
+                ledger.dispose()
+        finally:
+            over.set()
+            thread.join()
+    assert failures == []
 
 
 def test_on_postgresql_everything_is_in_the_ledgers_schema(
@@ -162,12 +189,12 @@ def test_processes_that_start_at_once_migrate_once(url: str, open_ledger: OpenLe
 def test_a_process_killed_while_migrating_leaves_nothing(url: str, open_ledger: OpenLedger) -> None:
     """The next one starts from an empty database, not from half the tables."""
     script = (
-        "from alembic import op; from adaptive_assets.ledger import migrating\n"
-        "create = op.create_table\n"
-        "def slow(name, *parts, **options):\n"
-        "    create(name, *parts, **options)\n"
+        "from alembic.operations import Operations; from adaptive_assets.ledger import migrating\n"
+        "create = Operations.create_table\n"
+        "def slow(self, name, *parts, **options):\n"
+        "    create(self, name, *parts, **options)\n"
         "    if name == 'works': say('half'); time.sleep(600)\n"
-        "op.create_table = slow\n"
+        "Operations.create_table = slow\n"
         "ledger.latest_status()\n"
     )
     with process(url, script) as child:

@@ -1,7 +1,7 @@
 """The first tables: policy revisions, catalogues, cycles, decisions, readings, usages and faults."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0001"
 down_revision = None
@@ -12,7 +12,7 @@ row_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 time = sa.Float(53)
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Create them, in the schema that is first on the search path."""
     op.create_table(
         "revisions",

@@ -1,7 +1,7 @@
 """Rows say by which entry they were written, small states have a place, and so have leases."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0003"
 down_revision = "0002"
@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Add them; the rows that are there were written before entries had ids."""
     for table in ("cycles", "readings", "faults"):
         op.add_column(table, sa.Column("entry", sa.Text))
