@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
 from benchmarks.bounds import Bound
 from benchmarks.pooled import Pooled, Quantity
 
@@ -31,11 +32,14 @@ class Compared:
     oracle: Pooled
     baselines: Mapping[str, Pooled]
     """By family, each at the best setting of every seed."""
+    world: Capabilities = NOTHING
+    """What launchers can do for ours and for the oracle; baselines ask for nothing."""
 
     @property
     def where(self) -> str:
-        """Trace and load."""
-        return f"{self.trace} {self.load:g}"
+        """Trace and load; and what can be done, where it is more than by default."""
+        more = f", {', '.join(self.world.words)}" if self.world.words else ""
+        return f"{self.trace} {self.load:g}{more}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from math import isfinite
 from multiprocessing import get_context
 from typing import Any, Final
 
+from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, Capabilities
 from adaptive_assets.simulation.measures import Measures
 from adaptive_assets.simulation.sweep import FAMILIES, Trial
 from benchmarks.bounds import bounds_table, plain_bounds
@@ -33,17 +34,21 @@ def measure(
     loads: Sequence[float] = LOADS,
     seeds: int = SEEDS,
     jobs: int = 2,
+    actions: Capabilities = EVERYTHING,
     say: Callable[[str], None] = print,
 ) -> Finding:
     """Play every trace at every load with so many seeds, in ``jobs`` processes; ``say`` is told of progress.
+
+    Ours and the oracle are played in the default world, and again in one where launchers can do ``actions``.
 
     Raises what :func:`~benchmarks.cells.drawn` raises.
     """
     for trace in traces:
         drawn(trace, 0)  # so that a trace that is missing or broken is found at once
-    cells = [Cell(*each) for each in product(traces, loads, range(seeds))]
+    worlds = tuple(dict.fromkeys((NOTHING, actions)))
+    cells = [Cell(*each) for each in product(traces, loads, range(seeds), worlds)]
     played = play_all(cells, jobs, say)
-    compared = [compare(played, trace, load) for trace, load in product(traces, loads)]
+    compared = [compare(played, *each, world) for world in worlds for each in product(traces, loads)]
     say("the two shapes in which somebody may starve")
     bounds = [bound for each in compared for bound in promises(each)] + fed(range(seeds))
     sections = [
@@ -61,8 +66,8 @@ def measure(
 
 
 def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = print) -> list[Played]:
-    """All parts of all ``cells``, in as many processes, in the order of cells and parts."""
-    whole = [(cell, part) for part in PARTS for cell in cells]
+    """All parts of all ``cells``, in as many processes, in the order of parts and cells."""
+    whole = [(cell, part) for part in PARTS for cell in cells if part != "baselines" or cell.world == NOTHING]
     began, played = time.monotonic(), list[Played]()
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool_of_processes:
         futures = [pool_of_processes.submit(play, *each) for each in whole]
@@ -79,18 +84,20 @@ def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = prin
     return sorted(played, key=lambda done: order[done.cell, done.part])
 
 
-def compare(played: Sequence[Played], trace: str, load: float) -> Compared:
-    """What was played of one trace at one load."""
+def compare(played: Sequence[Played], trace: str, load: float, world: Capabilities = NOTHING) -> Compared:
+    """What was played of one trace at one load, by ours and the oracle in ``world``."""
     here = [done for done in played if (done.cell.trace, done.cell.load) == (trace, load)]
 
     def pooled(part: Part, family: str) -> Pooled:
-        trials = [trial for done in here if done.part == part for trial in done.trials]
+        where = NOTHING if part == "baselines" else world
+        of_part = [done for done in here if done.part == part and done.cell.world == where]
+        trials = [trial for done in of_part for trial in done.trials]
         return pool(family, [trial.measures for trial in trials if trial.best and trial.family == family])
 
     ours = pooled("ours", "ours")
     tiers = tuple(tier.name for tier in policy_book().tiers if tier.name in ours.tiers)
     baselines = {family: pooled("baselines", family) for family in FAMILIES}
-    return Compared(trace, load, tiers, ours, pooled("oracle", "oracle"), baselines)
+    return Compared(trace, load, tiers, ours, pooled("oracle", "oracle"), baselines, world)
 
 
 def _section(compared: Compared) -> str:
@@ -105,7 +112,7 @@ def _section(compared: Compared) -> str:
             cells = (_cell(pooled.tiers[tier].get(quantity), quantity) for quantity in OF_A_TIER)
             counts = (f"{pooled.runs[tier]:,}", f"{pooled.with_deadline[tier]:,}")
             of_tiers.append((tier, pooled.planner, *counts, *cells))
-    title = f"## {compared.trace}, load {compared.load:g}"
+    title = f"## {compared.trace}, load {compared.load:g}: {compared.world.title}"
     best = f"The best baseline is *{best_baseline(compared).planner}*."
     beyond = [distance for distance in distances(compared) if not distance.within]
     rows = [(d.figure, f"{d.ours:,.4g}", f"{d.oracle:,.4g}", f"{d.worse:.2f}") for d in beyond]
@@ -146,6 +153,7 @@ def _plain(played: Iterable[Played]) -> list[dict[str, Any]]:
     return [
         {
             **asdict(done.cell),
+            "world": list(done.cell.world.words),
             "part": done.part,
             "took_s": done.took_s,
             "possible_core_s": done.possible_core_s,

@@ -59,7 +59,7 @@ class Deployment:
         most_memory = max(spec.memory for spec in cluster.nodes) * book.guards.memory
         self.told = Told(knowledge, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
-        self.runs, self._children = _runs(workload, book)
+        self.runs, self._children = _runs(workload, book, composes=settings.capabilities.composes)
         self.by_id = {run.traced.run_id: run for run in self.runs}
         read = (name for run in self.runs for name in run.kind.work.reads)
         self.readiness = Readiness(read, settings.starts_at)
@@ -286,9 +286,9 @@ class Deployment:
         return min(candidates, key=lambda machine: active[machine] / machine.spec.cores)
 
 
-def _runs(workload: Workload, book: PolicyBook) -> tuple[list[Run], dict[str, list[Run]]]:
+def _runs(workload: Workload, book: PolicyBook, *, composes: bool) -> tuple[list[Run], dict[str, list[Run]]]:
     """The runs of the workload, and by id those that wait for a run."""
-    kinds = Kinds(workload, book)
+    kinds = Kinds(workload, book, composes=composes)
     runs: list[Run] = []
     children: defaultdict[str, list[Run]] = defaultdict(list)
     for number, traced in enumerate(workload.runs):
