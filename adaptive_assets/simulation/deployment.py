@@ -10,6 +10,7 @@ from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.agenda import Agenda
 from adaptive_assets.simulation.befalling import Befalling
 from adaptive_assets.simulation.cluster import Cluster
+from adaptive_assets.simulation.due import promised_s
 from adaptive_assets.simulation.knowledge import Told
 from adaptive_assets.simulation.machine import Machine
 from adaptive_assets.simulation.noting import Account
@@ -165,9 +166,8 @@ class Deployment:
             number += 1
 
     def _release(self, run: Run) -> None:
-        traced, objective = run.traced, run.kind.policy.objective
         run.released = run.submitted = self.now
-        promised = objective.deadline if objective and traced.deadline_s is None else traced.deadline_s
+        promised = promised_s(run)
         run.deadline = None if promised is None else self.now + promised
         self._enqueue(run)
 

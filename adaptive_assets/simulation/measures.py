@@ -115,7 +115,7 @@ def _of(tier: str, runs: Sequence[RunOutcome]) -> TierMeasures:
         tier=tier,
         runs=len(runs),
         finished=len(finished),
-        with_deadline=sum(run.deadline_s is not None or run.run.deadline_s is not None for run in runs),
+        with_deadline=sum(run.deadline_s is not None for run in runs),
         missed=sum(run.missed for run in runs),
         wait_p50_s=quantile(waits, 0.5),
         wait_mean_s=_mean(waits),

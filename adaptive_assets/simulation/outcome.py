@@ -46,8 +46,9 @@ class RunOutcome:
     wasted_core_s: float = 0.0
     """What it used in attempts that came to nothing."""
     deadline_s: float | None = None
+    """When it is due; what was never released, no sooner than if all before it had ended at once."""
     missed: bool = False
-    """Whether it has a deadline that it did not keep, or can no longer keep."""
+    """Whether it was due and has not ended in time, or never will."""
     blocked_by: Mapping[str, float] = field(default_factory=dict)
     """The seconds of its wait by the first reason given for it."""
     unfinished: str = ""
