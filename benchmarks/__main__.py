@@ -15,13 +15,21 @@ from benchmarks.alibaba import NoTraceError
 from benchmarks.cells import LOADS, TRACES
 from benchmarks.figures import Figure, finding
 from benchmarks.report import RESULTS, Finding, save
+from benchmarks.seeds import TUNED
 from benchmarks.sites import STORAGES, Storage
 
 Options = Mapping[str, Any]
 
 
 def _simulation(given: Options) -> Finding:
-    names = {"traces": "traces", "loads": "loads", "seeds": "seeds", "jobs": "jobs", "actions": "actions"}
+    names = {
+        "traces": "traces",
+        "loads": "loads",
+        "seeds": "seeds",
+        "first": "first_seed",
+        "jobs": "jobs",
+        "actions": "actions",
+    }
     return simulation.measure(say=_say, **_chosen(given, names))
 
 
@@ -108,6 +116,11 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     help=f"Load instead of {', '.join(map(str, LOADS))} (simulation).",
 )
 @click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation).")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(0),
+    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation).",
+)
 @click.option(
     "--actions",
     type=_capabilities,

@@ -20,6 +20,7 @@ from adaptive_assets.simulation.readiness import Readiness
 from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
 from adaptive_assets.simulation.scenario import Scenario
 from adaptive_assets.simulation.settings import Knowledge, Settings
+from adaptive_assets.simulation.shown import Shown
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
@@ -58,7 +59,11 @@ class Deployment:
         ]
         self.line = WaitingLine(settings.starts_at, settings.cycle_s)
         most_memory = max(spec.memory for spec in cluster.nodes) * book.guards.memory
-        self.told = Told(knowledge, most_memory, settings.starts_at)
+        self.told = (
+            Shown(most_memory, settings.starts_at)
+            if knowledge is Knowledge.SHOWN
+            else Told(knowledge, most_memory, settings.starts_at)
+        )
         self.account = Account(book, self.told.usage, settings.starts_at)
         self.runs, self._children = _runs(workload, book, composes=settings.capabilities.composes)
         self.by_id = {run.traced.run_id: run for run in self.runs}

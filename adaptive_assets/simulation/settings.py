@@ -35,6 +35,8 @@ class Knowledge(StrEnum):
     """What runs that ended have taught, and before that what was declared."""
     DECLARED = "declared"
     """What was declared, and nothing else."""
+    SHOWN = "shown"
+    """The 90th percentile of what runs of its kind have shown so far, and before that what was declared."""
     PERFECT = "perfect"
     """What each run will really take."""
 

@@ -95,29 +95,36 @@ def test_a_cell_is_played_by_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ours_is_played_in_each_world_and_baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each table says in its title of which world it is; baselines are the same in all of them."""
+    """The title of a table has its world and its seeds; those that were tuned on have their own table."""
     monkeypatch.setattr(simulation, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(
-        cells, "TRACES", {"short": lambda seed: Workload.of("short", planning.simulated_day(40, seed).runs)}
+        cells, "TRACES", {"short": lambda _: Workload.of("short", planning.simulated_day(40, 0).runs)}
     )
     monkeypatch.setattr(cells, "CLUSTER", planning.DAY_CLUSTER)
     monkeypatch.setattr(simulation, "fed", lambda seeds: [])
     told: list[str] = []
-    found = simulation.measure(["short"], [1.0], 1, 1, Capabilities((Action.SUSPEND,)), told.append)
-    played = [(each["part"], each["world"]) for each in found.content["played"]]
+    can = Capabilities((Action.SUSPEND,))
+    found = simulation.measure(["short"], [1.0], seeds=2, first=2, jobs=1, actions=can, say=told.append)
+    played = [(each["part"], each["seed"], each["world"]) for each in found.content["played"]]
     assert played == [
-        ("baselines", []),
-        ("oracle", []),
-        ("oracle", ["suspend"]),
-        ("ours", []),
-        ("ours", ["suspend"]),
+        *(("baselines", seed, []) for seed in (2, 3)),
+        *(
+            (part, seed, world)
+            for part in ("oracle", "ours")
+            for seed in (2, 3)
+            for world in ([], ["suspend"])
+        ),
     ]
-    titles = [line for line in found.body.splitlines() if line.startswith("## short, load 1: ")]
-    assert [title.partition(": ")[2] for title in titles] == [
-        "launch, defer, degrade (all that Dagster's launchers can do)",
-        "launch, defer, degrade and suspend (more than Dagster's launchers can do)",
+    titles = [line for line in found.body.splitlines() if line.startswith("## short, load 1, ")]
+    usual = "launch, defer, degrade (all that Dagster's launchers can do)"
+    more = "launch, defer, degrade and suspend (more than Dagster's launchers can do)"
+    assert [title.removeprefix("## short, load 1, ") for title in titles] == [
+        f"{seeds}: {world}"
+        for world in (usual, more)
+        for seeds in ("seed 2 (rules were tuned on)", "seed 3 (only measured)")
     ]
-    assert {bound["where"] for bound in found.content["bounds"]} == {"short 1", "short 1, suspend"}
+    assert len({bound["where"] for bound in found.content["bounds"]}) == 4
+    assert found.content["seeds"] == {"tuned_on": [2], "all": [2, 3]}
 
 
 def test_an_unknown_action_is_refused() -> None:
