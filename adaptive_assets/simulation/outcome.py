@@ -64,11 +64,17 @@ class RunOutcome:
         return self.ended_s is not None
 
     @property
-    def slowdown(self) -> float | None:
-        """The bounded slowdown: its time from release to end over what it takes alone; at least 1."""
+    def turnaround_s(self) -> float | None:
+        """Seconds from its submission to its end; ``None`` if it has not ended."""
         if self.ended_s is None or self.released_s is None:
             return None
-        return max(1.0, (self.ended_s - self.released_s) / max(self.run.duration_s, _SHORTEST_S))
+        return self.ended_s - self.released_s
+
+    @property
+    def slowdown(self) -> float | None:
+        """The bounded slowdown: its time from release to end over what it takes alone; at least 1."""
+        turnaround = self.turnaround_s
+        return None if turnaround is None else max(1.0, turnaround / max(self.run.duration_s, _SHORTEST_S))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ def of_tier(
         wait,
         wait,
         wait,
+        wait,
+        wait,
         2.0,
         3.0,
         work,
