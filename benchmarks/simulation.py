@@ -27,7 +27,8 @@ FIRST: Final = 0
 INTRO: Final = (
     f"Simulated on {CLUSTER.cores:g} cores and {CLUSTER.memory / 2**30:g} GiB. Over the seeds, counts, hours"
     " and cost are added up, and of all else it is the median; waits are of all runs that were released,"
-    " turnarounds (from submission to end) and slowdowns of those that ended. The baselines are at the best setting of each seed."
+    " turnarounds (from submission to end) and slowdowns of those that ended. The baselines are"
+    " at the best setting of each seed."
 )
 
 
