@@ -11,7 +11,6 @@ from adaptive_assets.simulation.agenda import Agenda
 from adaptive_assets.simulation.befalling import Befalling
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.due import promised_s
-from adaptive_assets.simulation.knowledge import Told
 from adaptive_assets.simulation.machine import Machine
 from adaptive_assets.simulation.noting import Account
 from adaptive_assets.simulation.observation import Observer
@@ -20,7 +19,7 @@ from adaptive_assets.simulation.readiness import Readiness
 from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
 from adaptive_assets.simulation.scenario import Scenario
 from adaptive_assets.simulation.settings import Knowledge, Settings
-from adaptive_assets.simulation.shown import Shown
+from adaptive_assets.simulation.shown import told
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
@@ -59,11 +58,7 @@ class Deployment:
         ]
         self.line = WaitingLine(settings.starts_at, settings.cycle_s)
         most_memory = max(spec.memory for spec in cluster.nodes) * book.guards.memory
-        self.told = (
-            Shown(most_memory, settings.starts_at)
-            if knowledge is Knowledge.SHOWN
-            else Told(knowledge, most_memory, settings.starts_at)
-        )
+        self.told = told(knowledge, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
         self.runs, self._children = _runs(workload, book, composes=settings.capabilities.composes)
         self.by_id = {run.traced.run_id: run for run in self.runs}

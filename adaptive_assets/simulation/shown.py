@@ -23,7 +23,7 @@ from adaptive_assets.simulation.run_life import Run
 from adaptive_assets.simulation.settings import Knowledge
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
-__all__ = ["SHARE", "Shown", "requested"]
+__all__ = ["SHARE", "Shown", "requested", "told"]
 
 SHARE: Final = 0.9
 """The percentile, as a share of one, at which requests are set."""
@@ -73,18 +73,25 @@ class Shown(Told):
     @override
     def estimates(self, line: WaitingLine, now: float) -> Mapping[str, Estimate]:
         if self._new:
-            told = {
+            changed = {
                 estimate_key(kind.work, FULL): known
                 for kind in self._new
                 if (known := self._kinds[kind].estimate()) is not None
             }
-            self._shown, self._new = {**self._shown, **told}, {}
+            self._shown, self._new = {**self._shown, **changed}, {}
         return self._shown
 
     @override
     def _observe(self, kind: Kind, observation: Observation) -> None:
         self._kinds.setdefault(kind, _OfAKind()).note(observation)
         self._new[kind] = None
+
+
+def told(knowledge: Knowledge, most_memory: float, starts_at: float) -> Told:
+    """What tells a planner of runs, by what it is to know of them."""
+    if knowledge is Knowledge.SHOWN:
+        return Shown(most_memory, starts_at)
+    return Told(knowledge, most_memory, starts_at)
 
 
 def requested(run: QueuedRun | ActiveRun, snapshot: Snapshot, book: PolicyBook) -> Demand:
