@@ -8,19 +8,28 @@ from typing import Any, Final
 
 import click
 
+from adaptive_assets.simulation.capabilities import Capabilities
 from adaptive_assets.simulation.trace import TraceError
 from benchmarks import fidelity, kills, launching, planning, selection, simulation, submission
 from benchmarks.alibaba import NoTraceError
 from benchmarks.cells import LOADS, TRACES
 from benchmarks.figures import Figure, finding
 from benchmarks.report import RESULTS, Finding, save
+from benchmarks.seeds import TUNED
 from benchmarks.sites import STORAGES, Storage
 
 Options = Mapping[str, Any]
 
 
 def _simulation(given: Options) -> Finding:
-    names = {"traces": "traces", "loads": "loads", "seeds": "seeds", "jobs": "jobs"}
+    names = {
+        "traces": "traces",
+        "loads": "loads",
+        "seeds": "seeds",
+        "first": "first_seed",
+        "jobs": "jobs",
+        "actions": "actions",
+    }
     return simulation.measure(say=_say, **_chosen(given, names))
 
 
@@ -54,6 +63,14 @@ def _against_stock(
 def _chosen(given: Options, names: Mapping[str, str]) -> dict[str, Any]:
     """The arguments for which something was given, by option; the rest keep the benchmark's own defaults."""
     return {argument: given[option] for argument, option in names.items() if given[option]}
+
+
+def _capabilities(text: str) -> Capabilities:
+    """Words with commas between them, as for ``adaptive simulate``."""
+    try:
+        return Capabilities.read(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
 
 
 BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
@@ -99,6 +116,17 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     help=f"Load instead of {', '.join(map(str, LOADS))} (simulation).",
 )
 @click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation).")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(0),
+    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation).",
+)
+@click.option(
+    "--actions",
+    type=_capabilities,
+    metavar="WORD,…",
+    help="What launchers can do in the second table, instead of all that can be named (simulation).",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, kills).")
 @click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
 @click.option("--kills", type=click.IntRange(1), help="Kills of daemons whose ledger is well (kills).")

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from adaptive_assets.policy import PolicyBook, load_policy_book
 from adaptive_assets.simulation.bounds import most_work, oracle
+from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.csv_trace import load_csv_trace
 from adaptive_assets.simulation.measures import measure
@@ -35,16 +36,21 @@ CLUSTER: Final = Cluster.of(workloads.CORES, workloads.MEMORY)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The workload of a trace (its name, or a file), drawn with ``seed`` and brought to ``load``."""
+    """The workload of a trace (its name, or a file), drawn with ``seed`` and brought to ``load``.
+
+    ``world`` is what launchers can do. Baselines ask for nothing of it, and are played in the default one.
+    """
 
     trace: str
     load: float
     seed: int
+    world: Capabilities = NOTHING
 
     @property
     def label(self) -> str:
         """How it is called while it is played."""
-        return f"{self.trace} at {self.load:g}, seed {self.seed}"
+        more = f" with {', '.join(self.world.words)}" if self.world.words else ""
+        return f"{self.trace} at {self.load:g}, seed {self.seed}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ def play(cell: Cell, part: Part) -> Played:
     """Simulate from the first submission to the last; what has not ended by then is not finished."""
     began = time.perf_counter()
     workload = scaled(drawn(cell.trace, cell.seed), cell.load, CLUSTER.cores)
-    settings, book, seed = Settings(horizon_s=workload.span_s), policy_book(), cell.seed
+    settings = Settings(horizon_s=workload.span_s, capabilities=cell.world)
+    book, seed = policy_book(), cell.seed
     clock = time.perf_counter
     if part == "baselines":
         tried = sweep(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock)

@@ -150,7 +150,6 @@ def simulated(seen: Sequence[RealRun], book: PolicyBook, habits: Habits, phase: 
         startup_s=habits.startup_s,
         startup_cpu=habits.startup_cores,
         reading_every_s=1.0,
-        actions=(),
     )
     cluster = Cluster.of(float(psutil.cpu_count() or 1), psutil.virtual_memory().total)
     start = seen[0].submitted_at - phase * habits.cycle_s

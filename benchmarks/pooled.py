@@ -31,6 +31,8 @@ OF_A_TIER: Final[Mapping[Quantity, Callable[[TierMeasures], float | None]]] = {
     Quantity("wait p50 s", median, SECONDS): lambda tier: tier.wait_p50_s,
     Quantity("wait p95 s", median, SECONDS): lambda tier: tier.wait_p95_s,
     Quantity("wait max s", median, SECONDS): lambda tier: tier.wait_max_s,
+    Quantity("turnaround mean s", median, SECONDS): lambda tier: tier.turnaround_mean_s,
+    Quantity("turnaround p95 s", median, SECONDS): lambda tier: tier.turnaround_p95_s,
     Quantity("slowdown", median, digits=2): lambda tier: tier.slowdown_mean,
     Quantity("slowdown p95", median, digits=2): lambda tier: tier.slowdown_p95,
 }

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
+from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
 from benchmarks.bounds import Bound
-from benchmarks.pooled import Pooled, Quantity
+from benchmarks.pooled import RUNS, Pooled, Quantity
+from benchmarks.seeds import seeds_title
 
-__all__ = ["Compared", "Distance", "best_baseline", "distances", "promises"]
+__all__ = ["Compared", "Distance", "best_baseline", "distances", "promises", "safest_baseline"]
 
 STOCK: Final = "stock"
 NEARLY_ALL: Final = 0.98
 MISSES: Final = 0.2
 MISSED_SHARE: Final = 0.01
 KILLS: Final = 0.05
+KILLS_APART: Final = RUNS
 WAIT: Final = 1.2
 NEAR: Final = 0.1
 """How far from the oracle a figure may be, as a share of the oracle's."""
@@ -31,11 +34,15 @@ class Compared:
     oracle: Pooled
     baselines: Mapping[str, Pooled]
     """By family, each at the best setting of every seed."""
+    world: Capabilities = NOTHING
+    """What launchers can do for ours and for the oracle; baselines ask for nothing."""
+    seeds: tuple[int, ...] = (0,)
 
     @property
     def where(self) -> str:
-        """Trace and load."""
-        return f"{self.trace} {self.load:g}"
+        """Trace, load and seeds; and what can be done, where it is more than by default."""
+        more = f", {', '.join(self.world.words)}" if self.world.words else ""
+        return f"{self.trace} {self.load:g}, {seeds_title(self.seeds)}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,11 @@ def best_baseline(compared: Compared) -> Pooled:
     return min(enough, key=lambda pooled: (_misses(compared, pooled), -_work(pooled)))
 
 
+def safest_baseline(compared: Compared) -> Pooled:
+    """The one to beat on kills: the fewest of all, however little it finishes; of equals the most work."""
+    return min(compared.baselines.values(), key=lambda pooled: (pooled.of_all("OOM kills"), -_work(pooled)))
+
+
 def promises(compared: Compared) -> Iterator[Bound]:
     """The bounds of one trace at one load."""
     where, ours, best = compared.where, compared.ours, best_baseline(compared)
@@ -73,6 +85,10 @@ def promises(compared: Compared) -> Iterator[Bound]:
     stock = compared.baselines[STOCK]
     kills = KILLS * stock.of_all("OOM kills")
     yield Bound.at_most("OOM kills", where, ours.of_all("OOM kills"), kills, "0.05 x stock's")
+    safest = safest_baseline(compared)
+    fewest = safest.of_all("OOM kills") + KILLS_APART
+    note = f"{safest.planner}'s, the fewest of any, and {KILLS_APART:g}"
+    yield Bound.at_most("OOM kills", where, ours.of_all("OOM kills"), fewest, note)
     if compared.load == 0.8:
         lowest = compared.tiers[-1]
         wait = WAIT * stock.of_tier(lowest, "wait p95 s")

@@ -1,7 +1,7 @@
 """The simulator on real traces: ours, the oracle, and every family of baselines at its best."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from itertools import product
@@ -9,22 +9,26 @@ from math import isfinite
 from multiprocessing import get_context
 from typing import Any, Final
 
+from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, Capabilities
 from adaptive_assets.simulation.measures import Measures
 from adaptive_assets.simulation.sweep import FAMILIES, Trial
 from benchmarks.bounds import bounds_table, plain_bounds
 from benchmarks.cells import CLUSTER, LOADS, PARTS, TRACES, Cell, Part, Played, drawn, play, policy_book
 from benchmarks.pooled import IN_ALL, OF_A_TIER, Pooled, Quantity, pool
-from benchmarks.promises import Compared, best_baseline, distances, promises
+from benchmarks.promises import Compared, best_baseline, distances, promises, safest_baseline
 from benchmarks.report import Finding, grid
+from benchmarks.seeds import TUNED, groups, seeds_title
 from benchmarks.starvation import fed
 
 __all__ = ["compare", "measure", "play_all"]
 
 SEEDS: Final = 3
+FIRST: Final = 0
 INTRO: Final = (
     f"Simulated on {CLUSTER.cores:g} cores and {CLUSTER.memory / 2**30:g} GiB. Over the seeds, counts, hours"
     " and cost are added up, and of all else it is the median; waits are of all runs that were released,"
-    " slowdowns of those that ended. The baselines are at the best setting of each seed."
+    " turnarounds (from submission to end) and slowdowns of those that ended. The baselines are"
+    " at the best setting of each seed."
 )
 
 
@@ -32,20 +36,30 @@ def measure(
     traces: Sequence[str] = tuple(TRACES),
     loads: Sequence[float] = LOADS,
     seeds: int = SEEDS,
+    first: int = FIRST,
     jobs: int = 2,
+    actions: Capabilities = EVERYTHING,
     say: Callable[[str], None] = print,
 ) -> Finding:
-    """Play every trace at every load with so many seeds, in ``jobs`` processes; ``say`` is told of progress.
+    """Play every trace at every load with so many seeds from ``first`` on, in ``jobs`` processes.
+
+    Ours and the oracle are played in the default world, and again in one where launchers can do ``actions``.
+    ``say`` is told of progress.
 
     Raises what :func:`~benchmarks.cells.drawn` raises.
     """
     for trace in traces:
         drawn(trace, 0)  # so that a trace that is missing or broken is found at once
-    cells = [Cell(*each) for each in product(traces, loads, range(seeds))]
+    drawn_with = range(first, first + seeds)
+    worlds = tuple(dict.fromkeys((NOTHING, actions)))
+    cells = [Cell(*each) for each in product(traces, loads, drawn_with, worlds)]
     played = play_all(cells, jobs, say)
-    compared = [compare(played, trace, load) for trace, load in product(traces, loads)]
+    compared = [
+        compare(played, trace, load, world, group)
+        for world, trace, load, group in product(worlds, traces, loads, groups(drawn_with))
+    ]
     say("the two shapes in which somebody may starve")
-    bounds = [bound for each in compared for bound in promises(each)] + fed(range(seeds))
+    bounds = [bound for each in compared for bound in promises(each)] + fed(drawn_with)
     sections = [
         f"## Bounds\n\n{bounds_table(bounds)}",
         *map(_section, compared),
@@ -56,13 +70,18 @@ def measure(
         INTRO,
         "\n\n".join(sections),
         all(bound.met for bound in bounds),
-        {"bounds": plain_bounds(bounds), "seeds": seeds, "played": _plain(played), "oracle": _far(compared)},
+        {
+            "bounds": plain_bounds(bounds),
+            "seeds": {"tuned_on": [s for s in drawn_with if s in TUNED], "all": [*drawn_with]},
+            "played": _plain(played),
+            "oracle": _far(compared),
+        },
     )
 
 
 def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = print) -> list[Played]:
-    """All parts of all ``cells``, in as many processes, in the order of cells and parts."""
-    whole = [(cell, part) for part in PARTS for cell in cells]
+    """All parts of all ``cells``, in as many processes, in the order of parts and cells."""
+    whole = [(cell, part) for part in PARTS for cell in cells if part != "baselines" or cell.world == NOTHING]
     began, played = time.monotonic(), list[Played]()
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool_of_processes:
         futures = [pool_of_processes.submit(play, *each) for each in whole]
@@ -79,18 +98,39 @@ def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = prin
     return sorted(played, key=lambda done: order[done.cell, done.part])
 
 
-def compare(played: Sequence[Played], trace: str, load: float) -> Compared:
-    """What was played of one trace at one load."""
-    here = [done for done in played if (done.cell.trace, done.cell.load) == (trace, load)]
+def compare(
+    played: Sequence[Played],
+    trace: str,
+    load: float,
+    world: Capabilities = NOTHING,
+    seeds: Collection[int] = TUNED,
+) -> Compared:
+    """What was played of one trace at one load with ``seeds``, by ours and the oracle in ``world``."""
+    here = [
+        done
+        for done in played
+        if (done.cell.trace, done.cell.load) == (trace, load) and done.cell.seed in seeds
+    ]
 
     def pooled(part: Part, family: str) -> Pooled:
-        trials = [trial for done in here if done.part == part for trial in done.trials]
+        where = NOTHING if part == "baselines" else world
+        of_part = [done for done in here if done.part == part and done.cell.world == where]
+        trials = [trial for done in of_part for trial in done.trials]
         return pool(family, [trial.measures for trial in trials if trial.best and trial.family == family])
 
     ours = pooled("ours", "ours")
     tiers = tuple(tier.name for tier in policy_book().tiers if tier.name in ours.tiers)
     baselines = {family: pooled("baselines", family) for family in FAMILIES}
-    return Compared(trace, load, tiers, ours, pooled("oracle", "oracle"), baselines)
+    return Compared(
+        trace,
+        load,
+        tiers,
+        ours,
+        pooled("oracle", "oracle"),
+        baselines,
+        world,
+        tuple(sorted({done.cell.seed for done in here})),
+    )
 
 
 def _section(compared: Compared) -> str:
@@ -105,8 +145,14 @@ def _section(compared: Compared) -> str:
             cells = (_cell(pooled.tiers[tier].get(quantity), quantity) for quantity in OF_A_TIER)
             counts = (f"{pooled.runs[tier]:,}", f"{pooled.with_deadline[tier]:,}")
             of_tiers.append((tier, pooled.planner, *counts, *cells))
-    title = f"## {compared.trace}, load {compared.load:g}"
-    best = f"The best baseline is *{best_baseline(compared).planner}*."
+    title = (
+        f"## {compared.trace}, load {compared.load:g}, {seeds_title(compared.seeds)}: {compared.world.title}"
+    )
+    safest = safest_baseline(compared)
+    best = (
+        f"The best baseline is *{best_baseline(compared).planner}*; the one to beat on kills is"
+        f" *{safest.planner}*, with {safest.of_all('OOM kills'):,.0f}."
+    )
     beyond = [distance for distance in distances(compared) if not distance.within]
     rows = [(d.figure, f"{d.ours:,.4g}", f"{d.oracle:,.4g}", f"{d.worse:.2f}") for d in beyond]
     far = grid([("not within 10 % of the oracle", "ours", "the oracle's", "times"), *rows]) if rows else ""
@@ -146,6 +192,7 @@ def _plain(played: Iterable[Played]) -> list[dict[str, Any]]:
     return [
         {
             **asdict(done.cell),
+            "world": list(done.cell.world.words),
             "part": done.part,
             "took_s": done.took_s,
             "possible_core_s": done.possible_core_s,

@@ -15,6 +15,7 @@ from adaptive_assets.cli.simulate_inputs import FORMATS, BadInputError, Given, I
 from adaptive_assets.cli.text import emit_json
 
 if TYPE_CHECKING:
+    from adaptive_assets.simulation.capabilities import Capabilities
     from adaptive_assets.simulation.comparison import Comparison
 
 __all__ = ["simulate"]
@@ -57,6 +58,16 @@ def _size(text: str) -> int:
     return size
 
 
+def _capabilities(text: str) -> "Capabilities":
+    """Words with commas between them."""
+    from adaptive_assets.simulation.capabilities import Capabilities
+
+    try:
+        return Capabilities.read(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
 @click.command()
 @click.option("--trace", required=True, metavar="FILE|URL", help="The runs: a CSV or SWF file, or a ledger.")
 @click.option(
@@ -86,6 +97,14 @@ def _size(text: str) -> int:
     "--baselines/--no-baselines", default=True, help="Search for the best settings of what people use."
 )
 @click.option("--oracle/--no-oracle", default=True, help="Simulate a planner that knows what runs will take.")
+@click.option(
+    "--actions",
+    type=_capabilities,
+    default="none",
+    show_default=True,
+    metavar="WORD,…",
+    help="What launchers can do beyond Dagster's: renice, suspend, requeue, compose.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--html",
@@ -106,6 +125,7 @@ def simulate(
     seed: int,
     baselines: bool,
     oracle: bool,
+    actions: "Capabilities",
     as_json: bool,
     html: Path | None,
     quiet: bool,
@@ -118,7 +138,15 @@ def simulate(
     inputs = read_inputs(Given(trace, trace_format, policies, scenario, cluster, cores, memory, nodes, load))
     if html is not None:
         _check_place(html)
-    found = _compared(inputs, load, seed, baselines=baselines, oracle=oracle, bar=_wants_bar(quiet, as_json))
+    found = _compared(
+        inputs,
+        load,
+        seed,
+        actions,
+        baselines=baselines,
+        oracle=oracle,
+        bar=_wants_bar(quiet, as_json),
+    )
     if html is not None:
         _write(html, found)
     from adaptive_assets import reporting
@@ -132,10 +160,17 @@ def simulate(
 
 
 def _compared(
-    inputs: Inputs, load: float | None, seed: int, *, baselines: bool, oracle: bool, bar: bool
+    inputs: Inputs,
+    load: float | None,
+    seed: int,
+    actions: "Capabilities",
+    *,
+    baselines: bool,
+    oracle: bool,
+    bar: bool,
 ) -> "Comparison":
     from adaptive_assets.policy import PolicyError
-    from adaptive_assets.simulation.compare import compare
+    from adaptive_assets.simulation.compare import compare, fine_settings
 
     try:
         with _bar(shown=bar) as progress:
@@ -144,6 +179,7 @@ def _compared(
                 inputs.book,
                 inputs.cluster,
                 scenario=inputs.scenario,
+                settings=fine_settings(inputs.workload, actions),
                 load=load,
                 seed=seed,
                 with_baselines=baselines,

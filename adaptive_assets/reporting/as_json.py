@@ -25,6 +25,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             {"name": node.name, "cores": node.cores, "memory": node.memory, "class": node.node_class}
             for node in cluster.nodes
         ],
+        "world": comparison.world,
+        "actions": list(comparison.settings.capabilities.words),
         "load": {"wanted": comparison.load, "offered": comparison.offered},
         "seed": comparison.seed,
         "revision": comparison.book.revision,

@@ -55,7 +55,7 @@ def _about(comparison: Comparison) -> str:
     )
     if comparison.offered is not None:
         told += f", load {share_label(comparison.offered)}"
-    return told
+    return f"{told}\nworld: {comparison.world}; seed {comparison.seed}"
 
 
 def _rows(comparison: Comparison, figures: Mapping[str, Figure], tier: str | None) -> list[list[str]]:

@@ -7,7 +7,7 @@ from adaptive_assets.simulation.comparison import Comparison, Contender, Role
 __all__ = ["planner_colour", "tier_colour"]
 
 _TIERS = 6
-_BASELINES = 5
+_BASELINES = ("p1", "p2", "p3", "p4", "p5", "p7")
 
 
 def tier_colour(tiers: Sequence[str], tier: str) -> str:
@@ -21,4 +21,4 @@ def planner_colour(comparison: Comparison, contender: Contender) -> str:
         return "p0"
     if contender.role is Role.ORACLE:
         return "p6"
-    return f"p{1 + comparison.baselines.index(contender) % _BASELINES}"
+    return _BASELINES[comparison.baselines.index(contender) % len(_BASELINES)]

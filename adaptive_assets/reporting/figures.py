@@ -55,8 +55,11 @@ def _milliseconds(value: float) -> str:
     return f"{number(value * 1000)} ms" if value < 0.1 else f"{value * 1000:,.0f} ms"
 
 
-def _slowdown(_: Contender, runs: TierMeasures) -> float | None:
-    return runs.slowdown_mean if runs.finished >= ENOUGH * runs.runs else None
+def _of_the_ended(
+    find: Callable[[TierMeasures], float | None],
+) -> Callable[[Contender, TierMeasures], float | None]:
+    """Only where nearly all have ended: those that end soon are the short ones."""
+    return lambda _, runs: find(runs) if runs.finished >= ENOUGH * runs.runs else None
 
 
 def _finished_share(contender: Contender, runs: TierMeasures) -> float | None:
@@ -81,7 +84,13 @@ TIERED: Final[Mapping[str, Figure]] = {
     "wait_p50_s": Figure("wait, median", "wait 50%", seconds, lambda _, runs: runs.wait_p50_s),
     "wait_p95_s": _WAIT_P95,
     "wait_max_s": Figure("wait, longest", "longest", seconds, lambda _, runs: runs.wait_max_s),
-    "slowdown": Figure("slowdown", "slowdown", _times, _slowdown),
+    "turnaround_mean_s": Figure(
+        "turnaround, mean", "turn mean", seconds, _of_the_ended(lambda runs: runs.turnaround_mean_s)
+    ),
+    "turnaround_p95_s": Figure(
+        "turnaround, 95%", "turn 95%", seconds, _of_the_ended(lambda runs: runs.turnaround_p95_s)
+    ),
+    "slowdown": Figure("slowdown", "slowdown", _times, _of_the_ended(lambda runs: runs.slowdown_mean)),
 }
 """Those of one tier, by key."""
 
@@ -107,6 +116,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "wait_p50_s": "Half of the runs waited no longer in the queue.",
     "wait_p95_s": "95% of the runs waited no longer in the queue.",
     "wait_max_s": "The longest that a run waited in the queue.",
+    "turnaround_mean_s": "From submission to end, the mean. Only where nearly all have ended.",
+    "turnaround_p95_s": "95% of the runs ended so soon after submission. Only where nearly all have ended.",
     "slowdown": "From submission to end, over what the run takes alone on an idle machine: the mean."
     " Runs below 10 s count as 10 s long. Only where nearly all have ended.",
     "finished": "Of the core-seconds that the workload asks for, those of runs that ended well.",

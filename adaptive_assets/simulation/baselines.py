@@ -1,7 +1,8 @@
 """What people use today, as planners for the same world.
 
 Each says which queued runs start now, and nothing about the others: those wait. None looks at the machine,
-learns, degrades, or touches a run once it has started.
+learns, degrades, or touches a run once it has started; those with requests are in :mod:`.requests` and
+:mod:`.easy`.
 """
 
 from collections import defaultdict

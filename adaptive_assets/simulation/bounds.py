@@ -1,10 +1,10 @@
 """What planners are held against: the work bound, which nobody can beat, and the oracle."""
 
 from collections.abc import Callable
-from math import inf
 
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.cluster import Cluster
+from adaptive_assets.simulation.due import soonest_ends
 from adaptive_assets.simulation.outcome import Outcome
 from adaptive_assets.simulation.scenario import Scenario
 from adaptive_assets.simulation.settings import Knowledge, Settings
@@ -30,24 +30,10 @@ def most_work(workload: Workload, cluster: Cluster, until_s: float) -> float:
 
 def soonest_end(workload: Workload, cluster: Cluster) -> float:
     """The soonest that all of ``workload`` could have ended, by capacity and by its longest chain of runs."""
-    ends: dict[str, float] = {}
-    ready = at = 0.0
+    ready = 0.0
     for run in workload.runs:
         ready = max(ready, run.submit_s) + run.cpu * run.duration_s / cluster.cores
-    waiting = {run.run_id: run for run in workload.runs}
-    for run_id in waiting:
-        stack = [run_id]
-        while stack:
-            run = waiting[stack[-1]]
-            missing = [parent for parent in run.depends_on if parent not in ends]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            begins = max((ends[parent] for parent in run.depends_on), default=-inf)
-            ends[run.run_id] = max(begins, run.submit_s) + run.duration_s
-            at = max(at, ends[run.run_id])
-    return max(ready, at)
+    return max(ready, max(soonest_ends(workload.runs).values(), default=0.0))
 
 
 def oracle(

@@ -6,6 +6,7 @@ from typing import Final
 
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.comparison import Comparison, Contender, Role, setting_text
 from adaptive_assets.simulation.events import Scenario
@@ -95,11 +96,11 @@ def compare(
     )
 
 
-def fine_settings(workload: Workload) -> Settings:
+def fine_settings(workload: Workload, capabilities: Capabilities = NOTHING) -> Settings:
     """The usual settings, with samples as often as a plot of ``workload`` can use, and at most each cycle."""
     usual = Settings()
     every = min(usual.sample_s, max(usual.cycle_s, workload.span_s / _SAMPLES))
-    return Settings(sample_s=every)
+    return Settings(sample_s=every, capabilities=capabilities)
 
 
 def _contender(name: str, role: Role, outcome: Outcome, preemptions: tuple[Preemption, ...]) -> Contender:

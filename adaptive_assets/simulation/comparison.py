@@ -59,6 +59,11 @@ class Comparison:
     seed: int = 0
 
     @property
+    def world(self) -> str:
+        """Of which world this is: what launchers can do in it."""
+        return self.settings.capabilities.title
+
+    @property
     def ours(self) -> Contender:
         """The planner that this is about."""
         return self.contenders[0]

@@ -10,7 +10,7 @@ from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.agenda import Agenda
 from adaptive_assets.simulation.befalling import Befalling
 from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.knowledge import Told
+from adaptive_assets.simulation.due import promised_s
 from adaptive_assets.simulation.machine import Machine
 from adaptive_assets.simulation.noting import Account
 from adaptive_assets.simulation.observation import Observer
@@ -19,6 +19,7 @@ from adaptive_assets.simulation.readiness import Readiness
 from adaptive_assets.simulation.run_life import Attempt, Run, needs_of
 from adaptive_assets.simulation.scenario import Scenario
 from adaptive_assets.simulation.settings import Knowledge, Settings
+from adaptive_assets.simulation.shown import told
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
@@ -57,9 +58,9 @@ class Deployment:
         ]
         self.line = WaitingLine(settings.starts_at, settings.cycle_s)
         most_memory = max(spec.memory for spec in cluster.nodes) * book.guards.memory
-        self.told = Told(knowledge, most_memory, settings.starts_at)
+        self.told = told(knowledge, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
-        self.runs, self._children = _runs(workload, book)
+        self.runs, self._children = _runs(workload, book, composes=settings.capabilities.composes)
         self.by_id = {run.traced.run_id: run for run in self.runs}
         read = (name for run in self.runs for name in run.kind.work.reads)
         self.readiness = Readiness(read, settings.starts_at)
@@ -165,9 +166,8 @@ class Deployment:
             number += 1
 
     def _release(self, run: Run) -> None:
-        traced, objective = run.traced, run.kind.policy.objective
         run.released = run.submitted = self.now
-        promised = objective.deadline if objective and traced.deadline_s is None else traced.deadline_s
+        promised = promised_s(run)
         run.deadline = None if promised is None else self.now + promised
         self._enqueue(run)
 
@@ -286,9 +286,9 @@ class Deployment:
         return min(candidates, key=lambda machine: active[machine] / machine.spec.cores)
 
 
-def _runs(workload: Workload, book: PolicyBook) -> tuple[list[Run], dict[str, list[Run]]]:
+def _runs(workload: Workload, book: PolicyBook, *, composes: bool) -> tuple[list[Run], dict[str, list[Run]]]:
     """The runs of the workload, and by id those that wait for a run."""
-    kinds = Kinds(workload, book)
+    kinds = Kinds(workload, book, composes=composes)
     runs: list[Run] = []
     children: defaultdict[str, list[Run]] = defaultdict(list)
     for number, traced in enumerate(workload.runs):

@@ -45,7 +45,7 @@ def _change(run: ActiveRun, verdict: Verdict, deployment: Deployment) -> None:
     if attempt is None:
         raise ValueError(f"the planner decided {verdict} about `{run.run_id}`, which is not active")
     needed = _NEEDS.get(verdict)
-    if needed is not None and needed not in deployment.settings.actions:
+    if needed is not None and needed not in deployment.settings.capabilities.actions:
         raise ValueError(f"the planner decided {verdict} about `{run.run_id}`, which its launcher cannot do")
     if attempt.lost or attempt.state is RunState.LEAVING:
         return  # nobody is there to hear it

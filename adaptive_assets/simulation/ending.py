@@ -3,6 +3,7 @@
 from adaptive_assets.planning.demand import FULL
 from adaptive_assets.planning.snapshot import RunState
 from adaptive_assets.simulation.deployment import Deployment
+from adaptive_assets.simulation.due import due_at, soonest_ends
 from adaptive_assets.simulation.outcome import RunOutcome
 from adaptive_assets.simulation.run_life import Run
 
@@ -11,10 +12,11 @@ __all__ = ["run_outcomes"]
 
 def run_outcomes(deployment: Deployment) -> tuple[RunOutcome, ...]:
     """What became of every run, in the order of the workload."""
-    return tuple([_outcome(run, deployment) for run in deployment.runs])
+    soonest = soonest_ends(run.traced for run in deployment.runs)
+    return tuple([_outcome(run, deployment, due_at(run, soonest)) for run in deployment.runs])
 
 
-def _outcome(run: Run, deployment: Deployment) -> RunOutcome:
+def _outcome(run: Run, deployment: Deployment, due: float | None) -> RunOutcome:
     last, now = run.last, deployment.now
     waiting = now - run.queued_since if run.traced.run_id in deployment.line else 0.0
     unfinished = "" if run.ended is not None else _why(run, deployment)
@@ -34,20 +36,24 @@ def _outcome(run: Run, deployment: Deployment) -> RunOutcome:
         wait_s=run.waited + waiting,
         useful_core_s=run.useful_core_s,
         wasted_core_s=run.wasted_core_s,
-        deadline_s=run.deadline,
-        missed=_missed(run, deployment),
+        deadline_s=due,
+        missed=due is not None and _missed(run, deployment, due),
         blocked_by=run.blocked,
         unfinished=unfinished,
     )
 
 
-def _missed(run: Run, deployment: Deployment) -> bool:
-    """What has failed, and what it keeps from ever being released, has missed any deadline."""
-    if run.deadline is None:
-        return run.traced.deadline_s is not None and _failed_parent(run, deployment) is not None
+def _missed(run: Run, deployment: Deployment, due: float) -> bool:
+    """Whether ``run`` has not ended in time, or never will.
+
+    What has failed, and what it keeps from ever being released, never ends; nor does anything that is left
+    when a simulation ends by itself, and not because its horizon was reached.
+    """
     if run.ended is not None:
-        return run.ended > run.deadline
-    return bool(run.failed) or run.deadline < deployment.now
+        return run.ended > due
+    if due <= deployment.now or run.failed or deployment.settings.horizon_s is None:
+        return True
+    return _failed_parent(run, deployment) is not None
 
 
 def _why(run: Run, deployment: Deployment) -> str:

@@ -20,7 +20,8 @@ _FAILED: Final = re.compile("^failed by its policy: .*", re.DOTALL)
 class TierMeasures:
     """The runs of one tier, or all of them. What there is nothing to say of is ``None``.
 
-    Waits, in seconds, are of all runs that were released; slowdowns are of those that ended.
+    Waits, in seconds, are of all runs that were released; turnarounds, from submission to end, and slowdowns
+    are of those that ended.
     """
 
     tier: str
@@ -32,6 +33,8 @@ class TierMeasures:
     wait_mean_s: float | None
     wait_p95_s: float | None
     wait_max_s: float | None
+    turnaround_mean_s: float | None
+    turnaround_p95_s: float | None
     slowdown_mean: float | None
     slowdown_p95: float | None
     work_core_s: float
@@ -109,18 +112,21 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 def _of(tier: str, runs: Sequence[RunOutcome]) -> TierMeasures:
     waits = sorted(run.wait_s for run in runs if run.released_s is not None)
+    turnarounds = sorted(run.turnaround_s for run in runs if run.turnaround_s is not None)
     slowdowns = sorted(run.slowdown for run in runs if run.slowdown is not None)
     finished = [run for run in runs if run.finished]
     return TierMeasures(
         tier=tier,
         runs=len(runs),
         finished=len(finished),
-        with_deadline=sum(run.deadline_s is not None or run.run.deadline_s is not None for run in runs),
+        with_deadline=sum(run.deadline_s is not None for run in runs),
         missed=sum(run.missed for run in runs),
         wait_p50_s=quantile(waits, 0.5),
         wait_mean_s=_mean(waits),
         wait_p95_s=quantile(waits, 0.95),
         wait_max_s=waits[-1] if waits else None,
+        turnaround_mean_s=_mean(turnarounds),
+        turnaround_p95_s=quantile(turnarounds, 0.95),
         slowdown_mean=_mean(slowdowns),
         slowdown_p95=quantile(slowdowns, 0.95),
         work_core_s=sum(run.useful_core_s for run in finished),

@@ -46,8 +46,9 @@ class RunOutcome:
     wasted_core_s: float = 0.0
     """What it used in attempts that came to nothing."""
     deadline_s: float | None = None
+    """When it is due; what was never released, no sooner than if all before it had ended at once."""
     missed: bool = False
-    """Whether it has a deadline that it did not keep, or can no longer keep."""
+    """Whether it was due and has not ended in time, or never will."""
     blocked_by: Mapping[str, float] = field(default_factory=dict)
     """The seconds of its wait by the first reason given for it."""
     unfinished: str = ""
@@ -63,11 +64,17 @@ class RunOutcome:
         return self.ended_s is not None
 
     @property
-    def slowdown(self) -> float | None:
-        """The bounded slowdown: its time from release to end over what it takes alone; at least 1."""
+    def turnaround_s(self) -> float | None:
+        """Seconds from its submission to its end; ``None`` if it has not ended."""
         if self.ended_s is None or self.released_s is None:
             return None
-        return max(1.0, (self.ended_s - self.released_s) / max(self.run.duration_s, _SHORTEST_S))
+        return self.ended_s - self.released_s
+
+    @property
+    def slowdown(self) -> float | None:
+        """The bounded slowdown: its time from release to end over what it takes alone; at least 1."""
+        turnaround = self.turnaround_s
+        return None if turnaround is None else max(1.0, turnaround / max(self.run.duration_s, _SHORTEST_S))
 
 
 @dataclass(frozen=True, slots=True)

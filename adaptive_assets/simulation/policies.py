@@ -57,13 +57,14 @@ class Kinds:
     A run is governed by the policy that governed it where it was recorded, if the book has it; else by the
     one that names it among its ``jobs``; else by the one named like its tier; else by the first of that tier;
     else by the default. What it reads is what runs of the names that it depends on make; that matters only
-    where a policy has gates. Raises
+    where a policy has gates. ``composes``: whether the deployment can compose stages. Raises
     :class:`~adaptive_assets.simulation.trace.TraceError` for a tier that the book does not have.
     """
 
-    def __init__(self, workload: Workload, book: PolicyBook) -> None:
+    def __init__(self, workload: Workload, book: PolicyBook, *, composes: bool = False) -> None:
         check_tiers(workload, [tier.name for tier in book.tiers])
         self._book = book
+        self._composes = composes
         self._by_job = {job: policy for policy in reversed(book.policies) for job in policy.jobs}
         self._by_tier = {policy.tier: policy for policy in reversed(book.policies)}
         self._by_name = {policy.name: policy for policy in book.policies}
@@ -88,7 +89,7 @@ class Kinds:
                 policy.name,
                 assets=(run.name,) if reads else (),
                 reads=reads,
-                composable=bool(policy.stages),
+                composable=self._composes and bool(policy.stages),
             )
             kind = self._kinds[run.name, policy.name] = Kind(work, policy)
         return kind

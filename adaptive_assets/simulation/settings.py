@@ -6,9 +6,10 @@ from enum import StrEnum
 from math import inf
 from typing import Final
 
-from adaptive_assets.planning.snapshot import Action, Snapshot
+from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
 
 __all__ = ["Knowledge", "Planner", "Settings"]
 
@@ -34,6 +35,8 @@ class Knowledge(StrEnum):
     """What runs that ended have taught, and before that what was declared."""
     DECLARED = "declared"
     """What was declared, and nothing else."""
+    SHOWN = "shown"
+    """The 90th percentile of what runs of its kind have shown so far, and before that what was declared."""
     PERFECT = "perfect"
     """What each run will really take."""
 
@@ -64,8 +67,8 @@ class Settings:
     """The soonest that runs of a lost node come back: Dagster's run monitoring has to find out."""
     lost_within_s: float = 120.0
     """And the latest."""
-    actions: tuple[Action, ...] = tuple(Action)
-    """What the launcher can do to running work."""
+    capabilities: Capabilities = NOTHING
+    """What the launchers can do beyond launching; by default what those of Dagster can do."""
     run_limit: int | None = None
     """The coordinator's ``max_concurrent_runs``, as the planner is told."""
     horizon_s: float | None = None

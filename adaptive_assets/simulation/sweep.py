@@ -8,9 +8,10 @@ from typing import Final
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.baselines import Edf, Stock, TagLimits
 from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.easy import Easy, declared_demands
+from adaptive_assets.simulation.easy import Easy
 from adaptive_assets.simulation.measures import Measures, measure
 from adaptive_assets.simulation.outcome import Outcome
+from adaptive_assets.simulation.requests import Requests
 from adaptive_assets.simulation.scenario import Scenario
 from adaptive_assets.simulation.settings import Knowledge, Planner, Settings
 from adaptive_assets.simulation.trace import Workload
@@ -27,7 +28,7 @@ FARTHEST: Final = 6
 NEARLY_ALL: Final = 0.98
 """A setting counts only if it finishes this share of the work of the one that finishes most."""
 
-FAMILIES: Final = ("stock", "stock, priority by tier", "tag limits", "EDF", "EASY backfill")
+FAMILIES: Final = ("stock", "stock, priority by tier", "tag limits", "EDF", "requests", "EASY backfill")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,7 @@ def sweep(
             cluster,
             planner=planner,
             scenario=scenario,
-            knowledge=Knowledge.DECLARED,
+            knowledge=Knowledge.SHOWN,
             settings=settings,
             seed=seed,
             clock=clock,
@@ -82,7 +83,7 @@ def sweep(
         trial = known[name] = Trial(family, setting, measure(outcome), outcome=outcome)
         return trial
 
-    searches = _searches(workload, book, cluster, settings, run)
+    searches = _searches(book, cluster, settings, run)
     trials: list[Trial] = []
     start = float(typical_runs(workload, cluster))
     for family in families:
@@ -153,7 +154,6 @@ def _search(start: float, at: Search) -> list[Trial]:
 
 
 def _searches(
-    workload: Workload,
     book: PolicyBook,
     cluster: Cluster,
     settings: Settings,
@@ -161,7 +161,6 @@ def _searches(
 ) -> Mapping[str, Search]:
     """By family: what to try for so many runs at once (for EASY: for such a share of the cores)."""
     lower = [tier.name for tier in book.tiers[1:]]
-    declared = declared_demands(workload)
 
     def slots(amount: float) -> int:
         return max(1, round(amount))
@@ -180,11 +179,14 @@ def _searches(
         ],
         "tag limits": tag_limits,
         "EDF": lambda amount: [run("EDF", {"runs": slots(amount)}, Edf(slots(amount)))],
+        "requests": lambda amount: [
+            run("requests", {"runs": slots(amount)}, Requests(cluster, slots(amount)))
+        ],
         "EASY backfill": lambda share: [
             run(
                 "EASY backfill",
                 {"cpu_share": share},
-                Easy(cluster, declared, share, startup_s=settings.startup_s),
+                Easy(cluster, share, startup_s=settings.startup_s),
             )
         ],
     }

@@ -158,7 +158,7 @@ class _Daemon:
 
     def _is_tight(self) -> bool:
         """Whether runs might have to leave before memory runs out."""
-        able = self._deployment.active and Action.REQUEUE in self._deployment.settings.actions
+        able = self._deployment.active and Action.REQUEUE in self._deployment.settings.capabilities.actions
         guard = self._book.guards.memory
         return bool(able) and any(
             machine.memory_in_use > guard * machine.spec.memory for machine in self._deployment.machines

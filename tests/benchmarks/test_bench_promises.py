@@ -27,6 +27,8 @@ def of_tier(
         wait,
         wait,
         wait,
+        wait,
+        wait,
         2.0,
         3.0,
         work,
@@ -99,6 +101,15 @@ def test_kills_are_held_against_stock() -> None:
     limit = bound(found, "OOM kills")
     assert limit.allowed == pytest.approx(5.0)
     assert not limit.met
+
+
+def test_the_baseline_to_beat_on_kills_is_the_one_with_the_fewest() -> None:
+    """Though it finishes little: who asks for enough memory is not excused by who asks for none."""
+    for kills, met in ((2, True), (3, False)):
+        found = compared(of_all(kills=kills), stock=of_all(kills=100), requests=of_all(kills=0, work=60))
+        (limit,) = [each for each in promises(found) if each.note.startswith("requests's, the fewest")]
+        assert limit.what == "OOM kills"
+        assert limit.met is met
 
 
 def test_small_differences_from_the_oracle_say_nothing() -> None:

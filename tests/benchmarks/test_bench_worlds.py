@@ -1,18 +1,44 @@
 """The benchmarks' own workloads, and that small ones go through from end to end."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Self
 
 import pytest
+from click.testing import CliRunner
 
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.policy import load_policy_book
+from adaptive_assets.simulation.capabilities import Capabilities
 from adaptive_assets.simulation.scaling import offered_load
 from adaptive_assets.simulation.sweep import FAMILIES
 from adaptive_assets.simulation.trace import TraceError, Workload
 from benchmarks import cells, fidelity, planning, simulation
+from benchmarks.__main__ import main
 from benchmarks.long_queues import RUNNING, book, long_queue
 from benchmarks.report import Finding, save
+
+
+class Here:
+    """In place of a pool of processes: everything is done in this one, at once."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, do: Callable[..., object], *arguments: object) -> Future[object]:
+        """Do it now."""
+        done: Future[object] = Future()
+        done.set_result(do(*arguments))
+        return done
 
 
 def test_a_long_queue_is_admitted_in_part() -> None:
@@ -66,6 +92,46 @@ def test_a_cell_is_played_by_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tuple(found.baselines) == FAMILIES
     assert found.ours.of_all("work finished core-h") > 0
     assert played[0].possible_core_s > 0
+
+
+def test_ours_is_played_in_each_world_and_baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The title of a table has its world and its seeds; those that were tuned on have their own table."""
+    monkeypatch.setattr(simulation, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(
+        cells, "TRACES", {"short": lambda _: Workload.of("short", planning.simulated_day(40, 0).runs)}
+    )
+    monkeypatch.setattr(cells, "CLUSTER", planning.DAY_CLUSTER)
+    monkeypatch.setattr(simulation, "fed", lambda seeds: [])
+    told: list[str] = []
+    can = Capabilities((Action.SUSPEND,))
+    found = simulation.measure(["short"], [1.0], seeds=2, first=2, jobs=1, actions=can, say=told.append)
+    played = [(each["part"], each["seed"], each["world"]) for each in found.content["played"]]
+    assert played == [
+        *(("baselines", seed, []) for seed in (2, 3)),
+        *(
+            (part, seed, world)
+            for part in ("oracle", "ours")
+            for seed in (2, 3)
+            for world in ([], ["suspend"])
+        ),
+    ]
+    titles = [line for line in found.body.splitlines() if line.startswith("## short, load 1, ")]
+    usual = "launch, defer, degrade (all that Dagster's launchers can do)"
+    more = "launch, defer, degrade and suspend (more than Dagster's launchers can do)"
+    assert [title.removeprefix("## short, load 1, ") for title in titles] == [
+        f"{seeds}: {world}"
+        for world in (usual, more)
+        for seeds in ("seed 2 (rules were tuned on)", "seed 3 (only measured)")
+    ]
+    assert len({bound["where"] for bound in found.content["bounds"]}) == 4
+    assert found.content["seeds"] == {"tuned_on": [2], "all": [2, 3]}
+
+
+def test_an_unknown_action_is_refused() -> None:
+    """With the right words, before anything is played."""
+    shown = CliRunner().invoke(main, ["simulation", "--actions", "suspnd"])
+    assert shown.exit_code == 2
+    assert "`suspnd` is no action; the actions are renice, suspend, requeue, compose" in shown.output
 
 
 def test_a_trace_that_is_none_is_refused_at_once(tmp_path: Path) -> None:

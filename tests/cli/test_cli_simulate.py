@@ -74,6 +74,22 @@ def test_ours_alone(folder: Path, adaptive: Adaptive) -> None:
     assert "\noracle" not in shown.stdout
 
 
+def test_each_report_says_of_which_world_it_is(folder: Path, adaptive: Adaptive, told: Told) -> None:
+    """By default of what Dagster's launchers can do; with --actions of more, in text, JSON and HTML."""
+    alone = ("simulate", "--trace", "runs.csv", *MACHINE, "--no-baselines", "--no-oracle")
+    usual, more = "launch, defer, degrade (all that", "launch, defer, degrade and suspend, requeue (more than"
+    for options, title, words in (
+        ((), usual, []),
+        (("--actions", "requeue,suspend"), more, ["suspend", "requeue"]),
+    ):
+        shown = adaptive(*alone, *options, "--html", "report.html")
+        assert shown.stdout.splitlines()[1].startswith(f"world: {title} Dagster's launchers can do)")
+        assert f": simulated with {title}" in (folder / "report.html").read_text(encoding="utf-8")
+        answer = told(*alone, *options)
+        assert answer["world"].startswith(title)
+        assert answer["actions"] == words
+
+
 def test_what_never_ends_is_told_with_its_reason(folder: Path, adaptive: Adaptive) -> None:
     """Here, work that is larger than the machine, and what depends on it."""
     rows = "a,big,0,30,1,99000,batch,,\nb,next,0,30,1,100,batch,,a\nc,fine,0,30,1,100,batch,,\n"
@@ -182,6 +198,8 @@ def test_the_home_of_a_deployment_is_its_ledger(site: Site, adaptive: Adaptive, 
         (("--trace", "runs.csv", *MACHINE, "--scenario", "s.yaml"), "s.yaml:1:35: there is no node `nod-1`"),
         (("--trace", "runs.csv", *MACHINE, "--policies", "p.yaml"), "runs.csv:2:"),
         (("--trace", "runs.csv", *MACHINE, "--seed", "-1"), "'--seed'"),
+        (("--trace", "runs.csv", *MACHINE, "--actions", "suspnd"), "renice, suspend, requeue, compose"),
+        (("--trace", "runs.csv", *MACHINE, "--actions", "suspnd"), "'--actions': `suspnd` is no action"),
         (MACHINE, "'--trace'"),
     ],
 )

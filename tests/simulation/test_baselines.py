@@ -1,18 +1,23 @@
 """What people use today, in the same world: who starts when, and at which setting."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import Estimate, Policy, PolicyBook
 from adaptive_assets.simulation.baselines import Edf, Stock, TagLimits
 from adaptive_assets.simulation.bounds import most_work, oracle, soonest_end
 from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.easy import Easy, declared_demands
+from adaptive_assets.simulation.easy import Easy
 from adaptive_assets.simulation.measures import measure
 from adaptive_assets.simulation.outcome import Outcome
 from adaptive_assets.simulation.policies import USUAL
-from adaptive_assets.simulation.settings import Settings
+from adaptive_assets.simulation.requests import Requests
+from adaptive_assets.simulation.settings import Knowledge, Settings
+from adaptive_assets.simulation.shown import requested
 from adaptive_assets.simulation.sweep import best_of, sweep, typical_runs
 from adaptive_assets.simulation.trace import TracedRun, Workload
 from tests.simulation.worlds import BARE, GIB, by_id, ends, play, traced
@@ -88,9 +93,9 @@ def test_edf_takes_the_earliest_deadline_first() -> None:
 
 
 def easy(*runs: TracedRun, cluster: Cluster, **more: Any) -> Outcome:
-    """The outcome under EASY."""
-    declared = declared_demands(Workload.of("w", runs))
-    return play(*runs, cluster=cluster, planner=Easy(cluster, declared, startup_s=0.0, **more))
+    """The outcome under EASY, where every run requests what it takes."""
+    planner = Easy(cluster, startup_s=0.0, **more)
+    return play(*runs, cluster=cluster, planner=planner, knowledge=Knowledge.PERFECT)
 
 
 def test_easy_fills_gaps_without_moving_the_head() -> None:
@@ -133,13 +138,78 @@ def test_easy_may_overcommit_cores() -> None:
     assert ends(easy(*runs, cluster=Cluster.of(4, 64 * GIB))) == {"a": 100, "b": 200}
 
 
-def test_what_a_trace_does_not_declare_is_known_by_its_name() -> None:
-    """The 90th percentile of all runs of the name; what is declared counts as declared."""
-    runs = [traced(f"r{n}", float(n), name="x") for n in range(1, 11)]
-    declared = traced("d", 1000.0, name="x", declared=Estimate(duration=7, memory=GIB))
-    demands = declared_demands(Workload.of("w", [*runs, declared]))
-    assert demands["r1"].duration == 10
-    assert (demands["d"].duration, demands["d"].memory, demands["d"].cpu) == (7, GIB, 1)
+def requests(*runs: TracedRun, slots: int = 99, **more: Any) -> Outcome:
+    """The outcome of requests on a machine of 4 cores and 8 GiB."""
+    cluster = Cluster.of(4, 8 * GIB)
+    return play(*runs, cluster=cluster, planner=Requests(cluster, slots), knowledge=Knowledge.SHOWN, **more)
+
+
+def test_before_a_kind_has_shown_anything_it_requests_what_was_declared() -> None:
+    """By the trace, by the policy, or by nobody: then the prior, with which both are started at once."""
+    said = Estimate(cpu=1, memory=6 * GIB, duration=100)
+    policy = Policy(name="p", jobs=("kind",), estimate=said)
+    runs = [traced(name, 100, name="kind", memory=6 * GIB) for name in ("a", "b")]
+    declared = [replace(run, declared=said) for run in runs]
+    one_by_one = {"a": 100, "b": 200}
+    assert ends(requests(*declared)) == one_by_one
+    assert ends(requests(*runs, book=PolicyBook(version=1, policies=(policy,)))) == one_by_one
+    assert sum(run.oom_kills for run in requests(*runs).runs) >= 1
+
+
+def test_a_kind_requests_what_it_has_shown() -> None:
+    """From its first end on, however many of it wait; nobody is killed, nobody knows it before."""
+    first = traced("first", 100, name="kind", memory=6 * GIB)
+    later = [traced(f"r{n}", 100, at=10.0, name="kind", memory=6 * GIB, priority=-1) for n in range(3)]
+    outcome = requests(first, *later, traced("other", 10, at=20), settings=BARE, slots=2)
+    assert sum(run.oom_kills for run in outcome.runs) >= 1, "two of them before any had ended"
+    outcome = requests(first, *(replace(run, submit_s=150.0) for run in later), traced("other", 10, at=160))
+    assert sum(run.oom_kills for run in outcome.runs) == 0
+    assert ends(outcome) == {"first": 100, "r0": 250, "r1": 350, "r2": 450, "other": 170}
+
+
+def test_a_request_is_the_ninetieth_percentile_of_what_was_shown() -> None:
+    """Nine of ten runs that ended took no more: cores, bytes and seconds each by themselves."""
+    seen: list[Snapshot] = []
+
+    def watching(snapshot: Snapshot, book: PolicyBook) -> Plan:
+        seen.append(snapshot)
+        return Stock(1)(snapshot, book)
+
+    runs = [
+        traced(f"r{n}", float(n), at=100.0 * n, name="kind", cpu=n / 10, memory=n * GIB) for n in range(1, 11)
+    ]
+    last = traced("last", at=2000, name="kind")
+    play(*runs, last, cores=4, planner=watching, knowledge=Knowledge.SHOWN)
+    assert not seen[0].estimates, "nothing is known of the future"
+    found = requested(seen[-1].queued[0], seen[-1], PolicyBook(version=1))
+    assert (found.cpu, found.duration) == pytest.approx((0.9, 9.0))
+    assert found.memory == 9 * GIB
+
+
+def test_what_was_killed_requests_more() -> None:
+    """Half as much again as it held, though all that ended of its kind took little."""
+    small = [traced(f"s{n}", 10, at=20.0 * n, name="kind") for n in range(20)]
+    outcome = requests(
+        *small,
+        traced("hog", 150, at=399, name="kind", memory=6 * GIB),
+        traced("other", 300, at=400, name="other", memory=3 * GIB, declared=Estimate(memory=3 * GIB)),
+    )
+    hog = by_id(outcome)["hog"]
+    assert hog.oom_kills == 1
+    assert hog.launched_s == pytest.approx(705, abs=5), "there is no room for it beside the other"
+
+
+def test_requests_pass_by_what_does_not_fit() -> None:
+    """And go on with the next in order, as far as there are slots."""
+    big, small = Estimate(cpu=4, memory=GIB), Estimate(cpu=1, memory=GIB)
+    runs = (
+        traced("running", 100, declared=small),
+        traced("big", 10, at=1, cpu=4.0, tier="critical", declared=big),
+        traced("small", 10, at=2, tier="batch", declared=small),
+        traced("next", 10, at=2, tier="batch", declared=small),
+    )
+    assert ends(requests(*runs)) == {"running": 100, "big": 110, "small": 12, "next": 12}
+    assert ends(requests(*runs, slots=2)) == {"running": 100, "big": 110, "small": 12, "next": 22}
 
 
 def surge(count: int = 24) -> Workload:
@@ -165,7 +235,7 @@ def test_the_sweep_finds_the_best_setting_and_shows_all() -> None:
     trials = sweep(workload, BOOK, cluster, settings=BARE, progress=told.append)
     assert len(told) == len(trials) == len(set(told))
     families = {trial.family for trial in trials}
-    assert len(families) == 5
+    assert len(families) == 6
     for family in families:
         own = [trial for trial in trials if trial.family == family]
         (best,) = [trial for trial in own if trial.best]

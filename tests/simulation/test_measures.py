@@ -63,6 +63,7 @@ def test_each_tier_that_has_runs_is_measured_and_all_together() -> None:
     critical, batch = measures.tiers
     assert (critical.runs, critical.with_deadline, critical.missed, critical.missed_share) == (2, 2, 1, 0.5)
     assert (critical.wait_p50_s, critical.wait_p95_s, critical.wait_max_s) == (0, 10, 10)
+    assert (critical.turnaround_mean_s, critical.turnaround_p95_s) == (50, 60)
     assert (batch.missed_share, batch.degraded_share, batch.oom_kills, batch.preemptions) == (None, 1, 1, 2)
     assert measures.all.runs == 3
     assert measures.all.work_core_s == 50 + 40 + 50
@@ -70,6 +71,16 @@ def test_each_tier_that_has_runs_is_measured_and_all_together() -> None:
     assert measures.wasted_core_s == 5
     assert measures.tier("batch") is batch
     assert measures.tier("standard") is None
+
+
+def test_the_turnaround_is_from_submission_to_end() -> None:
+    """Waits, start-up and earlier attempts among it; of runs that have ended."""
+    found = measure(
+        outcome(ended("a", at=10, wait=20, end=90), ended("b", end=40), never("c", "", released_s=0.0))
+    )
+    assert [run.turnaround_s for run in outcome(ended("a", at=10, wait=20, end=90)).runs] == [80]
+    assert (found.all.turnaround_mean_s, found.all.turnaround_p95_s) == (60, 80)
+    assert measure(outcome(never("c", "", released_s=0.0))).all.turnaround_mean_s is None
 
 
 def test_the_slowdown_is_bounded() -> None:

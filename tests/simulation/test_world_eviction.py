@@ -5,6 +5,7 @@ from dataclasses import replace
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.planning.verdicts import Verdict
+from adaptive_assets.simulation.capabilities import Capabilities
 from adaptive_assets.simulation.events import StrangerMemory
 from adaptive_assets.simulation.outcome import Outcome
 from adaptive_assets.simulation.scenario import Scenario
@@ -24,7 +25,7 @@ def leaking(*actions: Action) -> Outcome:
         cores=8,
         memory=8 * GIB,
         scenario=LEAK,
-        settings=replace(BARE, actions=actions),
+        settings=replace(BARE, capabilities=Capabilities(actions)),
         planner=plan,
         knowledge=Knowledge.PERFECT,
     )

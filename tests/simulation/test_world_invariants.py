@@ -14,6 +14,7 @@ from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan, Ve
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.baselines import Stock
 from adaptive_assets.simulation.bounds import most_work, soonest_end
+from adaptive_assets.simulation.capabilities import EVERYTHING
 from adaptive_assets.simulation.cluster import Cluster, NodeSpec
 from adaptive_assets.simulation.events import (
     DurationDrift,
@@ -32,7 +33,7 @@ from adaptive_assets.simulation.world import simulate
 from tests.simulation.worlds import GIB, WHY
 
 UNHURRIED: Final = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-QUICK: Final = Settings(stall_s=4 * 3600.0)
+QUICK: Final = Settings(stall_s=4 * 3600.0, capabilities=EVERYTHING)
 
 CLUSTERS: Final = (
     Cluster.of(2, 8 * GIB),

@@ -17,6 +17,7 @@ from adaptive_assets.policy import (
     PolicyError,
     Rung,
 )
+from adaptive_assets.simulation.capabilities import Capabilities
 from adaptive_assets.simulation.cluster import Cluster, NodeSpec
 from adaptive_assets.simulation.events import (
     ClockSkew,
@@ -359,7 +360,7 @@ def test_use_is_charged_to_its_owner_and_cost_to_its_policy() -> None:
 )
 def test_a_planner_that_is_wrong_does_not_look_right(script: Any, actions: Any, says: str) -> None:
     """What cannot be done is an error that names the run."""
-    settings = replace(BARE, actions=actions)
+    settings = replace(BARE, capabilities=Capabilities(actions))
     with pytest.raises(ValueError, match=f"`a`, .*{says}"):
         play(traced("a"), traced("b"), planner=Scripted(script, {"b": 50}), settings=settings)
 

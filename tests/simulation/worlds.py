@@ -8,6 +8,7 @@ from adaptive_assets.planning.demand import FULL
 from adaptive_assets.planning.snapshot import ActiveRun, Snapshot
 from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.simulation.capabilities import EVERYTHING
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.outcome import Outcome, RunOutcome
 from adaptive_assets.simulation.policies import plain_book
@@ -16,7 +17,10 @@ from adaptive_assets.simulation.trace import TracedRun, Workload
 from adaptive_assets.simulation.world import simulate
 
 GIB: Final = 2**30
-BARE: Final = Settings(startup_s=0.0, cycle_s=1.0, cancel_s=5.0, retry_s=5.0, quiet_s=1.0)
+BARE: Final = Settings(
+    startup_s=0.0, cycle_s=1.0, cancel_s=5.0, retry_s=5.0, quiet_s=1.0, capabilities=EVERYTHING
+)
+"""A world in which all can be done that a plan may propose."""
 WHY: Final = (Reason(ReasonCode.FITS, "the test says so"),)
 
 

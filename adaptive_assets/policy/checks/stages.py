@@ -29,7 +29,8 @@ def stage_findings(policy: Policy, catalogue: Catalogue | None) -> Iterator[Find
             ("stages",),
             "in Dagster, runs of this policy go in full as yet, whatever their stages: no launcher can order"
             " the stages of a run or leave them out",
-            "try the stages in `adaptive policy test` and `adaptive simulate`, and keep a ladder beside them",
+            "try the stages in `adaptive policy test` and `adaptive simulate --actions compose`,"
+            " and keep a ladder beside them",
             "warning",
         )
     essential = {asset: stage.name for stage in stages if not stage.optional for asset in stage.reads}

@@ -9,7 +9,7 @@
   ];
   const COUNT_STEPS = [1, 2, 5].flatMap(first => [0, 1, 2, 3, 4, 5, 6].map(power => first * 10 ** power)).sort((a, b) => a - b);
   const WAITS = [0, 1, 10, 60, 600, 3600, 21600, 86400, 604800, 2592000];
-  const DASHES = {p0: [], p1: [9, 3], p2: [5, 3], p3: [9, 3, 2, 3], p4: [3, 2], p5: [12, 4, 2, 4, 2, 4], p6: [2, 4]};
+  const DASHES = {p0: [], p1: [9, 3], p2: [5, 3], p3: [9, 3, 2, 3], p4: [3, 2], p5: [12, 4, 2, 4, 2, 4], p6: [2, 4], p7: [7, 2, 2, 2]};
   const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
   const stepped = uPlot.paths.stepped({align: 1});
   const bars = uPlot.paths.bars({size: [1, Infinity, 2], align: 1});
