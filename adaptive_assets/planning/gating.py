@@ -7,11 +7,14 @@ from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, 
 from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Gates
+from adaptive_assets.policy.text import quoted
 
 __all__ = ["not_ready"]
 
 MOST_NAMED = 3
 """Checks or assets that a sentence names; the numbers have them all."""
+LONGEST_NAME = 100
+"""Characters."""
 
 
 def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
@@ -41,12 +44,14 @@ def _inputs_unknown(undefined: tuple[str, ...]) -> Reason:
 
 
 def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
-    name = state.asset
+    name = quoted(state.asset, LONGEST_NAME)
     if state.unreadable:
-        yield Reason(ReasonCode.INPUTS_UNKNOWN, f"the state of `{name}` could not be read", {"asset": name})
+        yield Reason(
+            ReasonCode.INPUTS_UNKNOWN, f"the state of `{name}` could not be read", {"asset": state.asset}
+        )
         return
     if state.materialized_at is None:
-        yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": name})
+        yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": state.asset})
         return
     age = max(0.0, at - state.materialized_at)
     if gates.fresh is not None:
@@ -56,15 +61,15 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
     if not gates.accept_degraded and state.mode not in WHOLE:
         yield Reason(
             ReasonCode.DATA_DEGRADED,
-            f"`{name}` was last made in mode {state.mode}, and the policy accepts it only in full",
-            {"asset": name, "mode": state.mode},
+            f"`{name}` was last made in mode {quoted(state.mode)}, and the policy accepts it only in full",
+            {"asset": state.asset, "mode": state.mode},
         )
 
 
 def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    name = state.asset
+    name = quoted(state.asset, LONGEST_NAME)
     numbers: dict[str, float | int | str | None] = {
-        "asset": name,
+        "asset": state.asset,
         "age_s": age,
         "freshness": state.freshness.value,
     }
@@ -89,14 +94,14 @@ def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
 
 
 def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    name = state.asset
+    name = quoted(state.asset, LONGEST_NAME)
     if state.checks is CheckState.FAIL or (state.checks is CheckState.WARN and worst != "warn"):
         severity = " with severity WARN" if state.checks is CheckState.WARN else ""
         yield Reason(
             ReasonCode.CHECK_FAILED,
             f"{_checks(state.checks_failed)} of `{name}` failed{severity} on the version made"
             f" {seconds(age)} ago",
-            {"asset": name, "age_s": age, "checks": ", ".join(state.checks_failed)},
+            {"asset": state.asset, "age_s": age, "checks": ", ".join(state.checks_failed)},
         )
     if state.checks is CheckState.NOT_EVALUATED or state.checks_missing:
         have = "has" if len(state.checks_missing) == 1 else "have"
@@ -104,7 +109,7 @@ def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
             ReasonCode.CHECK_NOT_EVALUATED,
             f"{_checks(state.checks_missing)} of `{name}` {have} not been evaluated on its latest version,"
             f" made {seconds(age)} ago",
-            {"asset": name, "age_s": age, "checks": ", ".join(state.checks_missing)},
+            {"asset": state.asset, "age_s": age, "checks": ", ".join(state.checks_missing)},
         )
 
 
@@ -115,5 +120,5 @@ def _checks(names: tuple[str, ...]) -> str:
 
 
 def _named(names: tuple[str, ...]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
+    shown = ", ".join(f"`{quoted(name, LONGEST_NAME)}`" for name in names[:MOST_NAMED])
     return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown

@@ -12,6 +12,8 @@ __all__ = ["BacklogError", "read_backlogs"]
 
 LONGEST_SOURCE = 200
 """Characters."""
+LARGEST_FILE = 2**20
+"""Bytes; some ten thousand sources."""
 
 
 class BacklogError(Exception):
@@ -30,9 +32,20 @@ def read_backlogs(files: Iterable[Path]) -> tuple[Backlog, ...]:
     return tuple(backlog for file in files if file.exists() for backlog in _read(file))
 
 
+def _content(file: Path) -> bytes:
+    """What is in ``file``. One that is no plain file is not opened: a pipe would wait for its writer."""
+    if not file.is_file():
+        raise ValueError("it is a directory, or no plain file")
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")
+    return content
+
+
 def _read(file: Path) -> Iterable[Backlog]:
     try:
-        for entry in json.loads(file.read_text(encoding="utf-8")):
+        for entry in json.loads(_content(file)):
             event_time = entry.get("event_time")
             yield Backlog(
                 source=str(entry["source"])[:LONGEST_SOURCE],

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from adaptive_assets.ledger import LedgerError
 from adaptive_assets.policy import PolicyError
+from adaptive_assets.policy.text import paragraph
 from adaptive_assets.workflow.backlogs import BacklogError
 from adaptive_assets.workflow.faults import Fault, Faults
 
@@ -16,6 +17,9 @@ T = TypeVar("T")
 
 MOST_TOLD: Final = 10
 """Faults of single subjects that one part tells in one cycle; of the others it tells how many they are."""
+
+LONGEST_MESSAGE: Final = 16_384
+"""Characters of the message of a fault, which may have fifty lines."""
 
 EXPLAINED: Final = (LedgerError, PolicyError, BacklogError)
 """Errors whose message says all there is to say: their traceback helps nobody."""
@@ -66,6 +70,7 @@ class Parts:
 
     def fault(self, part: str, message: str, *, subject: str = "") -> bool:
         """Note a fault; true when it is told now."""
+        message = paragraph(message, LONGEST_MESSAGE)
         fault = self._faults.open(part, message, self._now, subject)
         if fault is None:
             return False
@@ -78,7 +83,7 @@ class Parts:
 
     def notice(self, part: str, message: str) -> None:
         """Tell what happened once and is over."""
-        self._tell(Fault(part, message))
+        self._tell(Fault(part, paragraph(message, LONGEST_MESSAGE)))
 
     def works(self, part: str) -> None:
         """Note that ``part`` has worked in this cycle."""

@@ -434,9 +434,7 @@ def test_what_is_no_entry_in_a_file_that_was_left_stops_nothing(ledger: Ledger, 
     assert len(to.notices()) > 0
 
 
-def test_a_file_where_the_ledgers_directory_was_is_told(
-    ledger: Ledger, file: Path, tmp_path: Path
-) -> None:
+def test_a_file_where_the_ledgers_directory_was_is_told(ledger: Ledger, file: Path, tmp_path: Path) -> None:
     """The path cannot be looked at, which a failing network file system does as well: it is a ledger away."""
     to = LedgerWriter(ledger, Outbox(tmp_path / "outbox"))
     write(to, 1)

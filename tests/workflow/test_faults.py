@@ -1,7 +1,7 @@
 """What is told of faults, and when it is over."""
 
 from adaptive_assets.workflow.faults import AGAIN_S, Fault, Faults
-from adaptive_assets.workflow.parts import MOST_TOLD, Parts
+from adaptive_assets.workflow.parts import LONGEST_MESSAGE, MOST_TOLD, Parts
 
 
 def broken() -> int:
@@ -41,3 +41,13 @@ def test_thousands_of_runs_at_fault_are_told_in_a_few_lines() -> None:
     parts.end()
     assert len(told) == MOST_TOLD + 1
     assert f"{5_000 - MOST_TOLD} more" in told[-1].message
+
+
+def test_a_fault_of_a_megabyte_is_told_in_some_lines() -> None:
+    """Whatever an error quotes, the log and the page of daemons stay readable; its lines stay lines."""
+    told: list[Fault] = []
+    parts = Parts(told.append)
+    parts.begin(0.0)
+    parts.fault("assets", "first\nsecond \x1b[31m" + "x" * 2**20)
+    assert told[0].message.startswith("first\nsecond \\x1b[31mxxx")
+    assert len(told[0].message) == LONGEST_MESSAGE
