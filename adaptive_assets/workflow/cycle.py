@@ -272,10 +272,7 @@ class Cycle:
             logger.error("The error in full:", exc_info=left.error)
 
     def _to_ledger(self, action: Callable[[], T], otherwise: T) -> T:
-        """Once it has failed, it is left alone until the next cycle: each attempt may take seconds."""
-        if self._parts.has_failed("ledger"):
-            return otherwise
-        return self._parts.attempt("ledger", action, otherwise)
+        return self._parts.attempt_once("ledger", action, otherwise)
 
     def _record_fault(self, fault: Fault) -> None:
         self._recorder.fault(self._now, fault.part, fault.message)

@@ -29,7 +29,7 @@ LONG = 200
 """Runs in a queue that is long enough for the database to learn from it how tags are best found."""
 
 FAILURES_IN_A_ROW = 3
-"""After so many runs in a row that could not be written to, it is asked whether it is the storage that fails."""
+"""After so many failures in a row it is asked whether the storage fails, or the runs."""
 
 PROBE = "adaptive_assets/probe"
 """The key of a value in Dagster's storage that means nothing."""

@@ -61,6 +61,10 @@ class Parts:
             self._faults.worked(part)
         return result
 
+    def attempt_once(self, part: str, action: Callable[[], T], otherwise: T) -> T:
+        """As :meth:`attempt`, unless ``part`` has failed in this cycle: each attempt may take seconds."""
+        return otherwise if self.has_failed(part) else self.attempt(part, action, otherwise)
+
     def failed(self, part: str, error: Exception, *, subject: str = "") -> None:
         """Tell an error that was caught elsewhere as a fault of ``part``."""
         explained = isinstance(error, EXPLAINED)

@@ -41,7 +41,9 @@ def parts_of_the_cycle() -> list[str]:
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     first = node.args[0] if node.args else None
-                    if node.func.attr in ("attempt", "_act") and isinstance(first, ast.Constant):
+                    if node.func.attr in ("attempt", "attempt_once", "_act") and isinstance(
+                        first, ast.Constant
+                    ):
                         yield str(first.value)
 
     return sorted(set(names()))
