@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -130,7 +130,8 @@ class Database:
 
     def look(self) -> None:
         """See whether the file is still the same one."""
-        with self._getting_ready:
+        # where the path cannot be looked at, the next use of the ledger says so
+        with self._getting_ready, suppress(OSError):
             self._look_at_file()
 
     def dispose(self) -> None:

@@ -59,12 +59,15 @@ class Entry:
 
     @classmethod
     def of_line(cls, line: bytes) -> "Entry | None":
-        """The inverse of :meth:`line`; ``None`` for a line that was cut short."""
+        """The inverse of :meth:`line`; ``None`` for a line that was cut short, or is no entry at all."""
         try:
-            id_, kind, body = json.loads(line)
-        except ValueError:
+            content = json.loads(line)
+        except (ValueError, RecursionError):
             return None
-        return cls(id_, kind, body)
+        match content:
+            case [str(id_), str(kind), dict(body)]:
+                return cls(id_, kind, body)
+        return None
 
 
 def new_id() -> str:

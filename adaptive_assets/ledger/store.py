@@ -93,7 +93,8 @@ class Ledger:
 
         Raises :class:`LostCheckpointError` for a cycle that builds upon one that is not there.
         """
-        return self._database.write(f"record {_NAMES[entry.kind]}", lambda c: writes.add(c, entry))
+        name = _NAMES.get(entry.kind, "an entry of an unknown kind")
+        return self._database.write(f"record {name}", lambda c: writes.add(c, entry))
 
     def probe(self) -> None:
         """See whether the ledger can be written, by writing a small state; in about a second."""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.codec import Json
 from adaptive_assets.ledger.entries import Entry, Kind
-from adaptive_assets.ledger.errors import LostCheckpointError
+from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
 from adaptive_assets.planning.verdicts import Verdict
 
 __all__ = ["add", "add_catalogue", "newest_digest"]
@@ -38,8 +38,17 @@ def add_catalogue(connection: Connection, *, at: float, location: str, digest: s
 def add(connection: Connection, entry: Entry) -> dict[str, int]:
     """Write ``entry``, unless it is there already; the ids of the decisions in it by run, where it has any.
 
-    Raises :class:`LostCheckpointError` where it is a cycle that builds upon one that is not there.
+    Raises :class:`LostCheckpointError` where it is a cycle that builds upon one that is not there, and
+    :class:`LedgerError` for what this version does not write.
     """
+    try:
+        return _add(connection, entry)
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"the entry is damaged, or of another version ({type(error).__name__}: {error})"
+        raise LedgerError(message) from None
+
+
+def _add(connection: Connection, entry: Entry) -> dict[str, int]:
     body = entry.body
     match entry.kind:
         case Kind.CYCLE:
@@ -55,6 +64,8 @@ def add(connection: Connection, entry: Entry) -> dict[str, int]:
             _add_missing(connection, tables.readings, [{**body, "entry": entry.id}])
         case Kind.FAULT:
             _add_missing(connection, tables.faults, [{**body, "entry": entry.id}])
+        case _:
+            raise LedgerError("the entry is of another version")
     return {}
 
 

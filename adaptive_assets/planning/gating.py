@@ -13,6 +13,8 @@ __all__ = ["not_ready"]
 
 MOST_NAMED = 3
 """Checks or assets that a sentence names; the numbers have them all."""
+LONGEST_NAME = 100
+"""Characters."""
 
 LONGEST_NAME = 200
 """Characters of a key or name in a sentence: whatever it holds, the sentence stays one line."""
@@ -47,10 +49,12 @@ def _inputs_unknown(undefined: tuple[str, ...]) -> Reason:
 def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
     name = quoted(state.asset, LONGEST_NAME)
     if state.unreadable:
-        yield Reason(ReasonCode.INPUTS_UNKNOWN, f"the state of `{name}` could not be read", {"asset": name})
+        yield Reason(
+            ReasonCode.INPUTS_UNKNOWN, f"the state of `{name}` could not be read", {"asset": state.asset}
+        )
         return
     if state.materialized_at is None:
-        yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": name})
+        yield Reason(ReasonCode.DATA_MISSING, f"`{name}` has never been materialized", {"asset": state.asset})
         return
     age = max(0.0, at - state.materialized_at)
     if gates.fresh is not None:
@@ -60,15 +64,15 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
     if not gates.accept_degraded and state.mode not in WHOLE:
         yield Reason(
             ReasonCode.DATA_DEGRADED,
-            f"`{name}` was last made in mode {state.mode}, and the policy accepts it only in full",
-            {"asset": name, "mode": state.mode},
+            f"`{name}` was last made in mode {quoted(state.mode)}, and the policy accepts it only in full",
+            {"asset": state.asset, "mode": state.mode},
         )
 
 
 def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
     name = quoted(state.asset, LONGEST_NAME)
     numbers: dict[str, float | int | str | None] = {
-        "asset": name,
+        "asset": state.asset,
         "age_s": age,
         "freshness": state.freshness.value,
     }
@@ -100,7 +104,7 @@ def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
             ReasonCode.CHECK_FAILED,
             f"{_checks(state.checks_failed)} of `{name}` failed{severity} on the version made"
             f" {seconds(age)} ago",
-            {"asset": name, "age_s": age, "checks": ", ".join(state.checks_failed)},
+            {"asset": state.asset, "age_s": age, "checks": ", ".join(state.checks_failed)},
         )
     if state.checks is CheckState.NOT_EVALUATED or state.checks_missing:
         have = "has" if len(state.checks_missing) == 1 else "have"
@@ -108,7 +112,7 @@ def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
             ReasonCode.CHECK_NOT_EVALUATED,
             f"{_checks(state.checks_missing)} of `{name}` {have} not been evaluated on its latest version,"
             f" made {seconds(age)} ago",
-            {"asset": name, "age_s": age, "checks": ", ".join(state.checks_missing)},
+            {"asset": state.asset, "age_s": age, "checks": ", ".join(state.checks_missing)},
         )
 
 

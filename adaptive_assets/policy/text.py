@@ -1,8 +1,8 @@
-"""A user's text in our messages: short, on one line, and without characters that a terminal acts on."""
+"""A user's text in our messages: short, and without characters that a terminal acts on."""
 
 from typing import Final
 
-__all__ = ["quoted"]
+__all__ = ["paragraph", "quoted"]
 
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -16,6 +16,14 @@ def quoted(text: str, limit: int = 60) -> str:
     if len(text) <= limit and len(line) <= limit:
         return line
     return line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def paragraph(text: str, limit: int) -> str:
+    """``text`` as :func:`quoted` has it, but with its line ends and tabs as they are."""
+    lines = "".join(each if each in "\n\t" else _escaped(each) for each in text[: limit + 1])
+    if len(text) <= limit and len(lines) <= limit:
+        return lines
+    return lines[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _escaped(character: str) -> str:

@@ -12,11 +12,8 @@ __all__ = ["BacklogError", "read_backlogs"]
 
 LONGEST_SOURCE = 200
 """Characters."""
-
-
-LARGEST = 2**20
-"""Bytes of a backlog file; a feed reports a few lines."""
-
+LARGEST_FILE = 2**20
+"""Bytes; some ten thousand sources."""
 LATEST_S = 1e12
 """Some thirty thousand years: what is more was counted in another unit."""
 
@@ -37,9 +34,20 @@ def read_backlogs(files: Iterable[Path]) -> tuple[Backlog, ...]:
     return tuple(backlog for file in files if file.exists() for backlog in _read(file))
 
 
+def _content(file: Path) -> bytes:
+    """What is in ``file``. One that is no plain file is not opened: a pipe would wait for its writer."""
+    if not file.is_file():
+        raise ValueError("it is a directory, or no plain file")
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")
+    return content
+
+
 def _read(file: Path) -> Iterable[Backlog]:
     try:
-        for entry in json.loads(_text(file)):
+        for entry in json.loads(_content(file)):
             event_time = entry.get("event_time")
             yield Backlog(
                 source=str(entry["source"])[:LONGEST_SOURCE],
@@ -50,14 +58,6 @@ def _read(file: Path) -> Iterable[Backlog]:
     except (OSError, ValueError, OverflowError, RecursionError, TypeError, KeyError, AttributeError) as error:
         wanted = 'a list such as [{"source": "departures", "items": 3, "lag_s": 42.0}]'
         raise BacklogError(f"{file}: no backlog file ({quoted(repr(error), 200)}); write {wanted}") from error
-
-
-def _text(file: Path) -> str:
-    if not file.is_file():
-        raise ValueError("it is not a file")
-    if file.stat().st_size > LARGEST:
-        raise ValueError(f"it has {file.stat().st_size:,} bytes, and at most {LARGEST:,} are read")
-    return file.read_text(encoding="utf-8")
 
 
 def _seconds(told: object) -> float:

@@ -13,7 +13,7 @@ import dagster as dg
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Snapshot, Work
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.signals import MachineSampler, RunProcesses
 from adaptive_assets.workflow.active_watch import ActiveWatch
@@ -190,13 +190,16 @@ class Cycle:
             active=active,
             machine=self._machine.latest(now),
             data=self._data(read),
-            backlogs=self._parts.attempt("backlog", lambda: read_backlogs(self._backlog_files), ()),
+            backlogs=tuple(each for file in self._backlog_files for each in self._backlogs_in(file)),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,
             launches=self._launched(now, active),
             clock_certain=not self._clock.ahead_s,
         )
+
+    def _backlogs_in(self, file: Path) -> tuple[Backlog, ...]:
+        return self._parts.attempt("backlog", partial(read_backlogs, [file]), (), subject=f"file {file}")
 
     def _begin_recording(self) -> None:
         self._recorder.begin()
@@ -269,10 +272,7 @@ class Cycle:
             logger.error("The error in full:", exc_info=left.error)
 
     def _to_ledger(self, action: Callable[[], T], otherwise: T) -> T:
-        """Once it has failed, it is left alone until the next cycle: each attempt may take seconds."""
-        if self._parts.has_failed("ledger"):
-            return otherwise
-        return self._parts.attempt("ledger", action, otherwise)
+        return self._parts.attempt_once("ledger", action, otherwise)
 
     def _record_fault(self, fault: Fault) -> None:
         self._recorder.fault(self._now, fault.part, fault.message)

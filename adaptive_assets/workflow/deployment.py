@@ -77,7 +77,6 @@ class Deployment:
             processes = RunProcesses()
             self._sampler = MachineSampler(Machine(), processes=processes)
             self._sampler.sample()
-            self._sampler.start()
             self._cycle = Cycle(
                 instance,
                 books=books,
@@ -91,6 +90,7 @@ class Deployment:
                 outbox=Path(instance.root_directory, OUTBOX),
                 node=platform.node(),
             )
+            self._sampler.start()  # last: where the cycle cannot be made, it is tried again in every pass
             return self._cycle
 
     def lease(self, instance: dg.DagsterInstance) -> Lease:

@@ -29,7 +29,10 @@ LONG = 200
 """Runs in a queue that is long enough for the database to learn from it how tags are best found."""
 
 FAILURES_IN_A_ROW = 3
-"""After so many runs in a row that could not be written to, it is the storage that fails and not the runs."""
+"""After so many failures in a row it is asked whether the storage fails, or the runs."""
+
+PROBE = "adaptive_assets/probe"
+"""The key of a value in Dagster's storage that means nothing."""
 
 REASON_LENGTH = 300
 """A tag is one line in the UI; the event in the run's log has every reason in full."""
@@ -91,10 +94,20 @@ class Enactment:
                 return False
             self._failures += 1
             if self._failures >= FAILURES_IN_A_ROW:
-                raise
+                if not self._takes_writes():
+                    raise
+                self._failures = 0
             self._parts.failed(part, error, subject=f"run {run.run_id}")
             return False
         self._failures = 0
+        return True
+
+    def _takes_writes(self) -> bool:
+        """Whether the storage takes another write: then it is the runs that fail, and others may go."""
+        try:
+            self._instance.daemon_cursor_storage.set_cursor_values({PROBE: ""})
+        except Exception:  # noqa: BLE001  the error that led here tells it
+            return False
         return True
 
     def _has_left(self, run: QueuedRun) -> bool:

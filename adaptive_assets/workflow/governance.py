@@ -75,6 +75,10 @@ class Governance:
             for job in facts.jobs:
                 by_job.setdefault(job, []).append(facts.key)
         self._by_job = {job: tuple(sorted(keys)) for job, keys in by_job.items()}
+        gated = [policy for policy in book.policies if policy.select and self._has_gates(policy.name)]
+        # one that waits without end, before one that gives up
+        gated.sort(key=lambda policy: policy.gates.wait_at_most is not None)
+        self._strictest = gated[0].name if gated else ""
         self._tagged = [policy for policy in book.policies if policy.run_tags]
         self._named_jobs = {job: policy.name for policy in reversed(book.policies) for job in policy.jobs}
 
@@ -110,6 +114,8 @@ class Governance:
             name = _label(f"checks of {job}" if not job.startswith("__") else job, checks)
             return Work(name, policy, location, degradable=False)
         own = self._named_jobs.get(job) or min(policies, key=self._importance)
+        if claimed and not all(map(self._is_defined, assets)):
+            own = self._strictest or own  # nobody knows which policy selects them: a tag opens no gate
         reads = {parent for key in assets for parent in self._parents(key)} - set(assets)
         undefined = {key for key in (*assets, *reads) if not self._is_defined(key)}
         if not assets and not self._is_job(job, location):

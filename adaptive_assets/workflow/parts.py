@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from adaptive_assets.ledger import LedgerError
-from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped
 from adaptive_assets.policy import PolicyError
+from adaptive_assets.policy.text import paragraph
 from adaptive_assets.workflow.backlogs import BacklogError
 from adaptive_assets.workflow.faults import Fault, Faults
 
@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 MOST_TOLD: Final = 10
 """Faults of single subjects that one part tells in one cycle; of the others it tells how many they are."""
+
+LONGEST_MESSAGE: Final = 16_384
+"""Characters of the message of a fault, which may have fifty lines."""
 
 EXPLAINED: Final = (LedgerError, PolicyError, BacklogError)
 """Errors whose message says all there is to say: their traceback helps nobody."""
@@ -58,6 +61,10 @@ class Parts:
             self._faults.worked(part)
         return result
 
+    def attempt_once(self, part: str, action: Callable[[], T], otherwise: T) -> T:
+        """As :meth:`attempt`, unless ``part`` has failed in this cycle: each attempt may take seconds."""
+        return otherwise if self.has_failed(part) else self.attempt(part, action, otherwise)
+
     def failed(self, part: str, error: Exception, *, subject: str = "") -> None:
         """Tell an error that was caught elsewhere as a fault of ``part``."""
         explained = isinstance(error, EXPLAINED)
@@ -67,8 +74,8 @@ class Parts:
 
     def fault(self, part: str, message: str, *, subject: str = "") -> bool:
         """Note a fault; true when it is told now."""
-        told = escaped(bounded(message, LONGEST_MESSAGE))
-        fault = self._faults.open(part, told, self._now, subject)
+        message = paragraph(message, LONGEST_MESSAGE)
+        fault = self._faults.open(part, message, self._now, subject)
         if fault is None:
             return False
         if subject and self._told[part] >= MOST_TOLD:
@@ -80,7 +87,7 @@ class Parts:
 
     def notice(self, part: str, message: str) -> None:
         """Tell what happened once and is over."""
-        self._tell(Fault(part, message))
+        self._tell(Fault(part, paragraph(message, LONGEST_MESSAGE)))
 
     def works(self, part: str) -> None:
         """Note that ``part`` has worked in this cycle."""

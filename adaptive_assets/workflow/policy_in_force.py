@@ -69,6 +69,6 @@ class PolicyInForce:
         store = self._catalogues
         catalogue = self._parts.attempt("workspace", lambda: store.of(code_locations(workspace)), known)
         if catalogue.unknown:
-            catalogue = self._parts.attempt("ledger", lambda: store.recall(now), catalogue)
-        self._parts.attempt("ledger", lambda: store.publish(now, whole=True), None)
+            catalogue = self._parts.attempt_once("ledger", lambda: store.recall(now), catalogue)
+        self._parts.attempt_once("ledger", lambda: store.publish(now, whole=True), None)
         return catalogue

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from adaptive_assets.ledger import Ledger, LedgerError, LedgerWriter, Outbox, RunUsageRow, Stamp, entries
@@ -176,10 +177,12 @@ def _kept_stances(kept: Iterable[entries.Entry]) -> Iterator[dict[str, tuple[Sta
         if entry.kind != entries.Kind.CYCLE:
             continue
         decided: dict[str, tuple[Stance, ...]] = {}
-        for row in entry.body["decisions"]:
-            codes = [str(reason["code"]) for reason in json.loads(row["reasons"])]
-            key = f"kind:{row['work_key']}" if row["run_id"] is None else run_key(row["run_id"])
-            decided[key] = (*decided.get(key, ()), stance_of(row["verdict"], row["mode"], codes))
+        # one that is damaged or of another version is told when the ledger refuses it
+        with suppress(KeyError, TypeError, ValueError):
+            for row in entry.body["decisions"]:
+                codes = [str(reason["code"]) for reason in json.loads(row["reasons"])]
+                key = f"kind:{row['work_key']}" if row["run_id"] is None else run_key(row["run_id"])
+                decided[key] = (*decided.get(key, ()), stance_of(row["verdict"], row["mode"], codes))
         yield decided
 
 

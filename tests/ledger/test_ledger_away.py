@@ -405,3 +405,46 @@ def test_threads_of_one_process_do_not_take_each_others_files(ledger: Ledger, tm
     first.close()
     second.take_over()
     assert len(second) == 1
+
+
+def test_what_is_no_entry_in_a_file_that_was_left_stops_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    """Lines that are damaged or of another version are given up, and told; all others are written."""
+    folder = tmp_path / "outbox"
+    folder.mkdir()
+    good = entries.fault(1.0, "a", "test", "a good one")
+    lines = [
+        b"5\n",
+        b"null\n",
+        b'{"id": 1, "kind": 2, "body": 3}\n',
+        b"[" * 100_000 + b"\n",
+        b"\xff\x00\n",
+        b'["of-no-kind", "nonsense", {}]\n',
+        b'["empty", "cycle", {}]\n',
+        b'["no-body", "fault", 7]\n',
+        good.line(),
+    ]
+    (folder / "0-1.jsonl").write_bytes(b"".join(lines))
+    to = LedgerWriter(ledger, Outbox(folder))
+    to.take_over()
+    for _ in range(20):
+        list(to.kept())
+        to.begin()
+    assert to.waiting == 0
+    assert [fault.message for fault in ledger.latest_status().faults] == ["a good one"]
+    assert len(to.notices()) > 0
+
+
+def test_a_file_where_the_ledgers_directory_was_is_told(ledger: Ledger, file: Path, tmp_path: Path) -> None:
+    """The path cannot be looked at, which a failing network file system does as well: it is a ledger away."""
+    to = LedgerWriter(ledger, Outbox(tmp_path / "outbox"))
+    write(to, 1)
+    file.parent.rename(tmp_path / "away")
+    file.parent.write_text("in its place")
+    ledger.look()
+    write(to, 2)
+    assert "adaptive_ledger.db" in said(to)
+    file.parent.unlink()
+    (tmp_path / "away").rename(file.parent)
+    ledger.look()
+    to.begin()
+    assert launched(ledger) == ["r1", "r2"]

@@ -42,3 +42,12 @@ def test_a_run_of_checks_is_work_of_its_own() -> None:
     """It is named by its checks, reads nothing that is gated and has no rungs."""
     work = governance(", claimed_by: [nobody]").work_of(run("report", checks=("report: readable",)))
     assert (work.name, work.policy, work.reads, work.assets) == ("report: readable", "reports", (), ())
+
+
+def test_a_tag_opens_no_gate_while_nobody_knows_the_assets_own_policy() -> None:
+    """A daemon that starts while the code location fails to load: the run waits, and a plain job does not."""
+    book = governance().book
+    unknown = Governance(book, Catalogue(unknown=("here",)))
+    work = unknown.work_of(run("report"))
+    assert (work.policy, work.gated_by, work.undefined) == ("urgent", "reports", ("report",))
+    assert unknown.work_of(run(job="plain")).gated_by == ""

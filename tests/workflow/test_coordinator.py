@@ -1,6 +1,8 @@
 """The coordinator in a real dequeue pass: what is held, launched, adopted, reported and never lost."""
 
+import contextlib
 import json
+import threading
 from pathlib import Path
 
 import dagster as dg
@@ -287,3 +289,24 @@ def test_on_postgresql_the_ledger_is_beside_the_storage(make_world: MakeWorld) -
 def ledger_of(world: World) -> Ledger:
     """The ledger beside the storage of a world on SQLite."""
     return Ledger.open(sqlite_ledger_url(Path(world.instance.root_directory) / "storage" / "history"))
+
+
+def test_a_cycle_that_cannot_be_made_leaves_no_thread_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again in every pass, and sampling begins when it is made."""
+
+    def failing(_: dg.DagsterInstance) -> None:
+        raise RuntimeError("no limits can be read")
+
+    world.submit("summary")
+    with monkeypatch.context() as patch:
+        patch.setattr("adaptive_assets.workflow.cycle.SlotWatch", failing)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                world.pass_()
+        before = threading.active_count()
+        with contextlib.suppress(RuntimeError):
+            world.pass_()
+        assert threading.active_count() == before
+    assert len(world.pass_()) == 1

@@ -1,7 +1,7 @@
 """What is told of faults, and when it is over."""
 
 from adaptive_assets.workflow.faults import AGAIN_S, Fault, Faults
-from adaptive_assets.workflow.parts import MOST_TOLD, Parts
+from adaptive_assets.workflow.parts import LONGEST_MESSAGE, MOST_TOLD, Parts
 
 
 def broken() -> int:
@@ -43,11 +43,11 @@ def test_thousands_of_runs_at_fault_are_told_in_a_few_lines() -> None:
     assert f"{5_000 - MOST_TOLD} more" in told[-1].message
 
 
-def test_a_message_is_bounded_and_moves_no_cursor() -> None:
-    """A megabyte of somebody's tag, with codes that a terminal acts on, fills no log."""
+def test_a_fault_of_a_megabyte_is_told_in_some_lines() -> None:
+    """Whatever an error quotes, the log and the page of daemons stay readable; its lines stay lines."""
     told: list[Fault] = []
     parts = Parts(told.append)
     parts.begin(0.0)
-    parts.fault("run", "\x1b[2J" + "x" * 1_000_000)
-    assert told[0].message.startswith("\\x1b[2Jxxx")
-    assert len(told[0].message) < 20_000
+    parts.fault("assets", "first\nsecond \x1b[31m" + "x" * 2**20)
+    assert told[0].message.startswith("first\nsecond \\x1b[31mxxx")
+    assert len(told[0].message) == LONGEST_MESSAGE

@@ -13,6 +13,7 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.enactment import FAILURES_IN_A_ROW
 from adaptive_assets.workflow.governance import facts_of
 from adaptive_assets.workflow.parts import Parts
 from tests.workflow.conftest import MakeWorld
@@ -40,7 +41,9 @@ def parts_of_the_cycle() -> list[str]:
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     first = node.args[0] if node.args else None
-                    if node.func.attr in ("attempt", "_act") and isinstance(first, ast.Constant):
+                    if node.func.attr in ("attempt", "attempt_once", "_act") and isinstance(
+                        first, ast.Constant
+                    ):
                         yield str(first.value)
 
     return sorted(set(names()))
@@ -89,6 +92,50 @@ def break_writes(monkeypatch: pytest.MonkeyPatch, world: World, run_id: str, par
         add_run_tags(self, run, new_tags)
 
     monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", failing)
+
+
+def test_any_number_of_runs_that_cannot_be_written_to_stop_no_other(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stand before the innocent run, one after another, and the storage itself is well."""
+    world = make_world()
+    odd = {world.submit("report") for _ in range(7)}
+    innocent = world.submit("summary")
+    add_run_tags = dg.DagsterInstance.add_run_tags
+
+    def failing(self: dg.DagsterInstance, run: str, new_tags: dict[str, str]) -> None:
+        if run in odd:
+            raise InjectedError("no tags")
+        add_run_tags(self, run, new_tags)
+
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", failing)
+    assert world.pass_() == [innocent]
+    assert any("no tags" in error for error in world.daemon_errors())
+
+
+def test_a_storage_that_takes_no_writes_ends_the_cycle(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To try each of thousands of runs would take the longer, the slower the storage fails."""
+    world = make_world()
+    for _ in range(7):
+        world.submit("report")
+    tried = []
+
+    def failing(self: dg.DagsterInstance, run: str, new_tags: dict[str, str]) -> None:
+        tried.append(run)
+        raise InjectedError(f"no {new_tags}")
+
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", failing)
+    monkeypatch.setattr(type(world.instance.daemon_cursor_storage), "set_cursor_values", broken_write)
+    with pytest.raises(InjectedError):
+        world.pass_()
+    assert len(tried) == FAILURES_IN_A_ROW
+
+
+def broken_write(*_: object) -> None:
+    """A storage that takes nothing."""
+    raise InjectedError("no writes")
 
 
 def test_a_run_whose_work_cannot_be_told_waits_for_nobody_else(

@@ -241,3 +241,16 @@ def test_a_daemon_that_dies_between_ledger_and_tags_is_followed_by_one_that_carr
     (row,) = ledger.decisions_for_run(goes)
     assert world.run(goes).tags[tags.DECISION] == str(row.id)
     assert world.run(waits).tags[tags.ADMISSION] == tags.HELD
+
+
+def test_a_ledger_that_was_never_there_is_told_once_and_not_in_every_pass(make_world: MakeWorld) -> None:
+    """Nothing listens on its port: runs go all the same, and whichever part asks it, it is one fault."""
+    world = make_world(config={"ledger": "postgresql://nobody:unknown@127.0.0.1:1/none"})
+    submitted = [world.submit("summary")]
+    launched = world.pass_() + world.pass_()
+    told = len(world.daemon_errors())
+    for _ in range(4):
+        submitted.append(world.submit("summary"))
+        launched += world.pass_()
+    assert set(launched) >= set(submitted)
+    assert len(world.daemon_errors()) == told

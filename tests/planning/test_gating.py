@@ -1,0 +1,35 @@
+"""What gates say of names that anybody may choose."""
+
+from adaptive_assets.planning.gating import not_ready
+from adaptive_assets.planning.snapshot import CheckState, DataState, Snapshot, Work
+from adaptive_assets.policy import Gates
+
+HOSTILE = "a\x1b[31m\nb\ud800" + "x" * 100_000
+
+
+def snapshot_with(state: DataState) -> Snapshot:
+    """Nothing but the state of one asset."""
+    return Snapshot(at=0.0, queued=(), active=(), machine=None, data={state.asset: state})
+
+
+def test_names_in_sentences_are_short_and_harmless() -> None:
+    """They go into tags, logs and terminals; the numbers keep the asset's own key."""
+    gates = Gates(checks="pass", fresh="pass", accept_degraded=False)
+    work = Work("w", "p", reads=(HOSTILE,), undefined=(HOSTILE,))
+    states = (
+        DataState(HOSTILE),
+        DataState(HOSTILE, unreadable=True),
+        DataState(
+            HOSTILE,
+            materialized_at=0.0,
+            mode=HOSTILE,
+            checks=CheckState.FAIL,
+            checks_failed=(HOSTILE,) * 2,
+            checks_missing=(HOSTILE,),
+        ),
+    )
+    for state in states:
+        reasons = not_ready(gates, work, snapshot_with(state))
+        assert len(reasons) > 1
+        assert all(reason.sentence.isprintable() and len(reason.sentence) < 700 for reason in reasons)
+        assert reasons[-1].numbers["asset"] == HOSTILE
