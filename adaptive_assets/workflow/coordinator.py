@@ -64,7 +64,6 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         self._ruling = Ruling(OnFailure(on_failure))
         self._faults = Faults()
         self._cycle: Cycle | None = None
-        self._stands_by = False
         self._pass: tuple[int, RunQueueConfig] | None = None
 
     @classmethod
@@ -191,15 +190,16 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         if self._cycle is None:
             hush_full_queue(daemon)
             self._cycle = self._deployment.cycle(self._instance, self._limit())
-        if self._stands_by:
-            self._stands_by = False
-            self._faults.close("lease")
-            self._cycle.resume()
+        self._faults.close("lease")
         return self._cycle
 
     def _stand_by(self, daemon: Any, now: float) -> RunQueueConfig:
-        """Another daemon launches: this one plans and launches nothing, and says so."""
-        self._stands_by = True
+        """Another daemon launches: this one plans and launches nothing, and says so.
+
+        What it knew is out of date when its turn comes: it then begins as after a restart.
+        """
+        self._cycle = None
+        self._deployment.end_cycle()
         message = self._deployment.lease(self._instance).fault or "another daemon launches runs"
         if self._tell(daemon, "lease", message, now):
             logger.error("lease: %s", message)

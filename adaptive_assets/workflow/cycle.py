@@ -135,10 +135,6 @@ class Cycle:
         self._parts.end()
         return Outcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
 
-    def resume(self) -> None:
-        """Go on after another process has run cycles: what it decided is read anew."""
-        self._recorder.resume()
-
     def close(self) -> None:
         """Leave what waits for the ledger to the next process."""
         self._recorder.close()

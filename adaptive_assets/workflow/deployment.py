@@ -70,7 +70,7 @@ class Deployment:
             return self._submission
 
     def cycle(self, instance: dg.DagsterInstance, run_limit: int | None) -> Cycle:
-        """The cycle of the dequeue daemon, with the sampler running. Call once."""
+        """The cycle of the dequeue daemon, with the sampler running."""
         with self._lock:
             keep_connections(instance)
             ledger, books, catalogues = self._parts(instance)
@@ -93,6 +93,15 @@ class Deployment:
             self._sampler.start()  # last: where the cycle cannot be made, it is tried again in every pass
             return self._cycle
 
+    def end_cycle(self) -> None:
+        """End the cycle and its sampler, if there are any; what waits for the ledger stays on disk."""
+        with self._lock:
+            if self._sampler is not None:
+                self._sampler.stop()
+            if self._cycle is not None:
+                self._cycle.close()
+            self._sampler = self._cycle = None
+
     def lease(self, instance: dg.DagsterInstance) -> Lease:
         """The lease by which this process, of all daemons of the instance, is the one that launches."""
         with self._lock:
@@ -113,10 +122,7 @@ class Deployment:
     def dispose(self) -> None:
         """Stop the sampler, let go of the lease and close the ledger."""
         with self._lock:
-            if self._sampler is not None:
-                self._sampler.stop()
-            if self._cycle is not None:
-                self._cycle.close()
+            self.end_cycle()
             if self._lease is not None:
                 self._lease.release()
             if self._ledger is not None:

@@ -83,7 +83,7 @@ class Recorder:
     def recall(self, plan: Plan) -> None:
         """Find what was decided before of the runs of ``plan``: by the process before this one, say.
 
-        :meth:`changes` does it when this process begins or resumes, and until the ledger could be read.
+        :meth:`changes` does it when this process begins, and until the ledger could be read.
         """
         self._writer.take_over()
         queued = [run.run_id for decision in plan.decisions for run in decision.runs]
@@ -103,10 +103,6 @@ class Recorder:
         present = {run_key(run_id) for run_id in (*queued, *active)} | set(keys.values())
         for of_cycle in _kept_stances(self._writer.kept()):
             self._stances |= {key: held for key, held in of_cycle.items() if key in present}
-
-    def resume(self) -> None:
-        """Another process has recorded cycles since: look at what it decided before the next."""
-        self._recalled = False
 
     def changes(self, plan: Plan) -> list[AnyDecision]:
         """The decisions of ``plan`` that were not so in the last cycle."""
