@@ -13,7 +13,7 @@ from adaptive_assets.cli.errors import CliError, one_line
 from adaptive_assets.policy import Catalogue, Problem
 
 if TYPE_CHECKING:
-    from adaptive_assets.workflow.dagster_private import LoadedWorkspace
+    from adaptive_assets.dagster_compat.workspace import LoadedWorkspace
 
 __all__ = ["Project", "load_project"]
 
@@ -49,8 +49,8 @@ def load_project(*, definitions: Path | None, module: str | None, workspace: Pat
 def _load(workspace: Mapping[str, Any] | Path) -> Project:
     import dagster as dg
 
+    from adaptive_assets.dagster_compat.workspace import loaded_workspace
     from adaptive_assets.workflow.catalogues import catalogue_of, merged
-    from adaptive_assets.workflow.dagster_private import loaded_workspace
 
     named = str(workspace) if isinstance(workspace, Path) else "the definitions"
     try:

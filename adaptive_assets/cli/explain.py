@@ -15,10 +15,10 @@ from adaptive_assets.cli.text import emit_json
 if TYPE_CHECKING:
     import dagster as dg
 
+    from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
     from adaptive_assets.planning.snapshot import Work
     from adaptive_assets.policy import PolicyBook
-    from adaptive_assets.workflow.dagster_private import RunRecord
 
 __all__ = ["Asked", "Explanation", "Foreseen", "RunFacts", "explain"]
 

@@ -174,9 +174,9 @@ def _ledger(instance: "dg.DagsterInstance", settings: Settings | None) -> "Ledge
 
     After our coordinator was taken out, what it recorded in the instance's own directory can still be read.
     """
+    from adaptive_assets.dagster_compat.storage import sqlite_directory
     from adaptive_assets.ledger import Ledger, sqlite_ledger_url
     from adaptive_assets.ledger.location import Location
-    from adaptive_assets.workflow.dagster_private import sqlite_directory
     from adaptive_assets.workflow.deployment import open_ledger
 
     url = settings.ledger if settings else None

@@ -15,8 +15,8 @@ from adaptive_assets.planning.wording import seconds
 if TYPE_CHECKING:
     import dagster as dg
 
+    from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.planning.snapshot import Snapshot
-    from adaptive_assets.workflow.dagster_private import RunRecord
     from adaptive_assets.workflow.governance import Governance
 
 __all__ = ["queue"]
@@ -79,7 +79,7 @@ def gather(installation: Installation) -> list[Line]:
     """Every run that is active or queued: the active ones by age, then the queue in the planner's order."""
     import dagster as dg
 
-    from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES
+    from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
 
     governance = installation.governance()
     statuses = [dg.DagsterRunStatus.QUEUED, *ACTIVE_RUN_STATUSES]

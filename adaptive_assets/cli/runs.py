@@ -9,7 +9,7 @@ from adaptive_assets.cli.text import clock
 if TYPE_CHECKING:
     import dagster as dg
 
-    from adaptive_assets.workflow.dagster_private import RunRecord
+    from adaptive_assets.dagster_compat.runs import RunRecord
 
 __all__ = ["find_run"]
 

@@ -183,8 +183,8 @@ def _daemon(installation: Installation, now: float) -> Daemon:
 def _queue(installation: Installation) -> Queue:
     import dagster as dg
 
+    from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
     from adaptive_assets.workflow import tags
-    from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES
 
     def count(**tag: str) -> int:
         wanted = {tags.ADMISSION: tag["admission"]} if tag else {}

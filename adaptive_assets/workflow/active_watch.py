@@ -7,12 +7,13 @@ from typing import Final, TypeVar
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.events import sigkills
+from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES, RunRecord
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.snapshot import ActiveRun, Work
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.signals import RunProcesses
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import ACTIVE_RUN_STATUSES, RunRecord, sigkills
 from adaptive_assets.workflow.ended_runs import EndedRuns, Kept
 from adaptive_assets.workflow.governance import DEFAULT
 from adaptive_assets.workflow.input_size import input_size

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.definitions import is_reconstruction
 from adaptive_assets.policy import Catalogue, Policy, PolicyError, load_policy_book
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.asset_keys import text_of
 from adaptive_assets.workflow.automation import policy_sensors
 from adaptive_assets.workflow.catalogues import facts_of_asset
-from adaptive_assets.workflow.dagster_private import is_reconstruction
 from adaptive_assets.workflow.fitness import RUN_MODE, SHORTEST_WINDOW, unfit
 from adaptive_assets.workflow.governance import Governance
 from adaptive_assets.workflow.run_mode import RunMode

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from adaptive_assets.dagster_compat.workspace import CodeLocationEntry
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.policy import Catalogue
 from adaptive_assets.workflow.catalogues import catalogue_of, merged
-from adaptive_assets.workflow.dagster_private import CodeLocationEntry
 
 __all__ = ["CatalogueStore"]
 

@@ -6,15 +6,10 @@ from dataclasses import replace
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.definitions import BaseAssetNode, is_stub, partitions_kind
+from adaptive_assets.dagster_compat.workspace import CodeLocation, RemoteRepository
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 from adaptive_assets.workflow.asset_keys import text_of
-from adaptive_assets.workflow.dagster_private import (
-    BaseAssetNode,
-    CodeLocation,
-    RemoteRepository,
-    is_stub,
-    partitions_kind,
-)
 
 __all__ = ["catalogue_of", "facts_of_asset", "merged"]
 

@@ -10,10 +10,7 @@ from typing import Any, Self
 import dagster as dg
 from typing_extensions import override
 
-from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.clock import since_boot
-from adaptive_assets.workflow.cycle import Cycle, Outcome
-from adaptive_assets.workflow.dagster_private import (
+from adaptive_assets.dagster_compat.daemon import (
     ConfigurableClassData,
     QueuedRunCoordinator,
     RunQueueConfig,
@@ -26,6 +23,9 @@ from adaptive_assets.workflow.dagster_private import (
     paused_locations,
     report_daemon_error,
 )
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.clock import since_boot
+from adaptive_assets.workflow.cycle import Cycle, Outcome
 from adaptive_assets.workflow.deployment import Deployment
 from adaptive_assets.workflow.faults import Faults
 from adaptive_assets.workflow.on_failure import OnFailure, Ruling

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.storage import keep_connections, sqlite_directory, storage_url
 from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import DIRECTORY as OUTBOX
 from adaptive_assets.policy import BUILT_IN, PolicyBook
@@ -15,7 +16,6 @@ from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
 from adaptive_assets.workflow.book_watch import BookState, BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
 from adaptive_assets.workflow.cycle import Cycle
-from adaptive_assets.workflow.dagster_private import keep_connections, sqlite_directory, storage_url
 from adaptive_assets.workflow.lease import Lease
 from adaptive_assets.workflow.submission import Submission
 

@@ -7,15 +7,12 @@ from functools import partial
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.events import EngineEventData
+from adaptive_assets.dagster_compat.runs import MAX_RETRIES_TAG
+from adaptive_assets.dagster_compat.storage import gather_tag_statistics, spare_event_file_check
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.planning.verdicts import AnyDecision, Decision, Plan, Verdict
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import (
-    MAX_RETRIES_TAG,
-    EngineEventData,
-    gather_tag_statistics,
-    spare_event_file_check,
-)
 from adaptive_assets.workflow.parts import Parts
 from adaptive_assets.workflow.queue_watch import QueueWatch
 

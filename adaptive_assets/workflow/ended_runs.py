@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES, RunRecord
 from adaptive_assets.ledger import RunUsageRow
-from adaptive_assets.workflow.dagster_private import FINISHED_STATUSES, RunRecord
 
 __all__ = ["KEY", "PAGE", "EndedRuns", "Kept"]
 

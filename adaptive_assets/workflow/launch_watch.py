@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES, RunRecord
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import FINISHED_STATUSES, RunRecord
 
 __all__ = ["LaunchWatch"]
 

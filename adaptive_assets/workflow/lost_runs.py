@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from adaptive_assets.workflow.dagster_private import RunRecord
+from adaptive_assets.dagster_compat.runs import RunRecord
 
 __all__ = ["NEVER_STARTED_S", "STALE_S", "RunProblem", "Silence", "lost_message"]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from adaptive_assets.dagster_compat.workspace import code_locations
 from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, Problem
 from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
-from adaptive_assets.workflow.dagster_private import code_locations
 from adaptive_assets.workflow.governance import Governance, governed
 from adaptive_assets.workflow.parts import Parts
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.runs import RunRecord
 from adaptive_assets.signals import Belonging, Claim, RunProcesses, RunUsage
-from adaptive_assets.workflow.dagster_private import RunRecord
 from adaptive_assets.workflow.run_claims import claims_of, is_served_by_nobody
 
 __all__ = ["ProcessWatch"]

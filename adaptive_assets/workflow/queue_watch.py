@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.runs import PRIORITY_TAG, RunRecord
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, Work
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import PRIORITY_TAG, RunRecord
 from adaptive_assets.workflow.input_size import input_size
 
 __all__ = ["QueueWatch", "queued_run"]

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
-from adaptive_assets.policy import AssetFacts, Catalogue
-from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.asset_keys import key_of
-from adaptive_assets.workflow.check_states import CHECK_STATE, NOT_EVALUATED
-from adaptive_assets.workflow.dagster_private import (
+from adaptive_assets.dagster_compat.events import (
     AssetCheckExecutionRecord,
     asset_records,
     freshness_states,
     latest_evaluations,
 )
+from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
+from adaptive_assets.policy import AssetFacts, Catalogue
+from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.asset_keys import key_of
+from adaptive_assets.workflow.check_states import CHECK_STATE, NOT_EVALUATED
 
 __all__ = ["data_states"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.runs import GRPC_INFO_TAG, RunRecord
 from adaptive_assets.signals import Claim
-from adaptive_assets.workflow.dagster_private import GRPC_INFO_TAG, RunRecord
 
 __all__ = ["claims_of", "is_served_by_nobody", "server_of"]
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 import dagster as dg
 from typing_extensions import override
 
+from adaptive_assets.dagster_compat.definitions import BaseAssetGraph
 from adaptive_assets.policy import AssetFacts, Catalogue
 from adaptive_assets.workflow.asset_keys import key_of, text_of
-from adaptive_assets.workflow.dagster_private import BaseAssetGraph
 
 __all__ = ["Selector", "resolve"]
 

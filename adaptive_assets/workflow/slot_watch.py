@@ -5,17 +5,10 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES, RunRecord
+from adaptive_assets.dagster_compat.slots import PoolRules, TagLimit, pool_rules, pool_slots, tag_limits
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, SlotKind, SlotLimit
 from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.dagster_private import (
-    ACTIVE_RUN_STATUSES,
-    PoolRules,
-    RunRecord,
-    TagLimit,
-    pool_rules,
-    pool_slots,
-    tag_limits,
-)
 
 __all__ = ["SlotWatch"]
 

@@ -5,12 +5,14 @@ import time
 
 import dagster as dg
 
+from adaptive_assets.dagster_compat.daemon import SubmitRunContext
+from adaptive_assets.dagster_compat.events import EngineEventData
+from adaptive_assets.dagster_compat.workspace import submitted_from
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.policy import Catalogue, PolicyBook
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
-from adaptive_assets.workflow.dagster_private import EngineEventData, SubmitRunContext, submitted_from
 from adaptive_assets.workflow.faults import Faults
 from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of, governed
 from adaptive_assets.workflow.input_size import InputSizeError, read_input_size

@@ -16,10 +16,10 @@ from dagster._core.events import EngineEventData
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import PythonFileTarget
 
+from adaptive_assets.dagster_compat.runs import GRPC_INFO_TAG
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.signals import RunProcesses
 from adaptive_assets.workflow.active_watch import ActiveWatch
-from adaptive_assets.workflow.dagster_private import GRPC_INFO_TAG
 from adaptive_assets.workflow.lost_runs import GRACE_S, NEVER_STARTED_S, STALE_S
 from adaptive_assets.workflow.process_watch import ProcessWatch
 from adaptive_assets.workflow.run_claims import is_served_by_nobody, server_of

@@ -10,12 +10,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from adaptive_assets.dagster_compat.storage import sqlite_directory
 from adaptive_assets.ledger import Ledger, LedgerError, RunUsageRow, sqlite_ledger_url
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.signals import RunProcesses
 from adaptive_assets.workflow import ended_runs
 from adaptive_assets.workflow.active_watch import ATTEMPTS, ActiveWatch
-from adaptive_assets.workflow.dagster_private import sqlite_directory
 
 HOUR = 3600.0
 

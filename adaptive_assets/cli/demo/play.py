@@ -11,7 +11,7 @@ from adaptive_assets.flights.metadata import local
 from adaptive_assets.planning.wording import seconds
 
 if TYPE_CHECKING:
-    from adaptive_assets.workflow.dagster_private import RunRecord
+    from adaptive_assets.dagster_compat.runs import RunRecord
 
 __all__ = ["Played", "longest", "play"]
 

@@ -21,8 +21,8 @@ from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils import get_run_crash_explanation
 from dagster_shared.record import copy
 
+from adaptive_assets import dagster_compat as compat
 from adaptive_assets.policy import Catalogue
-from adaptive_assets.workflow import dagster_private as private
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.asset_keys import text_of
 from adaptive_assets.workflow.catalogues import facts_of_asset
@@ -40,10 +40,10 @@ def test_one_pass_asks_for_one_cycle_however_often_it_asks_for_the_config(world:
     coordinator = world.coordinator
     original = coordinator.get_run_queue_config
 
-    def spy() -> private.RunQueueConfig:
+    def spy() -> compat.daemon.RunQueueConfig:
         nonlocal asked
         asked += 1
-        daemon = private.dequeue_daemon(inspect.currentframe())
+        daemon = compat.daemon.dequeue_daemon(inspect.currentframe())
         if daemon is not None:
             daemons.append(daemon)
         return original()
@@ -60,7 +60,7 @@ def test_one_pass_asks_for_one_cycle_however_often_it_asks_for_the_config(world:
 def test_an_error_that_is_reported_reaches_the_daemons_heartbeat(world: World) -> None:
     """The deque of errors that the daemon sends with its heartbeat."""
     world.pass_()
-    private.report_daemon_error(world.daemon, "something is off", "Fault")
+    compat.daemon.report_daemon_error(world.daemon, "something is off", "Fault")
     error, at = world.daemon._errors[0]
     assert (error.message, error.cls_name) == ("something is off", "Fault")
     assert at.tzinfo is not None
@@ -95,7 +95,7 @@ def test_a_run_says_which_code_server_was_asked(world: World) -> None:
     run = world.run(world.submit("readings"))
     with pytest.raises(DagsterUserCodeUnreachableError):
         DefaultRunLauncher.launch_run_from_grpc_client(world.instance, run, client)
-    info = json.loads(world.run(run.run_id).tags[private.GRPC_INFO_TAG])
+    info = json.loads(world.run(run.run_id).tags[compat.runs.GRPC_INFO_TAG])
     assert info == {"host": "localhost", "socket": "/tmp/code-server"}
 
 
@@ -116,19 +116,19 @@ def test_tags_on_a_queued_run_are_read_again_by_each_pass(make_world: MakeWorld)
 def test_the_location_of_the_storage(make_instance: MakeInstance) -> None:
     """A directory for SQLite files, a URL for PostgreSQL."""
     sqlite = make_instance()
-    directory = private.sqlite_directory(sqlite)
+    directory = compat.storage.sqlite_directory(sqlite)
     assert directory is not None
     assert directory.is_relative_to(Path(sqlite.root_directory))
     postgres = make_instance(postgres=True)
-    assert private.sqlite_directory(postgres) is None
-    assert private.storage_url(postgres).startswith("postgresql")
+    assert compat.storage.sqlite_directory(postgres) is None
+    assert compat.storage.storage_url(postgres).startswith("postgresql")
 
 
 def test_concurrency_settings_tell_whether_runs_were_limited(make_instance: MakeInstance) -> None:
     """Absent unless somebody set them."""
-    assert not private.concurrency_settings(make_instance()).get("runs")
+    assert not compat.daemon.concurrency_settings(make_instance()).get("runs")
     limited = make_instance(concurrency={"runs": {"max_concurrent_runs": 3}})
-    assert private.concurrency_settings(limited)["runs"]
+    assert compat.daemon.concurrency_settings(limited)["runs"]
 
 
 def test_a_code_location_tells_assets_checks_and_jobs(world: World) -> None:
@@ -150,21 +150,23 @@ def test_the_workspace_of_the_dequeue_daemon_is_found_where_its_pass_is(world: W
     coordinator = world.coordinator
     original = coordinator.get_run_queue_config
 
-    def spy() -> private.RunQueueConfig:
-        found.append(private.dequeue_workspace(inspect.currentframe()))
+    def spy() -> compat.daemon.RunQueueConfig:
+        found.append(compat.daemon.dequeue_workspace(inspect.currentframe()))
         return original()
 
     coordinator.get_run_queue_config = spy  # type: ignore[method-assign]
     world.pass_()
     assert found[0] is world.process_context
     assert set(found[1:]) <= {None}
-    before = private.code_locations(world.process_context)
-    assert private.code_locations(world.process_context) is before
-    assert private.submitted_from(SubmitRunContext(world.create("report"), world.workspace)) is before
+    before = compat.workspace.code_locations(world.process_context)
+    assert compat.workspace.code_locations(world.process_context) is before
+    assert (
+        compat.workspace.submitted_from(SubmitRunContext(world.create("report"), world.workspace)) is before
+    )
     (name,) = before
     workspace: Any = world.process_context
     workspace.refresh_code_location(name)
-    after = private.code_locations(world.process_context)
+    after = compat.workspace.code_locations(world.process_context)
     assert after is not before
     assert after[name].version_key != before[name].version_key
 
@@ -193,16 +195,19 @@ def test_kinds_of_partitions_and_stubs_are_told(
     local = defs.resolve_asset_graph()
     snap = RepositorySnap.from_def(defs.get_repository_def())
     remote = {one.asset_key: one.partitions for one in snap.asset_nodes}
-    assert private.partitions_kind(local.get(asset.key)) == kind
+    assert compat.definitions.partitions_kind(local.get(asset.key)) == kind
     assert type(remote[asset.key]).__name__.lower().startswith(kind.removesuffix("partitions") or "none")
-    assert [private.is_stub(local.get(dg.AssetKey(name))) for name in ("asset", "nobody")] == [False, True]
+    assert [compat.definitions.is_stub(local.get(dg.AssetKey(name))) for name in ("asset", "nobody")] == [
+        False,
+        True,
+    ]
 
 
 def test_the_load_of_a_run_worker_is_told_from_that_of_a_code_server() -> None:
     """The load context of definitions."""
     for load_type in DefinitionsLoadType:
         with DefinitionsLoadContext.scoped(DefinitionsLoadContext(load_type=load_type)):
-            assert private.is_reconstruction() == (load_type.name == "RECONSTRUCTION")
+            assert compat.definitions.is_reconstruction() == (load_type.name == "RECONSTRUCTION")
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -245,14 +250,14 @@ def test_a_selection_is_resolved_over_any_graph() -> None:
 def test_states_of_data_are_read_in_one_go(world: World) -> None:
     """Asset records, latest checks and freshness states, by key."""
     key, check = dg.AssetKey("readings"), dg.AssetCheckKey(dg.AssetKey("readings"), "plausible")
-    assert private.asset_records(world.instance, [key]) == {}
-    assert private.latest_evaluations(world.instance, []) == {}
+    assert compat.events.asset_records(world.instance, [key]) == {}
+    assert compat.events.latest_evaluations(world.instance, []) == {}
     world.materialize("readings", check=False)
-    assert set(private.asset_records(world.instance, [key])) == {key}
-    record = private.latest_evaluations(world.instance, [check])[check]
+    assert set(compat.events.asset_records(world.instance, [key])) == {key}
+    record = compat.events.latest_evaluations(world.instance, [check])[check]
     assert record.evaluation is not None
     assert record.evaluation.passed is False
-    assert private.freshness_states(world.instance, [key]) == {}
+    assert compat.events.freshness_states(world.instance, [key]) == {}
 
 
 @pytest.mark.parametrize("on_postgres", [False, True])
@@ -265,7 +270,7 @@ def test_a_plan_to_execute_a_check_again_does_not_hide_its_result(
     for passed in (False, True):
         world.materialize("readings", check=passed)
         world.plan_check(world.create("readings"), "readings")
-    records = private.latest_evaluations(world.instance, [check, unknown])
+    records = compat.events.latest_evaluations(world.instance, [check, unknown])
     assert set(records) == {check}
     evaluation = records[check].evaluation
     assert evaluation is not None
@@ -276,10 +281,10 @@ def test_the_event_file_of_a_queued_run_is_taken_as_it_is(world: World) -> None:
     """A process that did not write it can add to it; one that is not there is made as ever."""
     queued, gone = world.submit("readings"), world.submit("readings")
     with dg.DagsterInstance.from_config(world.instance.root_directory) as daemon:
-        storage = private._event_log_storage(daemon)
+        storage = compat.storage.event_log_storage(daemon)
         Path(storage.path_for_shard(gone)).unlink()
         for run_id in (queued, gone):
-            private.spare_event_file_check(daemon, run_id)
+            compat.storage.spare_event_file_check(daemon, run_id)
             assert (run_id in storage._initialized_dbs) == (run_id == queued)
             daemon.report_engine_event("told", world.run(run_id))
     for run_id in (queued, gone):
@@ -291,8 +296,11 @@ def test_connections_are_kept_and_replaced_when_the_server_has_closed_them(
     instance_postgres: dg.DagsterInstance,
 ) -> None:
     """One connection serves all queries of a storage; to lose it is not an error of the next query."""
-    private.keep_connections(instance_postgres)
-    for storage in (private._run_storage(instance_postgres), private._event_log_storage(instance_postgres)):
+    compat.storage.keep_connections(instance_postgres)
+    for storage in (
+        compat.storage.run_storage(instance_postgres),
+        compat.storage.event_log_storage(instance_postgres),
+    ):
         first, second = _backend(storage), _backend(storage)
         assert first == second
         with closing(connect(storage.postgres_url)) as connection, connection.cursor() as cursor:
@@ -302,7 +310,7 @@ def test_connections_are_kept_and_replaced_when_the_server_has_closed_them(
 
 def test_sqlite_storage_has_no_connections_to_keep(world: World) -> None:
     """What is asked of it is done without them."""
-    private.keep_connections(world.instance)
+    compat.storage.keep_connections(world.instance)
     run_id = world.submit("readings")
     assert world.pass_() == [run_id]
 
@@ -311,8 +319,8 @@ def test_with_statistics_a_tag_is_found_by_its_run(world: World) -> None:
     """SQLite looks into the tags of one run, and no longer into one tag of all runs."""
     for _ in range(40):
         world.instance.add_run(dg.DagsterRun("plain", tags={tags.ADMISSION: tags.HELD, tags.TIER: "batch"}))
-    private.gather_tag_statistics(world.instance)
-    storage = private._run_storage(world.instance)
+    compat.storage.gather_tag_statistics(world.instance)
+    storage = compat.storage.run_storage(world.instance)
     with storage.connect() as connection:
         rewrite = "EXPLAIN QUERY PLAN UPDATE run_tags SET value = '' WHERE run_id = '' AND key = ''"
         (step,) = connection.exec_driver_sql(rewrite).mappings()
@@ -332,14 +340,16 @@ def test_a_sigkill_is_told_in_these_words(world: World) -> None:
     for exit_code in (-9, -15, 1):
         message = get_run_crash_explanation(f"Run execution process for {run.run_id}", exit_code)
         world.instance.report_engine_event(message, run)
-    (at,) = private.sigkills(world.instance, run.run_id)
+    (at,) = compat.events.sigkills(world.instance, run.run_id)
     assert before <= at <= time.time()
 
 
 def test_the_statuses_part_the_runs_into_active_and_finished() -> None:
     """A status of Dagster's that is new must be given a place here."""
     waiting = {"QUEUED", "NOT_STARTED", "MANAGED", "SUSPENDED"}
-    known = {status.value for status in (*private.ACTIVE_RUN_STATUSES, *private.FINISHED_STATUSES)} | waiting
+    known = {
+        status.value for status in (*compat.runs.ACTIVE_RUN_STATUSES, *compat.runs.FINISHED_STATUSES)
+    } | waiting
     assert {status.value for status in dg.DagsterRunStatus} == known
 
 
@@ -363,9 +373,9 @@ def pooled() -> None: query()
             dg.DagsterEvent(dg.DagsterEventType.RUN_STARTING.value, "pooled"), started.run_id
         )
         active = world.instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
-        rules = private.pool_rules(world.instance)
-        assert rules == private.PoolRules(True, by_run=granularity is PoolGranularity.RUN, buffer=0)
-        assert private.pool_slots(world.instance, rules, [run], active) == {}
+        rules = compat.slots.pool_rules(world.instance)
+        assert rules == compat.slots.PoolRules(True, by_run=granularity is PoolGranularity.RUN, buffer=0)
+        assert compat.slots.pool_slots(world.instance, rules, [run], active) == {}
         for slots in (0, 1, 2, 3):
             storage.set_concurrency_slots("db", slots)
             counter = GlobalOpConcurrencyLimitsCounter(
@@ -376,16 +386,18 @@ def pooled() -> None: query()
                 storage.get_pool_limits(),
                 pool_granularity=granularity,
             )
-            assert private.pool_slots(world.instance, rules, [run], active) == {"db": (slots, slots - 1)}
+            assert compat.slots.pool_slots(world.instance, rules, [run], active) == {"db": (slots, slots - 1)}
             assert counter.is_blocked(run) is (slots <= 1)
 
 
 def test_the_rules_of_pools_are_read_from_the_configuration(make_world: MakeWorld) -> None:
     """Whether they hold runs back at all, and how many runs beyond the slots may go."""
     without = make_world(config={"block_op_concurrency_limited_runs": {"enabled": False}})
-    assert not private.pool_rules(without.instance).hold_back
+    assert not compat.slots.pool_rules(without.instance).hold_back
     buffered = make_world(concurrency={"pools": {"granularity": "op", "op_granularity_run_buffer": 3}})
-    assert private.pool_rules(buffered.instance) == private.PoolRules(hold_back=True, by_run=False, buffer=3)
+    assert compat.slots.pool_rules(buffered.instance) == compat.slots.PoolRules(
+        hold_back=True, by_run=False, buffer=3
+    )
 
 
 def test_tag_limits_are_read_as_the_dequeue_pass_reads_them() -> None:
@@ -396,10 +408,10 @@ def test_tag_limits_are_read_as_the_dequeue_pass_reads_them() -> None:
         {"key": "a", "value": {"applyLimitPerUniqueValue": True}, "limit": 3},
         {"key": "a", "limit": 4},
     ]
-    assert private.tag_limits(limits) == [
-        private.TagLimit("a", None, each=False, limit=4),
-        private.TagLimit("a", "x", each=False, limit=2),
-        private.TagLimit("a", None, each=True, limit=3),
+    assert compat.slots.tag_limits(limits) == [
+        compat.slots.TagLimit("a", None, each=False, limit=4),
+        compat.slots.TagLimit("a", "x", each=False, limit=2),
+        compat.slots.TagLimit("a", None, each=True, limit=3),
     ]
 
 
@@ -407,12 +419,12 @@ def test_a_code_location_that_is_paused_is_passed_by(world: World) -> None:
     """Until the time that the dequeue daemon noted for it."""
     run = world.run(world.submit(job="plain", tags={}))
     world.pass_()
-    assert private.paused_locations(world.daemon, 0.0) == {}
+    assert compat.daemon.paused_locations(world.daemon, 0.0) == {}
     assert run.remote_job_origin is not None
     name = run.remote_job_origin.location_name
     world.daemon._location_timeouts[name] = 100.0
-    assert private.paused_locations(world.daemon, 99.0) == {name: 100.0}
-    assert private.paused_locations(world.daemon, 100.0) == {}
+    assert compat.daemon.paused_locations(world.daemon, 99.0) == {name: 100.0}
+    assert compat.daemon.paused_locations(world.daemon, 100.0) == {}
     assert world.daemon._is_location_pausing_dequeues(name, 99.0)
     assert not world.daemon._is_location_pausing_dequeues(name, 100.0)
 
@@ -423,9 +435,9 @@ def test_the_time_that_a_pass_is_told_to_go_by(world: World) -> None:
     coordinator = world.coordinator
     original = coordinator.get_run_queue_config
 
-    def spy() -> private.RunQueueConfig:
-        if private.dequeue_daemon(inspect.currentframe()) is not None:
-            told.append(private.pass_time(inspect.currentframe()))
+    def spy() -> compat.daemon.RunQueueConfig:
+        if compat.daemon.dequeue_daemon(inspect.currentframe()) is not None:
+            told.append(compat.daemon.pass_time(inspect.currentframe()))
         return original()
 
     coordinator.get_run_queue_config = spy  # type: ignore[method-assign]
