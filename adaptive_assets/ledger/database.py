@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
 from adaptive_assets.ledger.back_off import BackOff
 from adaptive_assets.ledger.deadline import Deadlines
 from adaptive_assets.ledger.engines import WAIT, WRITES, new_engine
-from adaptive_assets.ledger.errors import LedgerError
+from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.migrating import is_current, migrate
 
 __all__ = ["Database"]
 
 T = TypeVar("T")
+
+AWAY: Final = (OperationalError, sqlite3.OperationalError, OSError)
+"""What drivers raise where the database is at fault, and not what it was given."""
 
 FileIdentity = tuple[int, int, bool]
 """Device, inode, and whether the file is a database."""
@@ -106,7 +109,7 @@ class Database:
 
     def attempt(self, operation: str, act: Callable[[], T], back_offs: tuple[BackOff, ...] = ()) -> T:
         """What ``act`` returns, or :class:`LedgerError` with the cause in words, cleaned of secrets."""
-        kind = LedgerError
+        kind: type[LedgerError] = LedgerError
         try:
             result = act()
         except LedgerError as error:
@@ -114,6 +117,7 @@ class Database:
             cause, kind, back_offs = str(error), type(error), ()
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
             cause = str(error.orig if isinstance(error, StatementError) else error)
+            kind = LedgerAwayError if isinstance(error, AWAY) else LedgerError
             # Next time everything is looked at anew: the file may have been moved away, the server restored.
             self._ready = False
             self.dispose()

@@ -1,6 +1,6 @@
-"""The error of the ledger, and a kind of it."""
+"""The error of the ledger, and kinds of it."""
 
-__all__ = ["LedgerError", "LostCheckpointError"]
+__all__ = ["LedgerAwayError", "LedgerError", "LostCheckpointError"]
 
 
 class LedgerError(Exception):
@@ -9,6 +9,10 @@ class LedgerError(Exception):
     The message names the ledger by its masked URL, what was being done, and the cause.  It holds no secret,
     and neither does anything chained to it: the driver's own exception is never attached.
     """
+
+
+class LedgerAwayError(LedgerError):
+    """It is the ledger that fails, and not what was to be written: it is locked, full, away."""
 
 
 class LostCheckpointError(LedgerError):

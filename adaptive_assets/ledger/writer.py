@@ -6,7 +6,7 @@ from typing import Final
 
 from adaptive_assets.ledger import entries
 from adaptive_assets.ledger.entries import Entry, Stamp
-from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
+from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, LostCheckpointError
 from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.snapshots import Draft, SnapshotChain
 from adaptive_assets.ledger.store import Ledger
@@ -172,7 +172,12 @@ class LedgerWriter:
             self._outbox.done()
 
     def _gives_up(self, entry: Entry, error: LedgerError) -> bool:
-        """Whether an entry is what is wrong, and not the ledger, which has taken another write just now."""
+        """Whether an entry is what is wrong, and not the ledger, which has taken another write just now.
+
+        A disk that is nearly full takes a small write and not the entry: that is the ledger's fault.
+        """
+        if isinstance(error, LedgerAwayError):
+            return False
         tried = self._refused[1] + 1 if self._refused[0] == entry.id else 1
         self._refused = (entry.id, tried)
         if tried < TRIES:

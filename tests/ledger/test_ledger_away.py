@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from adaptive_assets.ledger import (
     Ledger,
@@ -394,6 +395,29 @@ def test_a_full_disk_is_told_and_what_waits_is_written_when_there_is_room(
     assert said(to) == ""
     assert launched(ledger) == ["r1", "r2"]
     assert len(ledger.usages()) == 20 * (number - 1)
+
+
+def test_a_disk_that_takes_small_writes_alone_loses_no_entry(ledger: Ledger, tmp_path: Path) -> None:
+    """The probe succeeds and the entry does not fit: it waits, however often that is tried."""
+    to = LedgerWriter(ledger, Outbox(tmp_path / "outbox"))
+    write(to, 1)
+    pages = [1]  # as many as there are: SQLite takes no less
+
+    def limited(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages[0]}").close()
+
+    event.listen(ledger._database._engine, "connect", limited)
+    ledger.dispose()
+    to.write(entries.usages([usage(f"u{each}") for each in range(2_000)]))
+    for _ in range(3 * writer.TRIES):
+        to.begin()
+    assert "disk is full" in said(to)
+    assert to.waiting == 1
+    pages[0] = 1_000_000
+    ledger.dispose()
+    to.begin()
+    assert len(ledger.usages()) == 2_000
+    assert to.notices() == ()
 
 
 def test_threads_of_one_process_do_not_take_each_others_files(ledger: Ledger, tmp_path: Path) -> None:
