@@ -357,14 +357,17 @@ class Forecast:
             else 0
         )
 
-    def has_slot(self) -> bool:
-        """Whether one more run may be active; without reading and limit, it goes alone."""
+    def has_slot(self, *, paced: bool = True) -> bool:
+        """Whether one more run may be active; without reading and limit, it goes alone.
+
+        ``paced`` runs keep the moving limit too, by which runs do not slow each other down.
+        """
         guards = self.book.guards
         given = [limit for limit in (self.snapshot.run_limit, guards.concurrency) if limit is not None]
         blind = any(machine.reading is None for machine in self.machines.values())
         if blind and not given and self.runs:
             return False
-        if guards.adaptive and self.snapshot.pace:
+        if paced and guards.adaptive and self.snapshot.pace:
             given.append(max(1, floor(self.snapshot.pace.limit)))
         if guards.ramp and self.launched >= guards.ramp.runs:
             return False

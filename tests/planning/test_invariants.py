@@ -263,9 +263,10 @@ def test_every_active_run_has_one_decision(book: PolicyBook, snapshot: Snapshot)
 def test_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
     """The limits on runs at once are never exceeded, nor is memory by what the planner itself predicts.
 
-    CPU only by what is forced for a deadline, or by a run after two minutes of strangers, and pressure by a
-    forced rung or such a run; a run forced in full may exceed memory by what it takes beyond its median. And
-    a reason says that something fits exactly when it does.
+    The limit that follows how runs slow each other down is exceeded only by what is forced for a deadline;
+    CPU by that too, or by a run after two minutes of strangers, and pressure by a forced rung or such a run;
+    a run forced in full may exceed memory by what it takes beyond its median. And a reason says that
+    something fits exactly when it does.
     """
     assert_guards_hold(book, snapshot)
 
@@ -296,13 +297,16 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
         (run,) = decision.runs
         taken = expected(run, decision.mode, snapshot, book)
         on = [load.machines[decision.node]]
-        assert load.has_slot()
-        fits = any(machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in on)
+        forced = ReasonCode.FORCED in codes(decision)
+        forced_in_full = forced and decision.verdict is Verdict.LAUNCH
+        assert load.has_slot(paced=not forced_in_full)
+        fits = load.has_slot() and any(
+            machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in on
+        )
         said = ReasonCode.FITS in codes(decision)
         assert fits or not said
         assert said or not fits or not undisturbed
-        forced = ReasonCode.FORCED in codes(decision)
-        if forced and decision.verdict is Verdict.LAUNCH:
+        if forced_in_full:
             assert_shares(decision, on, rank, snapshot, book)
             continue
         assert any(machine.has_memory(taken) for machine in on)
