@@ -9,9 +9,9 @@ from math import isfinite
 from multiprocessing import get_context
 from typing import Any, Final
 
-from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, Capabilities
-from adaptive_assets.simulation.measures import Measures
-from adaptive_assets.simulation.sweep import FAMILIES, Trial
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING, Capabilities
+from adaptive_assets.simulation.evaluation.measures import Measures
+from adaptive_assets.simulation.evaluation.sweep import FAMILIES, Trial
 from benchmarks.bounds import bounds_table, plain_bounds
 from benchmarks.cells import CLUSTER, LOADS, PARTS, TRACES, Cell, Part, Played, drawn, play, policy_book
 from benchmarks.pooled import IN_ALL, OF_A_TIER, Pooled, Quantity, pool

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
+    from adaptive_assets.assets.policy_assignment import PolicyAssignment
+    from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
     from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import Catalogue, PolicyBook
-    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
-    from adaptive_assets.workflow.governance import Governance
 
 __all__ = ["Installation", "Settings", "dagster_home", "home_option", "opened"]
 
@@ -59,7 +59,7 @@ class Installation:
         """The policy file that the coordinator reads; ``None`` where another coordinator is in charge."""
         if self.settings is None:
             return None
-        from adaptive_assets.workflow.deployment import policy_path
+        from adaptive_assets.coordinator.deployment import policy_path
 
         return policy_path(self.settings.policies, self.instance)
 
@@ -83,17 +83,17 @@ class Installation:
         Raises:
             LedgerError: the ledger cannot be read.
         """
+        from adaptive_assets.assets.catalogues import merged
         from adaptive_assets.policy import Catalogue
-        from adaptive_assets.workflow.catalogues import merged
 
         bodies = self.ledger.catalogues() if self.ledger else {}
         return merged({name: Catalogue.from_json(body) for name, body in bodies.items()}) if bodies else None
 
-    def governance(self) -> "Governance":
+    def assignment(self) -> "PolicyAssignment":
         """The policies in force over the assets; those of the file before the first cycle, at worst none."""
+        from adaptive_assets.assets.policy_assignment import PolicyAssignment
         from adaptive_assets.ledger import LedgerError
         from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, load_policy_book
-        from adaptive_assets.workflow.governance import Governance
 
         book, catalogue = None, Catalogue()
         try:
@@ -104,9 +104,9 @@ class Installation:
         try:
             if book is None and self.policy_file is not None:
                 book = load_policy_book(self.policy_file)
-            return Governance(book or PolicyBook(version=1), catalogue)
+            return PolicyAssignment(book or PolicyBook(version=1), catalogue)
         except PolicyError:
-            return Governance(PolicyBook(version=1), catalogue)
+            return PolicyAssignment(PolicyBook(version=1), catalogue)
 
 
 def dagster_home(given: Path | None) -> Path | None:
@@ -138,8 +138,8 @@ def opened(given: Path | None) -> Iterator[Installation]:
         os.environ.setdefault(name, value)
     import dagster as dg
 
+    from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
     from adaptive_assets.ledger import LedgerError
-    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 
     try:
         instance = dg.DagsterInstance.from_config(str(home))
@@ -174,10 +174,10 @@ def _ledger(instance: "dg.DagsterInstance", settings: Settings | None) -> "Ledge
 
     After our coordinator was taken out, what it recorded in the instance's own directory can still be read.
     """
+    from adaptive_assets.coordinator.deployment import open_ledger
     from adaptive_assets.dagster_compat.storage import sqlite_directory
     from adaptive_assets.ledger import Ledger, sqlite_ledger_url
     from adaptive_assets.ledger.location import Location
-    from adaptive_assets.workflow.deployment import open_ledger
 
     url = settings.ledger if settings else None
     directory = sqlite_directory(instance)

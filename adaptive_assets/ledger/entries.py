@@ -16,8 +16,8 @@ from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.rows import RunUsageRow
 from adaptive_assets.ledger.snapshots import Draft
 from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped, storable, within_bounds
+from adaptive_assets.planning.decisions import AnyDecision, Verdict
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun
-from adaptive_assets.planning.verdicts import AnyDecision, Verdict
 from adaptive_assets.planning.work_key import work_key
 
 __all__ = ["Entry", "Kind", "Stamp", "cycle", "fault", "new_id", "reading", "revision", "usages"]

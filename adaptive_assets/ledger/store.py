@@ -17,8 +17,8 @@ from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow, Stances
 from adaptive_assets.ledger.snapshots import SnapshotChain
 from adaptive_assets.ledger.states import LeaseRow
+from adaptive_assets.planning.decisions import AnyDecision
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
-from adaptive_assets.planning.verdicts import AnyDecision
 
 __all__ = ["Ledger"]
 

@@ -11,7 +11,7 @@ from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.codec import Json
 from adaptive_assets.ledger.entries import Entry, Kind
 from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
-from adaptive_assets.planning.verdicts import Verdict
+from adaptive_assets.planning.decisions import Verdict
 
 __all__ = ["add", "add_catalogue", "newest_digest"]
 

@@ -10,8 +10,8 @@ from adaptive_assets.reporting.colours import planner_colour
 from adaptive_assets.reporting.incidents import periods
 from adaptive_assets.reporting.intervals import Spread, intervals
 from adaptive_assets.reporting.labels import count
-from adaptive_assets.simulation.comparison import Comparison, Contender
-from adaptive_assets.simulation.measures import quantile
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender
+from adaptive_assets.simulation.evaluation.measures import quantile
 
 __all__ = ["chart_data", "queue_summary", "waits_at"]
 

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.comparison import Contender
-from adaptive_assets.simulation.outcome import Sample
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.evaluation.comparison import Contender
+from adaptive_assets.simulation.evaluation.outcome import Sample
 
 __all__ = ["Interval", "Spread", "intervals"]
 

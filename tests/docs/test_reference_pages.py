@@ -5,30 +5,21 @@ from collections.abc import Mapping
 
 import pytest
 
+from adaptive_assets.assets import tags
+from adaptive_assets.coordinator import enactment, experience, on_failure, submission
+from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
 from adaptive_assets.planning import (
-    bulk,
-    continuation,
-    demand,
-    evictable,
-    eviction,
-    host,
+    deadline,
+    expected_completions,
     memory,
     openings,
-    pacing,
-    patience,
     prediction,
     preemption,
-    promise,
-    releases,
     reservations,
-    shares,
     triage,
-    victims,
 )
-from adaptive_assets.planning.verdicts import ReasonCode
+from adaptive_assets.planning.decisions import ReasonCode
 from adaptive_assets.policy.terms import USUAL_TIERS
-from adaptive_assets.workflow import enactment, experience, on_failure, submission, tags
-from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 from tests.docs.pages import DOCS, table_keys
 
 REFERENCE = DOCS / "reference"
@@ -79,13 +70,13 @@ def test_the_page_on_the_cycle_says_how_much_is_recalled() -> None:
 
 
 FIGURES: Mapping[str, str] = {
-    "from the verdict to the first line of your code": f"{promise.LAUNCH_S:g} s",
-    "a deadline is in danger with less slack than": f"{promise.LOOKAHEAD_S:g} s",
+    "from the verdict to the first line of your code": f"{deadline.LAUNCH_S:g} s",
+    "a deadline is in danger with less slack than": f"{deadline.LOOKAHEAD_S:g} s",
     "CPU is promised to a run that started less than": f"{host.SETTLING_S:g} s ago",
     "a run insists on at most this share of the guarded CPU": f"{host.WIDEST:.0%}",
     "a wide estimate counts for at most this share of the guarded memory": f"{host.WIDEST:.0%}",
     "urgent runs of a tier and above may together ask for": f"{host.CROWD:g} times the guarded CPU",
-    "in a sum, a run's memory counts with its percentile": f"{100 * demand.SUMMED:g}",
+    "in a sum, a run's memory counts with its percentile": f"{100 * request.SUMMED:g}",
     "the mean of memory together is exceeded by": f"{memory.SIGMAS:g} standard deviations",
     "or, where some of them can leave, by": f"{memory.EVICTABLE_SIGMAS:g} standard deviations",
     "a run has grown as far as it will, at the latest, after": (
@@ -93,7 +84,7 @@ FIGURES: Mapping[str, str] = {
     ),
     "a young run that takes more than expected will take": f"{memory.OUTGROWN:g} times as much",
     "runs leave where more of the margin beyond the memory guard is in use than": f"{eviction.EDGE:.0%}",
-    "the area of a run counts in its bulk, beside what it takes for each core,": f"{bulk.SIZE:.0%}",
+    "the area of a run counts in its bulk, beside what it takes for each core,": f"{size_class.SIZE:.0%}",
     "to start a run again counts as": f"{victims.STARTING_CORE_S:g} core-seconds",
     "what is late is given again, at the least": f"{triage.AGAIN_S:g} s",
     "strangers are waited for at most": f"{openings.TRICKLE_S:g} s",
@@ -101,7 +92,7 @@ FIGURES: Mapping[str, str] = {
     "runs for which others give way at a time, at most": f"{preemption.HEADS}",
     "a run gives way, at most": f"{evictable.MOST_TIMES} times",
     "a run that was changed stays as it is for": f"{preemption.HOLD_S:g} s",
-    "nobody gives way for room that comes by itself within": f"{releases.LEAVING_S:g} s",
+    "nobody gives way for room that comes by itself within": f"{expected_completions.LEAVING_S:g} s",
     "without a deadline, progress is thrown away only for a wait of more than": f"{preemption.WORTH_S:g} s",
     "progress that may be lost, beside as much as the waiting run takes": (
         f"{preemption.LOSS_AT_LEAST:g} core-seconds"
@@ -123,11 +114,11 @@ FIGURES: Mapping[str, str] = {
     "the pace is moved no more often than every": f"{pacing.EVERY_S:g} s",
     "starts are foreseen for": f"{prediction.HORIZON_S / 3600:g} h",
     "assumed of a run of which nothing is known or declared": (
-        f"{demand.PRIOR.cpu:g} cores, {demand.PRIOR.memory // 2**20} MiB, {demand.PRIOR.duration:g} s"
+        f"{request.PRIOR.cpu:g} cores, {request.PRIOR.memory // 2**20} MiB, {request.PRIOR.duration:g} s"
     ),
     "assumed of serving the last good version, or less if full mode takes less": (
-        f"{demand.LAST_GOOD_PRIOR.cpu:g} cores, {demand.LAST_GOOD_PRIOR.memory // 2**20} MiB,"
-        f" {demand.LAST_GOOD_PRIOR.duration:g} s"
+        f"{request.LAST_GOOD_PRIOR.cpu:g} cores, {request.LAST_GOOD_PRIOR.memory // 2**20} MiB,"
+        f" {request.LAST_GOOD_PRIOR.duration:g} s"
     ),
 }
 
@@ -148,7 +139,7 @@ def test_the_page_on_planning_has_no_other_figures() -> None:
 def test_what_the_page_on_planning_says_in_words_is_so() -> None:
     """The bound on waiting, the usual patience, and the percentiles that are added up."""
     assert f"(max(patience / {patience.DOORS}, {patience.APART} D) + D)" in PLANNING
-    assert f"sum of their {100 * demand.SUMMED:g}th percentiles" in PLANNING
+    assert f"sum of their {100 * request.SUMMED:g}th percentiles" in PLANNING
     assert "**patience** (two hours, unless" in PLANNING
     assert {tier.patience for tier in USUAL_TIERS} == {7200.0}
     assert "goes after two minutes although" in PLANNING

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
+from adaptive_assets.assets import tags
+from adaptive_assets.coordinator.deployment import open_ledger
 from adaptive_assets.signals import Machine
-from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.deployment import open_ledger
 from tests.conftest import write_dagster_home
 from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 

@@ -7,7 +7,11 @@ from adaptive_assets.planning.estimates import Estimate, Source, Spread
 
 MIB = 2**20
 KIND = Estimate(
-    Spread.exactly(60), Spread.exactly(1), Spread(100 * MIB, 200 * MIB, 400 * MIB), runs=9, source=Source.KIN
+    Spread.exactly(60),
+    Spread.exactly(1),
+    Spread(100 * MIB, 200 * MIB, 400 * MIB),
+    runs=9,
+    source=Source.SIMILAR,
 )
 
 

@@ -12,10 +12,10 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.demand import estimate_key
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate as Learned
 from adaptive_assets.planning.estimates import Source, Spread
-from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
@@ -160,7 +160,7 @@ LEARNED: Final = tuple(
             Spread.exactly(40 * STEP),
             Spread(0.0, 0.0, STEP),
         ),
-        ((20.0, Source.OWN), (4.0, Source.OWN), (20.0, Source.KIN)),
+        ((20.0, Source.OWN), (4.0, Source.OWN), (20.0, Source.SIMILAR)),
     )
 )
 """What was learned: quantities that are known, and such as spread, up to ones with a tail alone."""
@@ -423,7 +423,7 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
             | st.dictionaries(st.sampled_from((*NAMES, *OWNERS)), st.sampled_from((500.0, 5000.0, 9e6)))
         ),
         slowdown=draw(st.none() | st.sampled_from((0.8, 1.5, 1.6, 4.0))),
-        pace=draw(st.none() | st.builds(Pace, paces, st.just(AT - moved))),
+        pace=draw(st.none() | st.builds(ConcurrencyLimit, paces, st.just(AT - moved))),
         limits=draw(slot_limits()),
         paused=draw(st.just({}) | st.just({}) | st.just({}) | st.sampled_from(PAUSES)),
         launches=tuple(

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_assets.casebook import book_of, snapshot_of
-from adaptive_assets.planning.bulk import bulk_of, largest
-from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.line import line
+from adaptive_assets.planning.decisions import ReasonCode
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.queue_position import line
+from adaptive_assets.planning.resource_request import ResourceRequest
+from adaptive_assets.planning.size_order import largest, size_class_of
 from adaptive_assets.planning.snapshot import MachineReading
-from adaptive_assets.planning.verdicts import ReasonCode
+from adaptive_assets.policy_cases import book_of, snapshot_of
 
 GIB = 2**30
 MACHINE = MachineReading(0.0, cpu_capacity=8, cpu_used=0.0, memory_capacity=16 * GIB, memory_used=0)
@@ -35,22 +35,30 @@ BOOK = book_of(
 @pytest.mark.parametrize(
     ("less", "more"),
     [
-        pytest.param(Demand(1, GIB, 60), Demand(1, 4 * GIB, 60), id="memory"),
-        pytest.param(Demand(1, 4 * GIB, 60), Demand(1, 4 * GIB, 600), id="duration"),
-        pytest.param(Demand(2, 4 * GIB, 60), Demand(0.1, 4 * GIB, 60), id="cores that it leaves idle"),
-        pytest.param(Demand(1, GIB // 8, 60), Demand(4, GIB // 8, 60), id="cores where they are dominant"),
+        pytest.param(ResourceRequest(1, GIB, 60), ResourceRequest(1, 4 * GIB, 60), id="memory"),
+        pytest.param(ResourceRequest(1, 4 * GIB, 60), ResourceRequest(1, 4 * GIB, 600), id="duration"),
+        pytest.param(
+            ResourceRequest(2, 4 * GIB, 60), ResourceRequest(0.1, 4 * GIB, 60), id="cores that it leaves idle"
+        ),
+        pytest.param(
+            ResourceRequest(1, GIB // 8, 60),
+            ResourceRequest(4, GIB // 8, 60),
+            id="cores where they are dominant",
+        ),
     ],
 )
-def test_bulk_grows_with_what_is_taken_and_falls_with_what_is_done(less: Demand, more: Demand) -> None:
+def test_bulk_grows_with_what_is_taken_and_falls_with_what_is_done(
+    less: ResourceRequest, more: ResourceRequest
+) -> None:
     """By its dominant resource, and how long; memory that keeps cores busy is well used."""
-    assert bulk_of(less, MACHINE) < bulk_of(more, MACHINE)
+    assert size_class_of(less, MACHINE) < size_class_of(more, MACHINE)
 
 
 def test_bulk_is_finite_whatever_is_known() -> None:
     """Without CPU, without memory, without a duration, and without a machine."""
-    nothing = Demand(0.0, 0, 0.0)
-    assert bulk_of(nothing, MACHINE) < bulk_of(Demand(0.0, GIB, 60), MACHINE) < 1000
-    assert bulk_of(nothing, None) == bulk_of(Demand(8, 16 * GIB, 3600), None) == 0
+    nothing = ResourceRequest(0.0, 0, 0.0)
+    assert size_class_of(nothing, MACHINE) < size_class_of(ResourceRequest(0.0, GIB, 60), MACHINE) < 1000
+    assert size_class_of(nothing, None) == size_class_of(ResourceRequest(8, 16 * GIB, 3600), None) == 0
 
 
 def test_the_largest_machine_counts() -> None:

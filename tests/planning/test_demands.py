@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.demand import PRIOR, Demand, demand_of, estimate_key
-from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.decisions import ReasonCode, Verdict
 from adaptive_assets.planning.estimates import Estimate, Spread
-from adaptive_assets.planning.host import Host
+from adaptive_assets.planning.node_capacity import NodeCapacity
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.requests import ResourceRequests
+from adaptive_assets.planning.resource_request import PRIOR, ResourceRequest, estimate_key, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot
-from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import Guards, PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import Expected, MachineForecast, expected
@@ -34,20 +34,20 @@ BOOK = book_of(
 OWN = Estimate(Spread(60.0, 100.0, 150.0), Spread(1.0, 2.0, 2.0), Spread(GIB, 2 * GIB, 4 * GIB), 20.0)
 
 
-def demand(snapshot: Snapshot, mode: str = "full", book: PolicyBook = BOOK) -> Demand:
+def request(snapshot: Snapshot, mode: str = "full", book: PolicyBook = BOOK) -> ResourceRequest:
     """The demand of the first run of the queue."""
-    return Demands(snapshot, book).of_run(snapshot.queued[0], mode)
+    return ResourceRequests(snapshot, book).of_run(snapshot.queued[0], mode)
 
 
 @UNHURRIED
 @given(books(), snapshots())
 def test_the_prediction_is_the_one_that_was_written_down_twice(book: PolicyBook, snapshot: Snapshot) -> None:
     """Of every run, in every mode."""
-    demands = Demands(snapshot, book)
+    requests = ResourceRequests(snapshot, book)
     runs: list[QueuedRun | ActiveRun] = [*snapshot.queued, *snapshot.active]
     for run in runs:
         for mode in ("full", *MODES_BELOW, "last_good", "gone"):
-            found, wanted = demands.of_run(run, mode), expected(run, mode, snapshot, book)
+            found, wanted = requests.of_run(run, mode), expected(run, mode, snapshot, book)
             assert found.cpu == pytest.approx(wanted.cpu)
             assert found.memory == pytest.approx(wanted.memory, abs=1)
             assert found.duration == pytest.approx(wanted.duration)
@@ -66,23 +66,23 @@ def test_what_was_learned_goes_before_what_was_declared() -> None:
     """And of the run itself before its kind; nothing at all is known of the rest."""
     plain = snapshot_of(queued=[{"run": "r", "policy": "p"}])
     work = plain.queued[0].work
-    assert demand(plain) == demand_of(BOOK.policy("p"), "full")
+    assert request(plain) == request_of(BOOK.policy("p"), "full")
     learned = replace(plain, estimates={estimate_key(work, "full"): OWN})
-    assert (demand(learned).memory, demand(learned).median) == (2 * GIB, 60.0)
+    assert (request(learned).memory, request(learned).median) == (2 * GIB, 60.0)
     larger = replace(OWN, memory=Spread.exactly(6 * GIB))
     own = replace(learned, queued=(replace(plain.queued[0], estimate=larger),))
-    assert demand(own).memory == 6 * GIB
-    assert demand(snapshot_of(queued=[{"run": "r"}]), book=book_of()) == PRIOR
+    assert request(own).memory == 6 * GIB
+    assert request(snapshot_of(queued=[{"run": "r"}]), book=book_of()) == PRIOR
 
 
 def test_a_duration_is_as_certain_as_the_policy_asks() -> None:
     """Between the 90th and the 99th percentile for 95 %; without an objective the 90th."""
     plain = snapshot_of(queued=[{"run": "r", "policy": "p"}])
     learned = replace(plain, estimates={estimate_key(plain.queued[0].work, "full"): OWN})
-    assert 100.0 < demand(learned).duration < 150.0
+    assert 100.0 < request(learned).duration < 150.0
     other = snapshot_of(queued=[{"run": "r"}])
     learned = replace(other, estimates={estimate_key(other.queued[0].work, "full"): OWN})
-    assert demand(learned, book=book_of()).duration == pytest.approx(100.0)
+    assert request(learned, book=book_of()).duration == pytest.approx(100.0)
 
 
 def test_a_rung_takes_less_of_what_was_learned_by_as_much_as_was_declared() -> None:
@@ -90,11 +90,11 @@ def test_a_rung_takes_less_of_what_was_learned_by_as_much_as_was_declared() -> N
     plain = snapshot_of(queued=[{"run": "r", "policy": "p"}])
     work = plain.queued[0].work
     learned = replace(plain, estimates={estimate_key(work, "full"): OWN})
-    assert demand(learned, "half").memory == GIB
-    assert demand(learned, "half").median == pytest.approx(12.0)
+    assert request(learned, "half").memory == GIB
+    assert request(learned, "half").median == pytest.approx(12.0)
     seen = replace(OWN, memory=Spread.exactly(GIB / 4))
     learned = replace(plain, estimates={estimate_key(work, "full"): OWN, estimate_key(work, "half"): seen})
-    assert demand(learned, "half").memory == GIB // 4
+    assert request(learned, "half").memory == GIB // 4
 
 
 @given(
@@ -106,18 +106,18 @@ def test_the_peak_of_runs_together_is_the_one_that_was_written_down_twice(
 ) -> None:
     """The larger of a sum of percentiles, and the mean of the sum with some of its deviations."""
     reading = MachineReading(0.0, 64.0, 0.0, 1024 * GIB, 64 * GIB)
-    host, twice = Host("", Guards(), reading), MachineForecast(Guards(), reading)
+    node, twice = NodeCapacity("", Guards(), reading), MachineForecast(Guards(), reading)
     snapshot = snapshot_of(queued=[{"run": "r"}], active=[{"run": "a", "launched": "1s"}])
     book = book_of()
     for estimate, used in runs:
         active = replace(snapshot.active[0], memory_used=used, estimate=estimate)
         taken = expected(active, "full", snapshot, book)
-        host.count(active, 0, Demands(snapshot, book).of_run(active), snapshot.at)
+        node.count(active, 0, ResourceRequests(snapshot, book).of_run(active), snapshot.at)
         twice.count(active, taken, 0, snapshot.at)
     run = replace(snapshot.queued[0], estimate=more)
     wanted = expected(run, "full", snapshot, book)
-    found = Demands(snapshot, book).of_run(run)
-    free = host.free_memory() - host.more_memory(found)
+    found = ResourceRequests(snapshot, book).of_run(run)
+    free = node.free_memory() - node.more_memory(found)
     assert free == pytest.approx(twice.most_memory - twice.peak(wanted), abs=1024)
     assert isinstance(wanted, Expected)
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from hypothesis import given
 
-from adaptive_assets.planning.eviction import EDGE
+from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.memory_pressure import EDGE
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Snapshot
-from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import BYTE, Forecast, expected

@@ -1,8 +1,8 @@
 """The order in which the queue stands, for whoever looks at it."""
 
-from adaptive_assets.casebook import book_of, snapshot_of
-from adaptive_assets.planning.line import line
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.queue_position import line
+from adaptive_assets.policy_cases import book_of, snapshot_of
 
 BOOK = book_of(
     {

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.pace import Pace
-from adaptive_assets.planning.pacing import CALM, EVERY_S, TOLERANCE
+from adaptive_assets.planning.concurrency_limit import CALM, EVERY_S, TOLERANCE
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
+from adaptive_assets.planning.decisions import ReasonCode, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import MachineReading, Pressure, Snapshot
-from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.strategies import UNHURRIED, books, snapshots
@@ -22,7 +22,7 @@ RUNS = snapshot_of(active=[{"run": f"a{n}"} for n in range(300)]).active
 
 def moved(limit: float, slowdown: float | None, running: int) -> float:
     """The limit after one plan with nobody waiting and so many active."""
-    before = Pace(limit, NOW.at - 3600.0)
+    before = ConcurrencyLimit(limit, NOW.at - 3600.0)
     snapshot = replace(NOW, active=RUNS[:running], slowdown=slowdown, pace=before)
     after = plan(snapshot, book_of()).pace
     assert after is not None
@@ -64,7 +64,7 @@ def test_it_finds_the_knee_and_stays_near_it(knee: int, late_s: int, first: floa
     book = book_of({"default": {"estimate": {"duration": f"{late_s}s", "cpu": 0, "memory": "1B"}}})
     runs = snapshot_of(active=[{"run": f"a{n}", "started": "1m"} for n in range(200)]).active
     cycle_s = min(60, max(EVERY_S, late_s))
-    pace, past, seen = Pace(first, NOW.at), [], []
+    pace, past, seen = ConcurrencyLimit(first, NOW.at), [], []
     for cycle in range(1, 601):
         running = min(200, max(1, int(pace.limit)))
         past.append(max(1.0, running / knee))
@@ -85,7 +85,7 @@ def test_it_takes_no_step_before_the_one_before_it_can_show() -> None:
     book = book_of({"default": {"estimate": {"duration": "1m", "cpu": 0, "memory": "1B"}}})
     for slowdown, shows_s in ((None, 120.0), (1.0, 120.0), (2.0, 240.0), (50.0, 900.0)):
         for ago, steps in ((shows_s - 1.0, False), (shows_s, True)):
-            before = Pace(16.0, NOW.at - ago)
+            before = ConcurrencyLimit(16.0, NOW.at - ago)
             after = plan(replace(NOW, active=RUNS[:16], slowdown=slowdown, pace=before), book).pace
             assert (after != before) is steps
 
@@ -95,7 +95,7 @@ def test_it_is_not_lowered_where_no_task_waits() -> None:
     calm, strained = Pressure(cpu=CALM, io=0.0), Pressure(cpu=0.0, io=2 * CALM)
     for pressure, lower in ((calm, False), (strained, True), (Pressure(), True)):
         machine = MachineReading(NOW.at, 4.0, 1.0, 2**33, 0, pressure)
-        before = Pace(16.0, NOW.at - 3600.0)
+        before = ConcurrencyLimit(16.0, NOW.at - 3600.0)
         snapshot = replace(NOW, machine=machine, active=RUNS[:16], slowdown=4.0, pace=before)
         after = plan(snapshot, book_of()).pace
         assert after is not None
@@ -120,10 +120,10 @@ def test_one_step_down_is_a_small_one(limit: float, slowdown: float, running: in
 def test_runs_beyond_the_pace_wait_and_say_so() -> None:
     """Those that are active count, and those that go now."""
     queued = [{"run": f"r{n}"} for n in range(3)]
-    snapshot = replace(snapshot_of(queued=queued, active=[{"run": "a"}]), pace=Pace(2.9, 0.0))
+    snapshot = replace(snapshot_of(queued=queued, active=[{"run": "a"}]), pace=ConcurrencyLimit(2.9, 0.0))
     decided = plan(snapshot, book_of()).by_run()
     assert [decided[f"r{n}"].verdict for n in range(3)] == [Verdict.LAUNCH, Verdict.DEFER, Verdict.DEFER]
-    assert decided["r1"].reason.code is ReasonCode.PACE
+    assert decided["r1"].reason.code is ReasonCode.ADAPTIVE_CONCURRENCY
     off = plan(snapshot, book_of({"guards": {"adaptive": False}}))
     assert all(decision.verdict is Verdict.LAUNCH for decision in off.decisions)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from adaptive_assets.planning.patience import APART, DOORS
+from adaptive_assets.planning.deadline import LAUNCH_S
+from adaptive_assets.planning.decisions import ReasonCode, Verdict
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.promise import LAUNCH_S
-from adaptive_assets.planning.verdicts import ReasonCode, Verdict
+from adaptive_assets.planning.starvation import APART, DOORS
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.toy import GIB, Toy
 

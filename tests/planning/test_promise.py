@@ -1,22 +1,22 @@
 """Deadlines, counted from the submission of a run."""
 
-from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S, Promise
+from adaptive_assets.planning.deadline import LAUNCH_S, LOOKAHEAD_S, Deadline
+from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import QueuedRun, Work
 from adaptive_assets.policy import Objective, Policy
 
 RUN = QueuedRun("r", Work("w", "p"), submitted_at=1000.0)
-MINUTE = Demand(cpu=1.0, memory=1, duration=60.0)
+MINUTE = ResourceRequest(cpu=1.0, memory=1, duration=60.0)
 
 
-def promise(deadline: float | None) -> Promise:
+def deadline(deadline: float | None) -> Deadline:
     """The promise of a policy with that deadline."""
-    return Promise.of(Policy(name="p", jobs=("j",), objective=Objective(deadline=deadline)), RUN)
+    return Deadline.of(Policy(name="p", jobs=("j",), objective=Objective(deadline=deadline)), RUN)
 
 
 def test_without_a_deadline_nothing_is_ever_late() -> None:
     """Whether the policy has no objective or one of another kind."""
-    for none in (promise(None), Promise.of(Policy(name="p", jobs=("j",)), RUN)):
+    for none in (deadline(None), Deadline.of(Policy(name="p", jobs=("j",)), RUN)):
         assert none.deadline_at is None
         assert none.slack(MINUTE, 1e9) == float("inf")
         assert none.met_by(MINUTE, 1e9)
@@ -25,23 +25,23 @@ def test_without_a_deadline_nothing_is_ever_late() -> None:
 
 def test_slack_allows_for_the_launch_and_the_whole_run() -> None:
     """It is the time for which the run can still wait."""
-    assert promise(300).deadline_at == 1300.0
-    assert promise(300).slack(MINUTE, at=1000.0) == 300 - 60 - LAUNCH_S
-    assert promise(300).met_by(MINUTE, at=1300 - 60 - LAUNCH_S)
-    assert not promise(300).met_by(MINUTE, at=1300 - 60 - LAUNCH_S + 0.1)
+    assert deadline(300).deadline_at == 1300.0
+    assert deadline(300).slack(MINUTE, at=1000.0) == 300 - 60 - LAUNCH_S
+    assert deadline(300).met_by(MINUTE, at=1300 - 60 - LAUNCH_S)
+    assert not deadline(300).met_by(MINUTE, at=1300 - 60 - LAUNCH_S + 0.1)
 
 
 def test_danger_comes_while_there_is_time_to_act() -> None:
     """A cycle that decided later would decide too late."""
     last = 1300 - 60 - LAUNCH_S - LOOKAHEAD_S
-    assert not promise(300).endangered(MINUTE, last)
-    assert promise(300).endangered(MINUTE, last + 0.1)
-    assert promise(300).met_by(MINUTE, last + 0.1)
+    assert not deadline(300).endangered(MINUTE, last)
+    assert deadline(300).endangered(MINUTE, last + 0.1)
+    assert deadline(300).met_by(MINUTE, last + 0.1)
 
 
 def test_the_reason_says_how_near_the_deadline_is() -> None:
     """Before it, and after it."""
-    reason = promise(300).reason(MINUTE, at=1240.0)
+    reason = deadline(300).reason(MINUTE, at=1240.0)
     assert reason.sentence == "is due in 1m 00s, and full mode takes 1m 05s, launch included"
     assert reason.numbers == {"deadline_in_s": 60.0, "duration_s": 60.0, "launch_s": LAUNCH_S}
-    assert promise(300).reason(MINUTE, at=1330.0).sentence.startswith("was due 30s ago, and full mode takes")
+    assert deadline(300).reason(MINUTE, at=1330.0).sentence.startswith("was due 30s ago, and full mode takes")

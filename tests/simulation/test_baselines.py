@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
+from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import Estimate, Policy, PolicyBook
-from adaptive_assets.simulation.baselines import Edf, Stock, TagLimits
-from adaptive_assets.simulation.bounds import most_work, oracle, soonest_end
-from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.easy import Easy
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.policies import USUAL
-from adaptive_assets.simulation.requests import Requests
-from adaptive_assets.simulation.settings import Knowledge, Settings
-from adaptive_assets.simulation.shown import requested
-from adaptive_assets.simulation.sweep import best_of, sweep, typical_runs
-from adaptive_assets.simulation.trace import TracedRun, Workload
+from adaptive_assets.simulation.baselines.bounds import most_work, oracle, soonest_end
+from adaptive_assets.simulation.baselines.easy import Easy
+from adaptive_assets.simulation.baselines.observed_requests import requested
+from adaptive_assets.simulation.baselines.requests import Requests
+from adaptive_assets.simulation.baselines.stock import Edf, Stock, TagLimits
+from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
+from adaptive_assets.simulation.engine.policy_assignment import USUAL
+from adaptive_assets.simulation.engine.settings import Knowledge, Settings
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.evaluation.sweep import best_of, sweep, typical_runs
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from tests.simulation.worlds import BARE, GIB, by_id, ends, play, traced
 
 

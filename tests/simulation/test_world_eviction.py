@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action
-from adaptive_assets.planning.verdicts import Verdict
-from adaptive_assets.simulation.capabilities import Capabilities
-from adaptive_assets.simulation.events import StrangerMemory
-from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.scenario import Scenario
-from adaptive_assets.simulation.settings import Knowledge
+from adaptive_assets.simulation.engine.capabilities import Capabilities
+from adaptive_assets.simulation.engine.settings import Knowledge
+from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.scenarios.events import StrangerMemory
+from adaptive_assets.simulation.scenarios.scenario import Scenario
 from tests.simulation.worlds import BARE, GIB, Scripted, by_id, play, traced
 
 LEAK = Scenario((StrangerMemory(at=60, lasts=400, grows_per_s=14 * 2**20),))

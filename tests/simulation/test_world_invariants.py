@@ -7,16 +7,20 @@ from typing import Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Verdict
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import RunState, Snapshot
-from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan, Verdict
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.baselines import Stock
-from adaptive_assets.simulation.bounds import most_work, soonest_end
-from adaptive_assets.simulation.capabilities import EVERYTHING
-from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.events import (
+from adaptive_assets.simulation.baselines.bounds import most_work, soonest_end
+from adaptive_assets.simulation.baselines.stock import Stock
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING
+from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
+from adaptive_assets.simulation.engine.policy_assignment import plain_book
+from adaptive_assets.simulation.engine.settings import Knowledge, Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.scenarios.events import (
     DurationDrift,
     Event,
     NodeLoss,
@@ -25,11 +29,7 @@ from adaptive_assets.simulation.events import (
     StrangerCpu,
     StrangerMemory,
 )
-from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.policies import plain_book
-from adaptive_assets.simulation.settings import Knowledge, Settings
-from adaptive_assets.simulation.trace import TracedRun, Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from tests.simulation.worlds import GIB, WHY
 
 UNHURRIED: Final = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import RunState
-from adaptive_assets.planning.verdicts import Verdict
-from adaptive_assets.simulation.events import Scenario, SlowDisk, StrangerCpu, StrangerMemory
+from adaptive_assets.simulation.scenarios.events import Scenario, SlowDisk, StrangerCpu, StrangerMemory
 from tests.simulation.worlds import BARE, GIB, Scripted, by_id, ends, play, traced
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action, Snapshot
-from adaptive_assets.planning.verdicts import Plan, Verdict
 from adaptive_assets.policy import (
     Estimate,
     Gates,
@@ -17,9 +17,11 @@ from adaptive_assets.policy import (
     PolicyError,
     Rung,
 )
-from adaptive_assets.simulation.capabilities import Capabilities
-from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.events import (
+from adaptive_assets.simulation.engine.capabilities import Capabilities
+from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
+from adaptive_assets.simulation.engine.settings import Knowledge, Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.scenarios.events import (
     ClockSkew,
     DataTrouble,
     DurationDrift,
@@ -29,9 +31,7 @@ from adaptive_assets.simulation.events import (
     StrangerCpu,
     StrangerMemory,
 )
-from adaptive_assets.simulation.settings import Knowledge, Settings
-from adaptive_assets.simulation.trace import TraceError, Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.traces.trace import TraceError, Workload
 from tests.planning.compact import book_of
 from tests.simulation.worlds import BARE, GIB, Scripted, by_id, ends, play, traced
 

@@ -6,11 +6,11 @@ import pytest
 
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.events import DataTrouble
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.scenario import Scenario
-from adaptive_assets.simulation.settings import Knowledge
+from adaptive_assets.simulation.engine.settings import Knowledge
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.scenarios.events import DataTrouble
+from adaptive_assets.simulation.scenarios.scenario import Scenario
 from tests.planning.compact import book_of
 from tests.simulation.worlds import GIB, Scripted, by_id, play, traced
 
