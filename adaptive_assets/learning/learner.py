@@ -84,7 +84,7 @@ class Learner:
     def estimates(
         self, wanted: Iterable[tuple[Work, str]], *, most_memory: float = math.inf
     ) -> Mapping[str, Estimate]:
-        """The estimates of those that are known, by :func:`~adaptive_assets.planning.resource_request.estimate_key`."""
+        """The estimates of those that are known, by :func:`estimate_key`."""
         found = (
             (estimate_key(work, mode), self.estimate(work, mode, most_memory=most_memory))
             for work, mode in wanted

@@ -44,7 +44,7 @@ class Capacity:
     def of(cls, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests) -> "Capacity":
         """The room at the instant of ``snapshot``."""
         limits = [limit for limit in (snapshot.run_limit, book.guards.concurrency) if limit is not None]
-        nodes = snapshot.nodes or (Node("", snapshot.machine, snapshot.at),)
+        present = snapshot.nodes or (Node("", snapshot.machine, snapshot.at),)
         nodes = {
             node.name: NodeCapacity(
                 node.name,
@@ -52,13 +52,13 @@ class Capacity:
                 node.reading,
                 price=price_of(book.prices, node.node_class, snapshot.at),
             )
-            for node in nodes
+            for node in present
         }
-        first = nodes[nodes[0].name]
+        first = nodes[present[0].name]
         for run in snapshot.active:
             rank = rank_of(book.policy(run.work.policy), book)
             nodes.get(run.node, first).count(run, rank, requests.of_run(run, run.mode), snapshot.at)
-        usable = [nodes[node.name] for node in nodes if not snapshot.nodes or node.is_alive(snapshot.at)]
+        usable = [nodes[node.name] for node in present if not snapshot.nodes or node.is_alive(snapshot.at)]
         ramp = book.guards.ramp
         launches = (*snapshot.launches, *(run.launched_at for run in snapshot.active))
         return cls(
@@ -72,7 +72,7 @@ class Capacity:
         )
 
     def node_of(self, name: str) -> NodeCapacity | None:
-        """The machine that a run on ``node`` counts on; ``None`` where that is silent."""
+        """The machine that a run on the node ``name`` counts on; ``None`` where that is silent."""
         node = self.places.get(name) or next(iter(self.places.values()), None)
         return node if node in self.nodes else None
 

@@ -9,7 +9,7 @@ from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
 
-__all__ = ["LEAVING_S", "ExpectedCompletion", "ends_at", "releases"]
+__all__ = ["LEAVING_S", "ExpectedCompletion", "ends_at", "expected_completions"]
 
 LEAVING_S: Final = 10.0
 """How long a run takes to end once it was told to, with the cycle in which that is noticed."""

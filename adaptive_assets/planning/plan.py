@@ -337,9 +337,9 @@ class _Planner:
     ) -> None:
         if runs:
             mode, parameters = (step.mode, step.parameters) if step else (FULL, {})
-            node = node.name if node else ""
+            name = node.name if node else ""
             self._decisions.append(
-                Decision(verdict, group.work, group.policy.tier, mode, reasons, runs, parameters, node)
+                Decision(verdict, group.work, group.policy.tier, mode, reasons, runs, parameters, name)
             )
 
 

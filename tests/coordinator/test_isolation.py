@@ -19,7 +19,7 @@ from adaptive_assets.policy import PolicyBook
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.world import IDLE, World
 
-WORKFLOW = Path(__file__).resolve().parents[2] / "adaptive_assets" / "workflow"
+COORDINATOR = Path(__file__).resolve().parents[2] / "adaptive_assets" / "coordinator"
 GATED = (
     IDLE
     + """
@@ -34,10 +34,10 @@ class InjectedError(Exception):
 
 
 def parts_of_the_cycle() -> list[str]:
-    """The name of every part that is attempted in the workflow layer: a new one is found by itself."""
+    """The name of every part that is attempted in the coordinator: a new one is found by itself."""
 
     def names() -> Iterator[str]:
-        for file in sorted(WORKFLOW.glob("*.py")):
+        for file in sorted(COORDINATOR.glob("*.py")):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     first = node.args[0] if node.args else None
@@ -257,6 +257,7 @@ def jumped(monkeypatch: pytest.MonkeyPatch, seconds: float, really: float = 0.0)
     """Set the coordinator's clock forward, and the one that nobody sets by what has ``really`` passed."""
     import time
 
+    from adaptive_assets.coordinator import run_coordinator
     from adaptive_assets.coordinator.clock import since_boot
 
     class Shifted:
@@ -264,5 +265,5 @@ def jumped(monkeypatch: pytest.MonkeyPatch, seconds: float, really: float = 0.0)
         def time() -> float:
             return time.time() + seconds
 
-    monkeypatch.setattr(coordinator, "time", Shifted)
-    monkeypatch.setattr(coordinator, "since_boot", lambda: since_boot() + really)
+    monkeypatch.setattr(run_coordinator, "time", Shifted)
+    monkeypatch.setattr(run_coordinator, "since_boot", lambda: since_boot() + really)

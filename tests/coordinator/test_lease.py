@@ -100,7 +100,8 @@ def test_two_leases_of_one_process_are_one_holders(ledger: Ledger) -> None:
 
 def test_a_daemon_that_was_killed_is_succeeded_at_once(url: str, ledger: Ledger, clock: Clock) -> None:
     """Its process is gone from this host, or is only there until somebody asks how it ended."""
-    script = "from adaptive_assets.coordinator.lease import Lease\nsay(Lease(ledger).holds()); sys.stdin.readline()"
+    script = "from adaptive_assets.coordinator.lease import Lease\n"
+    script += "say(Lease(ledger).holds()); sys.stdin.readline()"
     second = Lease(ledger, clock=clock)
     with process(url, script) as child:
         assert heard(child) == "True"

@@ -82,7 +82,8 @@ def test_an_unfinished_run_is_no_success(compared: Comparison) -> None:
 def test_no_template_library_is_loaded_without_a_page() -> None:
     """Text and JSON are made without jinja2, and the simulator does not load the report."""
     code = (
-        "import sys; import adaptive_assets.simulation.evaluation.compare; assert not [m for m in sys.modules if"
+        "import sys; import adaptive_assets.simulation.evaluation.compare;"
+        " assert not [m for m in sys.modules if"
         " m.startswith('adaptive_assets.reporting')]; import adaptive_assets.reporting;"
         " assert 'jinja2' not in sys.modules"
     )

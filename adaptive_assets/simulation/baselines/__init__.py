@@ -1,1 +1,1 @@
-"""Planners to compare with: stock Dagster at its best, priority with requests, EASY backfilling, and bounds."""
+"""Planners to compare with: stock Dagster, priority with requests, EASY backfilling, bounds."""

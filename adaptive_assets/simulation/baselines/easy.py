@@ -28,7 +28,7 @@ __all__ = ["Easy"]
 class Easy:
     """EASY on ``cluster``; ``cpu_share`` of its cores may be requested, more than one to overcommit them.
 
-    Cores, memory and duration of a run are what it :func:`~adaptive_assets.simulation.baselines.observed_requests.requested`.
+    Cores, memory and duration of a run are what it ``requested``.
     """
 
     cluster: Cluster

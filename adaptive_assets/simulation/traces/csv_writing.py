@@ -1,4 +1,4 @@
-"""A workload as a trace in CSV, which :func:`~adaptive_assets.simulation.traces.csv_trace.load_csv_trace` reads."""
+"""A workload as a trace in CSV, which ``load_csv_trace`` reads."""
 
 import csv
 import gzip
