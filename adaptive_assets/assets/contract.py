@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from adaptive_assets.assets.contract_findings import WARNS, Finding, finding_of, first_line
+from adaptive_assets.assets.contract_findings import WARNS, ContractFinding, finding_of, first_line
 from adaptive_assets.assets.frames import kind_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Contract:
             )
         return data
 
-    def findings(self, frame: Any) -> list[Finding]:
+    def findings(self, frame: Any) -> list[ContractFinding]:
         """Everything in which a frame breaks the contract; empty when it keeps it.
 
         Raises:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.integer[Any]]
 
-__all__ = ["WARNS", "Finding", "finding_of", "first_line"]
+__all__ = ["WARNS", "ContractFinding", "finding_of", "first_line"]
 
 WARNS: Final = "_adaptive_assets_warns"
 """Marks, on a pandera check, that the model wants a warning of it and no error."""
@@ -28,7 +28,7 @@ _PROBLEMS: Final = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
+class ContractFinding:
     """One thing that one check of the model found."""
 
     column: str
@@ -43,11 +43,11 @@ class Finding:
     """The check itself raised: it was not evaluated."""
 
 
-def finding_of(error: "SchemaError", frame: Any, *, quotes: bool) -> Finding:
+def finding_of(error: "SchemaError", frame: Any, *, quotes: bool) -> ContractFinding:
     """Translate what pandera collected; without ``quotes`` leave out all that may quote the data."""
     reason = error.reason_code.value if error.reason_code else ""
     check: Any = error.check
-    return Finding(
+    return ContractFinding(
         column=_column(error, reason),
         check=str(getattr(check, "name", None) or check or reason),
         problem=_problem(error, reason, quotes=quotes),

@@ -9,23 +9,23 @@ import dagster as dg
 
 from adaptive_assets.assets.check_states import CHECK_STATE, EVALUATED, NOT_EVALUATED
 from adaptive_assets.assets.contract import Contract, NotEvaluatedError
-from adaptive_assets.assets.contract_findings import Finding
+from adaptive_assets.assets.contract_findings import ContractFinding
 
 if TYPE_CHECKING:
     from adaptive_assets.assets.contract_findings import Rows
 
-__all__ = ["Report"]
+__all__ = ["ContractReport"]
 
 _MOST_LINES: Final = 50
 _MOST_COLUMNS: Final = 12
 _MOST_CHARACTERS: Final = 60
 
-Located = tuple[str | None, Finding]
+Located = tuple[str | None, ContractFinding]
 """A finding, with the partition that it was made in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ContractReport:
     """What came of holding every part (each partition, or the whole asset) against a contract."""
 
     contract: str
@@ -39,7 +39,7 @@ class Report:
     """Some of the failing rows, as text."""
 
     @classmethod
-    def of(cls, contract: Contract, parts: Mapping[str | None, Any], samples: int) -> "Report":
+    def of(cls, contract: Contract, parts: Mapping[str | None, Any], samples: int) -> "ContractReport":
         """Hold each part against the contract; of the rows that fail, keep at most ``samples``."""
         rows = failing = 0
         found: list[Located] = []
@@ -110,7 +110,7 @@ class Report:
         return _table(lines) + (f"\n\nand {more} more" if more else "")
 
 
-def _failing(findings: Sequence[Finding]) -> "Rows":
+def _failing(findings: Sequence[ContractFinding]) -> "Rows":
     """The positions of all rows in which anything is wrong, in order."""
     import numpy as np
 
@@ -118,18 +118,18 @@ def _failing(findings: Sequence[Finding]) -> "Rows":
     return np.unique(np.concatenate([none, *(f.rows for f in findings if f.rows is not None)]))
 
 
-def _crash(finding: Finding) -> str:
+def _crash(finding: ContractFinding) -> str:
     where = f" of `{finding.column}`" if finding.column else ""
     return f"`{finding.check}`{where}: {finding.problem}"
 
 
-def _named(finding: Finding) -> str:
+def _named(finding: ContractFinding) -> str:
     where = f"{finding.column}: " if finding.column else ""
     return f"{where}{finding.problem}"
 
 
 def _sampled(
-    frame: Any, partition: str | None, rows: "Rows", findings: Sequence[Finding]
+    frame: Any, partition: str | None, rows: "Rows", findings: Sequence[ContractFinding]
 ) -> list[Mapping[str, str]]:
     """Some rows of a frame as text: the columns that something is wrong with, then the others."""
     guilty = {finding.column for finding in findings}

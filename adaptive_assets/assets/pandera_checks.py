@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 
 from adaptive_assets.assets.contract import Contract
-from adaptive_assets.assets.contract_report import Report
+from adaptive_assets.assets.contract_report import ContractReport
 
 if TYPE_CHECKING:
     from pandera.api.dataframe.container import DataFrameSchema
@@ -82,7 +82,7 @@ def pandera_checks(
         )
         def check(context: dg.AssetCheckExecutionContext, stored: Any) -> dg.AssetCheckResult:
             partition = context.partition_key if context.has_partition_key else None
-            return Report.of(contract, _parts(stored, partition), samples).result(severity)
+            return ContractReport.of(contract, _parts(stored, partition), samples).result(severity)
 
     return [check]
 

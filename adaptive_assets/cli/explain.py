@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from adaptive_assets.planning.snapshot import Work
     from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Asked", "Explanation", "Foreseen", "RunFacts", "explain"]
+__all__ = ["Asked", "ExplainedRun", "Explanation", "Foreseen", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class ExplainedRun:
     """What Dagster and the run's own tags say of it; times are POSIX seconds.
 
     ``deadline_s`` is what its policy promises, from submission to end, in the book that is in force now.
@@ -69,7 +69,7 @@ class Explanation:
 
     at: float
     run_id: str
-    run: RunFacts | None
+    run: ExplainedRun | None
     decisions: "tuple[DecisionRow, ...]"
     remark: str = ""
     start: Foreseen | None = None
@@ -167,14 +167,14 @@ def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -
     return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
 
 
-def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> RunFacts:
+def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRun:
     from adaptive_assets.assets import tags
 
     run = record.dagster_run
     policy = run.tags.get(tags.POLICY, "")
     objective = book.policy(policy).objective if policy else None
     held = run.tags.get(tags.ADMISSION) == tags.HELD
-    return RunFacts(
+    return ExplainedRun(
         name=work.name,
         status=run.status.value,
         policy=policy,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import Catalogue, PolicyBook
 
-__all__ = ["Installation", "Settings", "dagster_home", "home_option", "opened"]
+__all__ = ["Installation", "InstallationSettings", "dagster_home", "home_option", "opened"]
 
 HOME: Final = "DAGSTER_HOME"
 
@@ -34,7 +34,7 @@ home_option: "Callable[[Any], Any]" = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class InstallationSettings:
     """What ``run_coordinator.config`` says: the policy file as it is given there, and the ledger's URL."""
 
     policies: str
@@ -51,7 +51,7 @@ class Installation:
     home: Path
     instance: "dg.DagsterInstance"
     coordinator: str
-    settings: Settings | None
+    settings: InstallationSettings | None
     ledger: "Ledger | None"
 
     @property
@@ -159,9 +159,9 @@ def opened(given: Path | None) -> Iterator[Installation]:
             ledger.dispose()
 
 
-def _settings(coordinator: "AdaptiveRunCoordinator") -> Settings:
+def _settings(coordinator: "AdaptiveRunCoordinator") -> InstallationSettings:
     config: Mapping[str, Any] = coordinator.inst_data.config_dict if coordinator.inst_data else {}
-    return Settings(_text(config.get("policies")) or "", _text(config.get("ledger")))
+    return InstallationSettings(_text(config.get("policies")) or "", _text(config.get("ledger")))
 
 
 def _text(value: Any) -> str | None:
@@ -169,7 +169,7 @@ def _text(value: Any) -> str | None:
     return os.environ.get(value["env"]) if isinstance(value, Mapping) else value
 
 
-def _ledger(instance: "dg.DagsterInstance", settings: Settings | None) -> "Ledger | None":
+def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | None) -> "Ledger | None":
     """The ledger, if it is there: to look must not create one.
 
     After our coordinator was taken out, what it recorded in the instance's own directory can still be read.

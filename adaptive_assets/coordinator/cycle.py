@@ -33,7 +33,7 @@ from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Snapshot, Work
 from adaptive_assets.signals import MachineSampler, RunProcesses
 
-__all__ = ["Cycle", "Outcome"]
+__all__ = ["Cycle", "CycleOutcome"]
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ logger = logging.getLogger("dagster.adaptive_assets")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CycleOutcome:
     """What a cycle leaves to the dequeue pass: how many runs are free to launch, and how many are active.
 
     ``lost`` are in progress for Dagster although nothing of them is left.
@@ -105,7 +105,7 @@ class Cycle:
         elapsed: float,
         workspace: Any | None = None,
         paused: Mapping[str, float] = MappingProxyType({}),
-    ) -> Outcome:
+    ) -> CycleOutcome:
         """Observe, plan, record and enact, as of ``now`` (POSIX seconds).
 
         ``elapsed`` are the seconds of a clock that nobody sets, from any fixed time on. ``workspace`` is the
@@ -133,7 +133,7 @@ class Cycle:
             logger.info(line(decision))
         self._end_recording(now, snapshot)
         self._parts.end()
-        return Outcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
+        return CycleOutcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
 
     def close(self) -> None:
         """Leave what waits for the ledger to the next process."""

@@ -17,7 +17,7 @@ from adaptive_assets.dagster_compat.storage import keep_connections, sqlite_dire
 from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import DIRECTORY as OUTBOX
 from adaptive_assets.policy import BUILT_IN, PolicyBook
-from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
+from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses
 
 __all__ = ["Deployment", "open_ledger", "policy_path"]
 
@@ -75,7 +75,7 @@ class Deployment:
             keep_connections(instance)
             ledger, books, catalogues = self._parts(instance)
             processes = RunProcesses()
-            self._sampler = MachineSampler(Machine(), processes=processes)
+            self._sampler = MachineSampler(MachineReader(), processes=processes)
             self._sampler.sample()
             self._cycle = Cycle(
                 instance,

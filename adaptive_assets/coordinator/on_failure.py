@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from adaptive_assets.coordinator.cycle import Outcome
+from adaptive_assets.coordinator.cycle import CycleOutcome
 
 __all__ = ["PATIENCE", "OnFailure", "Ruling"]
 
@@ -23,14 +23,14 @@ class Ruling:
     def __init__(self, on_failure: OnFailure) -> None:
         self._on_failure = on_failure
         self._failures = 0
-        self._last: Outcome | None = None
+        self._last: CycleOutcome | None = None
 
-    def succeeded(self, outcome: Outcome) -> None:
+    def succeeded(self, outcome: CycleOutcome) -> None:
         """A cycle went well."""
         self._failures = 0
         self._last = outcome
 
-    def failed(self, error: Exception) -> Outcome | None:
+    def failed(self, error: Exception) -> CycleOutcome | None:
         """The outcome that stands in for the failed cycle; ``None`` means that stock Dagster rules.
 
         While the last plan stands, what it admitted may still be launched. Under ``hold`` the error is raised

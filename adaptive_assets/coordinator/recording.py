@@ -170,7 +170,7 @@ def _stance(held: tuple[str, ...]) -> Stance:
 def _kept_stances(kept: Iterable[entries.Entry]) -> Iterator[dict[str, tuple[Stance, ...]]]:
     """Of each cycle that waits to be written, what it decided."""
     for entry in kept:
-        if entry.kind != entries.Kind.CYCLE:
+        if entry.kind != entries.EntryKind.CYCLE:
             continue
         decided: dict[str, tuple[Stance, ...]] = {}
         # one that is damaged or of another version is told when the ledger refuses it

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.clock import since_boot
-from adaptive_assets.coordinator.cycle import Cycle, Outcome
+from adaptive_assets.coordinator.cycle import Cycle, CycleOutcome
 from adaptive_assets.coordinator.deployment import Deployment
 from adaptive_assets.coordinator.faults import Faults
 from adaptive_assets.coordinator.on_failure import OnFailure, Ruling
@@ -167,7 +167,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     def _begin_pass(self, daemon: Any, workspace: Any, fixed_time: float | None) -> RunQueueConfig:
         """Run a cycle and say what the stock pass is to do; only tests of Dagster give a ``fixed_time``."""
         now = time.time()
-        outcome: Outcome | None
+        outcome: CycleOutcome | None
         try:
             if not self._deployment.lease(self._instance).holds():
                 return self._stand_by(daemon, now)
@@ -213,7 +213,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         report_daemon_error(daemon, message, "AdaptiveAssetsFault")
         return True
 
-    def _config_after(self, outcome: Outcome | None) -> RunQueueConfig:
+    def _config_after(self, outcome: CycleOutcome | None) -> RunQueueConfig:
         """What the stock pass is to do; with nothing to launch it ends before it reads the queue."""
         if outcome is None:
             return super().get_run_queue_config()

@@ -261,9 +261,9 @@ class Snapshot:
     ``actions`` are those that launchers will support for runs that are launched now.
 
     ``nodes`` are given where runs can be placed on several machines; without them there is ``machine`` alone.
-    ``estimates`` are by :func:`~adaptive_assets.planning.resource_request.estimate_key`.  ``usage`` is what each
-    owner (or policy) has used of late, in core-seconds that count half after a half-life.  ``slowdown`` is how many
-    times as long as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
+    ``estimates`` are by ``estimate_key``.  ``usage`` is what each owner (or policy) has used of
+    late, in core-seconds that count half after a half-life.  ``slowdown`` is how many times as long
+    as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
 
     ``limits`` are those of Dagster's own of which queued runs take slots.  ``paused`` are the code locations
     of which Dagster launches nothing, with the time until which.  ``launches`` are the times at which runs

@@ -13,7 +13,7 @@ from adaptive_assets.policy.document import read_document
 from adaptive_assets.policy.explaining import explain
 from adaptive_assets.policy.fields import IN_A_FILE
 from adaptive_assets.policy.loading import book_of_content
-from adaptive_assets.policy.places import Entry, ListNode, MappingNode, Path, Place, Places
+from adaptive_assets.policy.places import KeyedNode, ListNode, MappingNode, Path, Place, Places
 from adaptive_assets.policy.plain import sequence
 from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy_cases.consistency import broken_references
@@ -70,7 +70,7 @@ def parse_cases(text: str | bytes, source: str, folder: FilePath, book: PolicyBo
         decoded(text, source, "write several files"), source, kind="a case file", start=_START
     )
     if isinstance(root, ListNode):
-        root = MappingNode(root.line, root.column, {"cases": Entry(root.line, root.column, root)})
+        root = MappingNode(root.line, root.column, {"cases": KeyedNode(root.line, root.column, root)})
     places = Places(source, root)
     if not isinstance(root, MappingNode):
         raise PolicyError([*problems, Problem(*places.value(()), "there are no cases here", _START)])

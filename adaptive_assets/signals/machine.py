@@ -54,7 +54,7 @@ class _Observation:
         return groups
 
 
-class Machine:
+class MachineReader:
     """Takes readings; rates are measured from one to the next.  Not for use by two threads at once.
 
     ``root`` is where ``/proc`` and ``/sys`` are found, ``host`` where the host's own counters come from.  The

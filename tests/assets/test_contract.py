@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pandera.engines.pandas_engine import PydanticModel
 
 from adaptive_assets.assets.contract import Contract, NotEvaluatedError
-from adaptive_assets.assets.contract_findings import Finding
+from adaptive_assets.assets.contract_findings import ContractFinding
 
 
 class Delays(pa.DataFrameModel):
@@ -39,7 +39,7 @@ BAD = {"carrier": ["AA", "ZZ", "UA"], "minutes": [1, 2, -3]}
 GOOD = {"carrier": ["AA", "UA"], "minutes": [1, 2]}
 
 
-def findings(model: Any, data: Any, **options: Any) -> list[Finding]:
+def findings(model: Any, data: Any, **options: Any) -> list[ContractFinding]:
     """What a model finds in data."""
     contract = Contract(model, **options)
     return contract.findings(contract.frame_of(data))
@@ -50,7 +50,7 @@ def found(model: Any, data: Any, **options: Any) -> list[tuple[str, str, tuple[i
     return [(one.column, one.check, rows_of(one)) for one in findings(model, data, **options)]
 
 
-def rows_of(finding: Finding) -> tuple[int, ...] | None:
+def rows_of(finding: ContractFinding) -> tuple[int, ...] | None:
     """The rows of a finding as plain numbers."""
     return None if finding.rows is None else tuple(map(int, finding.rows))
 

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from adaptive_assets import FrameIOManager, pandera_checks
 from adaptive_assets.assets.contract import Contract
-from adaptive_assets.assets.contract_report import Report
+from adaptive_assets.assets.contract_report import ContractReport
 
 
 class Delays(pa.DataFrameModel):
@@ -310,7 +310,7 @@ def test_a_value_that_cannot_be_shown_hides_no_finding() -> None:
     """Its own error is shown in its place: the findings of its row and of other partitions are there."""
     contract = Contract(pa.DataFrameSchema({"minutes": pa.Column(int, pa.Check.gt(0))}))
     bad = pd.DataFrame({"minutes": [1, -2], "what": [Textless(), Textless()]})
-    report = Report.of(contract, {"05": bad, "06": bad}, samples=5)
+    report = ContractReport.of(contract, {"05": bad, "06": bad}, samples=5)
     assert [partition for partition, _ in report.findings] == ["05", "06"]
     assert [dict(row) for row in report.samples] == [
         {"partition": hour, "row": "1", "minutes": "-2", "what": "(no text: ValueError)"}

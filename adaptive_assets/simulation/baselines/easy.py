@@ -16,7 +16,7 @@ from adaptive_assets.planning.decisions import Decision, Plan
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.baselines.placement import Capacity, Placement
+from adaptive_assets.simulation.baselines.placement import FreeCapacity, Placement
 from adaptive_assets.simulation.baselines.requests import DEPTH
 from adaptive_assets.simulation.baselines.stock import priority
 from adaptive_assets.simulation.engine.cluster import Cluster
@@ -89,13 +89,13 @@ class _Line(Placement):
         self._ends[name].append((self._at + self._startup_s + request.duration, request))
         return super().start(run, name)
 
-    def _reserve(self, head: QueuedRun) -> tuple[str, float, Capacity]:
+    def _reserve(self, head: QueuedRun) -> tuple[str, float, FreeCapacity]:
         """Where and when there will be room for ``head``, and what will be left beside it then."""
         return min((self._room_for(head, name) for name in self.free), key=lambda found: found[1])
 
-    def _room_for(self, head: QueuedRun, name: str) -> tuple[str, float, Capacity]:
+    def _room_for(self, head: QueuedRun, name: str) -> tuple[str, float, FreeCapacity]:
         request, when = self.request(head, name), self._at
-        free = Capacity(self.free[name].cpu, self.free[name].memory)
+        free = FreeCapacity(self.free[name].cpu, self.free[name].memory)
         for ends, other in sorted(self._ends[name], key=lambda end: end[0]):
             if free.fits(request):
                 break

@@ -10,11 +10,11 @@ from adaptive_assets.simulation.baselines.observed_requests import requested
 from adaptive_assets.simulation.baselines.stock import launch
 from adaptive_assets.simulation.engine.cluster import Cluster
 
-__all__ = ["Capacity", "Placement"]
+__all__ = ["FreeCapacity", "Placement"]
 
 
 @dataclass(slots=True)
-class Capacity:
+class FreeCapacity:
     """Cores and bytes of a machine that nobody has requested."""
 
     cpu: float
@@ -50,11 +50,11 @@ class Placement:
         self._requests: dict[str, ResourceRequest] = {}
         silent = {node.name for node in snapshot.nodes if snapshot.at - node.heard_at > node.lease_s}
         self._whole = {
-            node.name: Capacity(node.cores * cpu_share, node.memory)
+            node.name: FreeCapacity(node.cores * cpu_share, node.memory)
             for node in cluster.nodes
             if node.name not in silent
         }
-        self.free = {name: Capacity(whole.cpu, whole.memory) for name, whole in self._whole.items()}
+        self.free = {name: FreeCapacity(whole.cpu, whole.memory) for name, whole in self._whole.items()}
         for run in snapshot.active:
             if node := self.node_of(run):
                 self.free[node].take(self.request(run, node))

@@ -48,7 +48,7 @@ class Drifts:
         return factor
 
 
-class Stage(Protocol):
+class IncidentTarget(Protocol):
     """The part of the world to which things happen."""
 
     def touch(self, machine: SimulatedNode[Attempt]) -> None:
@@ -66,7 +66,7 @@ class Incidents:
 
     def __init__(
         self,
-        stage: Stage,
+        stage: IncidentTarget,
         machines: Sequence[SimulatedNode[Attempt]],
         observer: Observer,
         readiness: Readiness,

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Final
 
-from adaptive_assets.policy import Estimate as DeclaredEstimate
-from adaptive_assets.policy import PolicyError, Problem
+from adaptive_assets.policy import DeclaredEstimate, PolicyError, Problem
 from adaptive_assets.policy.places import Place
 from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.text import quoted

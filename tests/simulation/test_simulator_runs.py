@@ -9,7 +9,7 @@ from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action, Snapshot
 from adaptive_assets.policy import (
-    Estimate,
+    DeclaredEstimate,
     Gates,
     Objective,
     Policy,
@@ -177,11 +177,11 @@ def test_trouble_with_data_closes_gates(trouble: Any, gates: dict[str, Any], wai
 def test_rungs_take_as_much_less_as_they_declare() -> None:
     """A quarter of the declared time, half of the declared memory; the last good version next to nothing."""
     rungs = (
-        Rung(mode="reduced", estimate=Estimate(cpu=1, memory=GIB, duration=25)),
+        Rung(mode="reduced", estimate=DeclaredEstimate(cpu=1, memory=GIB, duration=25)),
         Rung(mode="last_good"),
     )
     policy = Policy(
-        name="p", jobs=("a",), degrade=rungs, estimate=Estimate(cpu=2, memory=2 * GIB, duration=100)
+        name="p", jobs=("a",), degrade=rungs, estimate=DeclaredEstimate(cpu=2, memory=2 * GIB, duration=100)
     )
     book = PolicyBook(version=1, policies=(policy,))
     run = traced("a", 200, cpu=4.0, memory=8 * GIB)
@@ -291,7 +291,7 @@ def test_the_wait_is_told_by_its_reasons() -> None:
 
 def test_the_planner_is_told_what_it_may_know() -> None:
     """Perfectly: all of it; declared: that alone; learned: what was declared until runs have ended."""
-    declared = Estimate(cpu=2, memory=2 * GIB, duration=300)
+    declared = DeclaredEstimate(cpu=2, memory=2 * GIB, duration=300)
     runs = [traced(f"a{n}", 40, at=100.0 * n, name="a", declared=declared) for n in range(8)]
 
     def told(knowledge: Knowledge) -> list[Snapshot]:
