@@ -44,5 +44,5 @@ def test_public_names_are_there() -> None:
 def test_a_broken_module_is_not_a_missing_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the module behind a name cannot be imported, the error says why."""
     monkeypatch.setitem(adaptive_assets._HOMES, "adpat", "adaptive_assets.assets.adapt")
-    with pytest.raises(ImportError, match=r"adaptive_assets\.workflow\.adapt cannot be imported: .*adpat"):
+    with pytest.raises(ImportError, match=r"adaptive_assets\.assets\.adapt cannot be imported: .*adpat"):
         from adaptive_assets import adpat  # noqa: F401
