@@ -12,8 +12,8 @@ import click
 import psutil
 import pytest
 
-from adaptive_assets.cli.demo.play import Played
-from adaptive_assets.cli.demo.report import as_json, as_text, gather
+import adaptive_assets
+from adaptive_assets.cli.demo.report import Played, as_json, as_text, gather
 from adaptive_assets.cli.installation import opened
 from adaptive_assets.policy import load_policy_book
 from tests.cli.sites import Adaptive, Site
@@ -58,9 +58,27 @@ def test_what_cannot_be_played_is_refused(adaptive: Adaptive, tmp_path: Path) ->
     assert [file.name for file in tmp_path.iterdir()] == ["something"]
 
 
+@pytest.mark.parametrize("other", [None, "", "raise SystemExit('imported')"])
+def test_without_the_pipeline_the_demo_says_where_it_is(tmp_path: Path, other: str | None) -> None:
+    """A package without `flights` beside it, or with somebody else's: one sentence, and what to do."""
+    package = Path(adaptive_assets.__file__).parent
+    (tmp_path / "adaptive_assets").symlink_to(package)
+    if other is not None:
+        (tmp_path / "flights").mkdir()
+        (tmp_path / "flights" / "__init__.py").write_text(other)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        START, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    sentence, hint = done.stderr.splitlines()
+    assert sentence.startswith("adaptive: The demo's pipeline, the folder `flights` of the project, is not")
+    assert hint == "In a checkout of the project: `make venv`, then `.venv/bin/adaptive demo`."
+
+
 def test_the_demos_policy_book_is_a_good_one() -> None:
     """It is checked like any other, and has the ladder that the demo shows."""
-    import adaptive_assets.cli.demo as package
+    import flights.demo as package
 
     book = load_policy_book(Path(package.__file__).with_name("policies.yaml"))
     assert [rung.mode for rung in book.policy("delay-forecast").degrade] == ["averages"]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_assets.flights.backlog import waiting
-from adaptive_assets.flights.data import Archive
-from adaptive_assets.flights.feed import Feed
-from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.flights.hours import HOUR
-from adaptive_assets.flights.landing import take_in
-from adaptive_assets.flights.replay import Chaos
+from flights.backlog import waiting
+from flights.data import Archive
+from flights.feed import Feed
+from flights.folder import FlightsFolder
+from flights.hours import HOUR
+from flights.landing import take_in
+from flights.replay import Chaos
 
 START = datetime(2013, 1, 12, 15, tzinfo=UTC)
 """Ten in the morning in New York."""

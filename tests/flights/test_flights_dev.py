@@ -14,11 +14,11 @@ import dagster as dg
 import psutil
 import pytest
 
-from adaptive_assets.flights import dev
-from adaptive_assets.flights.children import Family
-from adaptive_assets.flights.log_lines import worth_showing
-from adaptive_assets.flights.lost_runs import end_lost_runs
-from adaptive_assets.flights.squeeze import MEMORY_LEFT, main, memory_to_take
+from flights import dev
+from flights.children import Family
+from flights.log_lines import worth_showing
+from flights.lost_runs import end_lost_runs
+from flights.squeeze import MEMORY_LEFT, main, memory_to_take
 
 GIB = 2**30
 
@@ -157,7 +157,7 @@ def test_the_squeeze_leaves_some_memory(asked: str | None, taken: int) -> None:
 
 def test_the_squeeze_presses_and_lets_go() -> None:
     """Memory is really in use while it lasts, a process is busy, and both end with it."""
-    command = [sys.executable, "-m", "adaptive_assets.flights.squeeze", "--cpu", "1", "--memory", "200MiB"]
+    command = [sys.executable, "-m", "flights.squeeze", "--cpu", "1", "--memory", "200MiB"]
     with subprocess.Popen([*command, "--seconds", "300"], stdout=subprocess.PIPE, text=True) as program:
         try:
             presses = psutil.Process(program.pid)
@@ -207,7 +207,7 @@ def test_bad_squeezes_are_refused(
 
 def test_the_squeeze_as_a_program() -> None:
     """It ends by itself when its time is over."""
-    command = [sys.executable, "-m", "adaptive_assets.flights.squeeze", "--cpu", "1", "--memory", "16MiB"]
+    command = [sys.executable, "-m", "flights.squeeze", "--cpu", "1", "--memory", "16MiB"]
     done = subprocess.run(
         [*command, "--seconds", "0.5"], capture_output=True, text=True, timeout=60, check=True
     )

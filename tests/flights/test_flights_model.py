@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -6,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_assets.flights.data import Archive, read_table
-from adaptive_assets.flights.features import FEATURES, LABEL, features, training_rows
-from adaptive_assets.flights.hours import FIRST_HOUR, HOUR
-from adaptive_assets.flights.model import (
+from flights.data import Archive, read_table
+from flights.features import FEATURES, LABEL, features, training_rows
+from flights.hours import FIRST_HOUR, HOUR
+from flights.model import (
     DelayModel,
     carried_over,
     fit,
@@ -17,7 +18,7 @@ from adaptive_assets.flights.model import (
     forecast_by_model,
     horizon,
 )
-from adaptive_assets.flights.tables import airport_hours, clean_departures, clean_weather
+from flights.tables import airport_hours, clean_departures, clean_weather
 from tests.flights.conftest import START
 
 PLANES = read_table("planes")
@@ -53,6 +54,15 @@ def world(archive_folder: object) -> World:
 def model(world: World) -> DelayModel:
     """A model fitted on them."""
     return fit(world.rows(), START)
+
+
+def test_a_model_of_before_the_move_is_read(model: DelayModel) -> None:
+    """The table that an earlier `make dev` pickled, when the pipeline was a part of the package."""
+    old = pickle.dumps(model, protocol=0).replace(b"flights.model\n", b"adaptive_assets.flights.model\n")
+    assert b"cadaptive_assets.flights.model\nDelayModel" in old
+    program = "import pickle, sys, flights.model; print(pickle.load(sys.stdin.buffer).rows)"
+    read = subprocess.run([sys.executable, "-c", program], input=old, capture_output=True, check=False)
+    assert read.stdout.decode().split() == [str(model.rows)], read.stderr.decode()
 
 
 def test_training_knows_nothing_of_the_future(archive: Archive, world: World) -> None:
@@ -121,8 +131,8 @@ def test_a_fit_keeps_to_one_core() -> None:
     code = """
 import time
 import numpy as np, pandas as pd
-from adaptive_assets.flights import model
-from adaptive_assets.flights.features import CATEGORIES, FEATURES
+from flights import model
+from flights.features import CATEGORIES, FEATURES
 dice = np.random.default_rng(1)
 rows = pd.DataFrame({f: dice.random(20000) for f in FEATURES}).assign(**{c: "a" for c in CATEGORIES})
 rows["delay_min"] = dice.random(20000) * 60

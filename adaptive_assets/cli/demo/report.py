@@ -10,16 +10,25 @@ from adaptive_assets.cli.text import clock, iso, shortened, table, wrapped
 from adaptive_assets.planning.wording import seconds
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.demo.play import Played
     from adaptive_assets.cli.explain import RunFacts
     from adaptive_assets.cli.installation import Installation
     from adaptive_assets.ledger import DecisionRow
 
-__all__ = ["Report", "Row", "as_json", "as_text", "gather"]
+__all__ = ["Played", "Report", "Row", "as_json", "as_text", "gather"]
 
 HEADERS = ("at", "run", "what", "tier", "verdict", "mode", "waited", "ended", "deadline")
 WHAT_SHOWN = 30
 SENTENCE_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """When the demo began and ended, and when the machine was squeezed (POSIX seconds)."""
+
+    began_at: float
+    ended_at: float
+    squeezed_at: float
+    released_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class Row:
 class Report:
     """The runs in the order in which they were requested, and what a smoke test would complain of."""
 
-    played: "Played"
+    played: Played
     rows: tuple[Row, ...]
 
     @property
@@ -83,7 +92,7 @@ class Report:
                 yield f"The run {row.run_id} ({row.run.name}) did not keep its deadline."
 
 
-def gather(installation: "Installation", played: "Played") -> Report:
+def gather(installation: "Installation", played: Played) -> Report:
     """Explain every run of the instance."""
     from adaptive_assets.cli.explain import gather as explain
 
