@@ -19,12 +19,32 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adaptive_assets.planning.snapshot import Backlog
 from flights.deliveries import TABLES, Delivery
 from flights.folder import FlightsFolder, read_json, write_json
 from flights.hours import HOUR, hour_named
 
-__all__ = ["SourceStatus", "Waiting", "backlogs", "read_status", "source_status", "waiting", "write_status"]
+__all__ = [
+    "Backlog",
+    "SourceStatus",
+    "Waiting",
+    "backlogs",
+    "read_status",
+    "source_status",
+    "waiting",
+    "write_status",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Input of one source that has landed and was not taken in yet."""
+
+    source: str
+    items: int
+    lag_s: float
+    """Age of the oldest hour that waits, in seconds."""
+    event_time: float | None
+    """The end of the newest hour that was taken in (POSIX seconds)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import psutil
 __all__ = ["Child", "Family"]
 
 _MARK: Final = "ADAPTIVE_DEV_FAMILY"
+_PROJECT: Final = Path(__file__).resolve().parents[1]
 
 
 class Child:
@@ -93,7 +94,9 @@ class Family:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._mark = uuid.uuid4().hex
-        self._environment = {**environment, _MARK: self._mark}
+        # Children work elsewhere; `flights` is a common name, and theirs must be this one.
+        path = [str(_PROJECT), *filter(None, [environment.get("PYTHONPATH")])]
+        self._environment = {**environment, _MARK: self._mark, "PYTHONPATH": os.pathsep.join(path)}
         self.children: list[Child] = []
 
     def start(

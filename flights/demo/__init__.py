@@ -6,9 +6,13 @@ sensors, the coordinator.  Only the feed and the sensors are in a hurry.
 
 from typing import Final
 
-__all__ = ["DATA", "POLICIES"]
+__all__ = ["DATA", "POLICIES", "DemoError"]
 
 DATA: Final = "ADAPTIVE_DEMO_DATA"
 """The environment variable that tells the code location where its data is."""
 POLICIES: Final = "ADAPTIVE_DEMO_POLICIES"
 """The environment variable that tells it the policy file."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on; its text says why, and shows the end of the daemon's log."""

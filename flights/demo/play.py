@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
-from adaptive_assets.cli.demo.report import Played
-from adaptive_assets.cli.errors import PROBLEMS, CliError
-from adaptive_assets.planning.wording import seconds
+import dagster as dg
+
+from flights.demo import DemoError
 from flights.demo.stage import Stage
 from flights.metadata import local
 
-if TYPE_CHECKING:
-    from adaptive_assets.dagster_compat.runs import RunRecord
-
-__all__ = ["longest", "play"]
+__all__ = ["Played", "longest", "play"]
 
 LOOK_EVERY_S: Final = 1.0
 START_UP_S: Final = 150.0
@@ -24,7 +22,20 @@ OF_THE_DATA: Final = ("data_", "check_", "freshness_", "outside_window")
 """How the reasons begin that have nothing to do with the machine."""
 FORECAST: Final = "delay_forecast"
 
+REASON: Final = "adaptive/reason"
+"""The tag with the first reason of a run that waits."""
+
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """When the demo began and ended, and when the machine was squeezed (POSIX seconds)."""
+
+    began_at: float
+    ended_at: float
+    squeezed_at: float
+    released_at: float
 
 
 def longest(hours: int) -> float:
@@ -36,7 +47,7 @@ def play(stage: Stage, hours: int, say: Say) -> Played:
     """Replay ``hours`` hours, the last of them under a squeeze.
 
     Raises:
-        CliError: the daemon ended, or what was waited for did not happen in time.
+        DemoError: the daemon ended, or what was waited for did not happen in time.
     """
     began = time.time()
     watch = _Watch(stage, began + longest(hours))
@@ -51,7 +62,7 @@ def play(stage: Stage, hours: int, say: Say) -> Played:
     watch.until(lambda: watch.ended(FORECAST), before, "a forecast was made under the squeeze")
     released = time.time()
     stage.release()
-    say(f"The squeeze ends after {seconds(released - squeezed)}.")
+    say(f"The squeeze ends after {released - squeezed:.0f} s.")
     watch.wait(lambda: not watch.unsettled(), CATCH_UP_S)
     return Played(began, time.time(), squeezed, released)
 
@@ -64,15 +75,14 @@ class _Watch:
         self._give_up_at = give_up_at
 
     def until(self, count: Callable[[], int], before: int, what: str) -> None:
-        """Wait until there are more than before; raise :class:`CliError` when it takes too long."""
+        """Wait until there are more than before; raise :class:`DemoError` when it takes too long."""
         if self.wait(lambda: count() > before, self._give_up_at - time.time()):
             return
         runs = self._records()
         ran = f"{len(runs)} runs were requested, {sum(r.end_time is not None for r in runs)} have ended"
-        raise CliError(
-            f"The demo gave up: not in time that {what} ({ran if runs else 'nothing was ever requested'}).",
-            f"The end of the daemon's log:\n{self._stage.last_words()}",
-            PROBLEMS,
+        raise DemoError(
+            f"The demo gave up: not in time that {what} ({ran if runs else 'nothing was ever requested'}).\n"
+            f"The end of the daemon's log:\n{self._stage.last_words()}"
         )
 
     def wait(self, happened: Callable[[], bool], within_s: float) -> bool:
@@ -95,16 +105,12 @@ class _Watch:
 
     def unsettled(self) -> bool:
         """Whether runs are at work, or wait for nothing but the machine."""
-        import dagster as dg
-
-        from adaptive_assets.workflow import tags
-
         for record in self._records():
-            reason = record.dagster_run.tags.get(tags.REASON, "")
+            reason = record.dagster_run.tags.get(REASON, "")
             queued = record.dagster_run.status is dg.DagsterRunStatus.QUEUED
             if record.end_time is None and not (queued and reason.startswith(OF_THE_DATA)):
                 return True
         return False
 
-    def _records(self) -> "Sequence[RunRecord]":
+    def _records(self) -> Sequence[dg.RunRecord]:
         return self._stage.instance.get_run_records()

@@ -15,14 +15,13 @@ from typing import Final
 import dagster as dg
 import yaml
 
-from adaptive_assets.cli.errors import PROBLEMS, CliError
 from adaptive_assets.signals import Machine
 from flights.children import Child, Family
-from flights.demo import DATA, POLICIES
+from flights.demo import DATA, POLICIES, DemoError
 from flights.feed import Feed
 from flights.folder import FlightsFolder
 
-__all__ = ["Stage", "staged"]
+__all__ = ["DemoError", "Stage", "staged"]
 
 START: Final = datetime(2013, 1, 16, 12, tzinfo=UTC)
 """Seven in the morning in New York, on a day of snow: the first wave is on its way."""
@@ -69,12 +68,11 @@ class Stage:
             self._squeeze.send(signal.SIGTERM)
 
     def check(self) -> None:
-        """Raise :class:`CliError` if the daemon is gone: nothing more would happen."""
+        """Raise :class:`DemoError` if the daemon is gone: nothing more would happen."""
         if self._daemon.poll() is not None:
-            raise CliError(
-                f"Dagster's daemon ended with code {self._daemon.poll()}. The end of its log:",
-                self.last_words(),
-                PROBLEMS,
+            raise DemoError(
+                f"Dagster's daemon ended with code {self._daemon.poll()}. The end of its log:\n"
+                f"{self.last_words()}"
             )
 
     def last_words(self) -> str:

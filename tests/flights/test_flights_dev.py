@@ -97,6 +97,25 @@ def test_a_family_that_goes_when_asked_is_not_killed(tmp_path: Path) -> None:
     assert child.poll() == 7
 
 
+def test_children_run_the_pipeline_of_this_checkout(tmp_path: Path) -> None:
+    """Whatever else Python finds under the name `flights`; the data folder beside them has it, too."""
+    other, home = tmp_path / "other", tmp_path / "home"
+    (other / "flights").mkdir(parents=True)
+    (other / "flights" / "__init__.py").touch()
+    (home / "flights").mkdir(parents=True)
+    family = Family({**os.environ, "PYTHONPATH": str(other)})
+    child = family.start(
+        "asked",
+        [sys.executable, "-c", "import flights; print(flights.__file__)"],
+        home,
+        tmp_path / "log",
+        lambda *_: None,
+    )
+    child.finish(30)
+    family.stop(patience=5)
+    assert (tmp_path / "log").read_text() == f"{dev.PROJECT / 'flights' / '__init__.py'}\n"
+
+
 def test_a_busy_port_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A port that was asked for and is taken ends with what to do; without one, a free one is found."""
     with socket.socket() as taken:

@@ -1,4 +1,3 @@
-import pickle
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -54,15 +53,6 @@ def world(archive_folder: object) -> World:
 def model(world: World) -> DelayModel:
     """A model fitted on them."""
     return fit(world.rows(), START)
-
-
-def test_a_model_of_before_the_move_is_read(model: DelayModel) -> None:
-    """The table that an earlier `make dev` pickled, when the pipeline was a part of the package."""
-    old = pickle.dumps(model, protocol=0).replace(b"flights.model\n", b"adaptive_assets.flights.model\n")
-    assert b"cadaptive_assets.flights.model\nDelayModel" in old
-    program = "import pickle, sys, flights.model; print(pickle.load(sys.stdin.buffer).rows)"
-    read = subprocess.run([sys.executable, "-c", program], input=old, capture_output=True, check=False)
-    assert read.stdout.decode().split() == [str(model.rows)], read.stderr.decode()
 
 
 def test_training_knows_nothing_of_the_future(archive: Archive, world: World) -> None:

@@ -1,1 +1,1 @@
-"""``adaptive demo``: the command and its report; what is played stands in a checkout, in ``flights.demo``."""
+"""``adaptive demo``: the command and its report.  What it plays is ``flights.demo``, in a checkout."""

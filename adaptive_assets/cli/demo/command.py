@@ -3,6 +3,7 @@
 import signal
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -20,8 +21,8 @@ from adaptive_assets.cli.text import emit_json
 
 __all__ = ["demo"]
 
-BESIDE_US: Final = Path(adaptive_assets.__file__).parent.parent
-"""A checkout's root, or the environment's folder of packages, where a `flights` would be somebody else's."""
+ROOT: Final = Path(adaptive_assets.__file__).parents[1]
+"""A checkout's root; of an installed package the folder of packages, where a `flights` is somebody else's."""
 
 
 @click.command()
@@ -47,11 +48,15 @@ def demo(ctx: click.Context, hours: int, as_json: bool, keep: Path | None) -> No
         from adaptive_assets.cli.demo import report
         from adaptive_assets.cli.installation import opened
 
-        play, stages = import_module("flights.demo.play"), import_module("flights.demo.stage")
+        # By name: the package never imports the pipeline, which stands beside it in a checkout only.
+        pipeline, play = import_module("flights.demo.stage"), import_module("flights.demo.play")
         _say(f"Setting up in {home}; given up after {play.longest(hours) / 60:.0f} minutes at the latest.")
-        with stages.staged(home) as stage:
-            played = play.play(stage, hours, _say)
-            _say("Stopping.")
+        try:
+            with pipeline.staged(home) as stage:
+                played = play.play(stage, hours, _say)
+                _say("Stopping.")
+        except pipeline.DemoError as error:
+            raise CliError(str(error), exit_code=PROBLEMS) from error
         with opened(home) as installation:
             found = report.gather(installation, played)
     if as_json:
@@ -70,12 +75,13 @@ def _say(text: str) -> None:
 
 
 def _require_flights() -> None:
-    """Raise :class:`CliError` without the pipeline, which is in no wheel, or without what it needs."""
-    pipeline, found = BESIDE_US / "flights", find_spec("flights")
-    ours = found is not None and str(pipeline) in (found.submodule_search_locations or ())
-    if not ours or not (pipeline / "demo").is_dir():
+    """Raise :class:`CliError` without the pipeline, which no wheel contains, or without what it needs."""
+    found = find_spec("flights")  # of a top-level name: nothing is imported
+    origin = found.origin if found else None
+    ours = origin is not None and Path(origin).resolve() == (ROOT / "flights" / "__init__.py").resolve()
+    if not ours or not _is_checkout(ROOT):
         raise CliError(
-            "The demo's pipeline, the folder `flights` of the project, is not installed with the package.",
+            "The demo plays the reference pipeline, the folder `flights` of the project; no wheel has it.",
             "In a checkout of the project: `make venv`, then `.venv/bin/adaptive demo`.",
         )
     try:
@@ -88,6 +94,15 @@ def _require_flights() -> None:
             f"The demo needs the package {missing}, which is not installed.",
             "In the checkout, `make venv` brings it.",
         )
+
+
+def _is_checkout(root: Path) -> bool:
+    """Whether a folder is this project's, by the name in its ``pyproject.toml``."""
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project")
+    except (OSError, ValueError):
+        return False
+    return isinstance(project, dict) and project.get("name") == "adaptive-assets"
 
 
 @contextmanager

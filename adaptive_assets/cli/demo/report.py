@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adaptive_assets.cli.explain_text import deadline_kept
 from adaptive_assets.cli.text import clock, iso, shortened, table, wrapped
@@ -21,14 +21,17 @@ WHAT_SHOWN = 30
 SENTENCE_SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(Protocol):
     """When the demo began and ended, and when the machine was squeezed (POSIX seconds)."""
 
-    began_at: float
-    ended_at: float
-    squeezed_at: float
-    released_at: float
+    @property
+    def began_at(self) -> float: ...  # noqa: D102
+    @property
+    def ended_at(self) -> float: ...  # noqa: D102
+    @property
+    def squeezed_at(self) -> float: ...  # noqa: D102
+    @property
+    def released_at(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
