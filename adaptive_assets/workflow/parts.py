@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from adaptive_assets.ledger import LedgerError
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE
 from adaptive_assets.policy import PolicyError
 from adaptive_assets.policy.text import paragraph
 from adaptive_assets.workflow.backlogs import BacklogError
@@ -17,9 +18,6 @@ T = TypeVar("T")
 
 MOST_TOLD: Final = 10
 """Faults of single subjects that one part tells in one cycle; of the others it tells how many they are."""
-
-LONGEST_MESSAGE: Final = 16_384
-"""Characters of the message of a fault, which may have fifty lines."""
 
 EXPLAINED: Final = (LedgerError, PolicyError, BacklogError)
 """Errors whose message says all there is to say: their traceback helps nobody."""
