@@ -12,7 +12,7 @@ from adaptive_assets.policy.text import paragraph
 from adaptive_assets.workflow.backlogs import BacklogError
 from adaptive_assets.workflow.faults import Fault, Faults
 
-__all__ = ["Parts"]
+__all__ = ["EXPLAINED", "Parts", "message_of"]
 
 T = TypeVar("T")
 
@@ -65,9 +65,7 @@ class Parts:
 
     def failed(self, part: str, error: Exception, *, subject: str = "") -> None:
         """Tell an error that was caught elsewhere as a fault of ``part``."""
-        explained = isinstance(error, EXPLAINED)
-        message = str(error) if explained else f"{type(error).__name__}: {error}"
-        if self.fault(part, message, subject=subject) and not explained:
+        if self.fault(part, message_of(error), subject=subject) and not isinstance(error, EXPLAINED):
             logger.error("The error of %s in full:", subject or part, exc_info=error)
 
     def fault(self, part: str, message: str, *, subject: str = "") -> bool:
@@ -106,3 +104,8 @@ class Parts:
         self.told.append(fault)
         logger.error("%s: %s", fault.part, fault.message)
         self._record(fault)
+
+
+def message_of(error: Exception) -> str:
+    """The message of an error, after its kind where the message alone does not say all there is to say."""
+    return str(error) if isinstance(error, EXPLAINED) else f"{type(error).__name__}: {error}"
