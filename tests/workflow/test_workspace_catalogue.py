@@ -372,7 +372,7 @@ def test_two_locations_may_make_one_asset_by_jobs_of_one_name(site: Site) -> Non
 
 
 def test_a_job_of_a_location_that_was_renamed_still_waits_for_its_data(site: Site) -> None:
-    """Nothing is known of the old name: what jobs of that name make elsewhere is what the run is taken to make."""
+    """Nothing is known of the old one: the run is taken to make what a job of its name makes elsewhere."""
     world = site.load(raw=RAW, a_reports=REPORT)
     world.materialize("raw", check=False)
     run_id = submit_to(world, "a_reports", job="daily")
