@@ -7,20 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.simulation.scenario import (
+from adaptive_assets.simulation.events import (
     ClockSkew,
     DataTrouble,
     DurationDrift,
     NodeLoss,
     Scenario,
-    ScenarioError,
     SlowDisk,
     StrangerCpu,
     StrangerMemory,
-    check_scenario,
-    load_scenario,
-    parse_scenario,
 )
+from adaptive_assets.simulation.scenario import ScenarioError, check_scenario, load_scenario, parse_scenario
 
 ALL = """\
 version: 1
