@@ -103,7 +103,7 @@ def _pairs(storage: Storage, queued: int, ours: Side, stock: Side, repeats: int)
 
 def finding(pairs: Sequence[Pairs]) -> Finding:
     """All of them as one table."""
-    header = ("storage", "queued", "pass", "ours, ms", "stock, ms", "ours ÷ stock", "least", "most")
+    header = ("storage", "queued", "pass", "ours, ms", "stock, ms", "ours ÷ stock", "least", "most", "pairs")
     return Finding(
         "passes",
         "Whole passes of the dequeue daemon, launches included; medians, and the ratio of each pair. With all"
@@ -124,4 +124,5 @@ def _row(pairs: Pairs) -> tuple[str, ...]:
         f"{median(pairs.ratios):.2f}",
         f"{min(pairs.ratios):.2f}",
         f"{max(pairs.ratios):.2f}",
+        str(len(pairs.ratios)),
     )
