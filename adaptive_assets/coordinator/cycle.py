@@ -242,8 +242,7 @@ class Cycle:
         return states
 
     def _is_gated(self, work: Work) -> bool:
-        gates = self._policy.book.policy(work.gated_by or work.policy).gates
-        return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
+        return self._policy.book.policy(work.gated_by or work.policy).gates.any_given
 
     def _with_estimates(self, snapshot: Snapshot) -> Snapshot:
         return self._parts.attempt("estimate", lambda: self._experience.into(snapshot), snapshot)

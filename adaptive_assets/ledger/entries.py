@@ -15,10 +15,11 @@ from adaptive_assets.ledger.codec import Json, dumps, encode
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.rows import RunUsageRow
 from adaptive_assets.ledger.snapshots import Draft
-from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped, storable, within_bounds
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE, storable, within_bounds
 from adaptive_assets.planning.decisions import AnyDecision, Verdict
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun
 from adaptive_assets.planning.work_key import work_key
+from adaptive_assets.policy.text import paragraph
 
 __all__ = ["Entry", "EntryKind", "Stamp", "cycle", "fault", "new_id", "reading", "revision", "usages"]
 
@@ -114,7 +115,7 @@ def usages(rows: Iterable[RunUsageRow]) -> Entry:
 
 def fault(at: float, node: str, part: str, message: str) -> Entry:
     """Something failed in a part."""
-    told = bounded(escaped(storable(message)), LONGEST_MESSAGE)
+    told = paragraph(message, LONGEST_MESSAGE)
     return Entry(new_id(), EntryKind.FAULT, {"at": at, "node": node, "part": part, "message": told})
 
 
@@ -143,8 +144,8 @@ def _rows(decision: AnyDecision) -> list[dict[str, Any]]:
     fields = {
         "verdict": decision.verdict.value,
         "work_key": work_key(decision.work),
-        "tier": bounded(decision.tier),
-        "mode": bounded(decision.mode),
+        "tier": within_bounds(decision.tier),
+        "mode": within_bounds(decision.mode),
         "parameters": _parameters(decision.parameters),
         "reasons": dumps(reasons),
     }

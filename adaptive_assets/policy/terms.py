@@ -140,6 +140,11 @@ class Gates(PolicyValue):
     then: Literal["degrade", "launch", "fail"] | None = Field(default=None, validate_default=True)
     """What becomes of a run that has waited that long."""
 
+    @property
+    def any_given(self) -> bool:
+        """Whether there is a condition at all: without one a run reads whatever is there."""
+        return self.fresh is not None or self.checks is not None or not self.accept_degraded
+
     @field_validator("then")
     @classmethod
     def _goes_with_wait_at_most(cls, then: str | None, info: ValidationInfo) -> str | None:

@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.simulation.scenarios.scenario import (
+from adaptive_assets.simulation.scenarios.events import (
     ClockSkew,
     DataTrouble,
     DurationDrift,
     NodeLoss,
     Scenario,
-    ScenarioError,
     SlowDisk,
     StrangerCpu,
     StrangerMemory,
+)
+from adaptive_assets.simulation.scenarios.scenario import (
+    ScenarioError,
     check_scenario,
     load_scenario,
     parse_scenario,

@@ -18,34 +18,10 @@ from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.simulation.scenarios.event_reading import UNKNOWN_KEY, read_event
-from adaptive_assets.simulation.scenarios.events import (
-    ClockSkew,
-    DataTrouble,
-    DurationDrift,
-    Event,
-    NodeLoss,
-    Scenario,
-    SlowDisk,
-    StrangerCpu,
-    StrangerMemory,
-)
+from adaptive_assets.simulation.scenarios.events import DataTrouble, DurationDrift, Event, Scenario
 from adaptive_assets.simulation.traces.trace import MOST_PROBLEMS
 
-__all__ = [
-    "ClockSkew",
-    "DataTrouble",
-    "DurationDrift",
-    "Event",
-    "NodeLoss",
-    "Scenario",
-    "ScenarioError",
-    "SlowDisk",
-    "StrangerCpu",
-    "StrangerMemory",
-    "check_scenario",
-    "load_scenario",
-    "parse_scenario",
-]
+__all__ = ["Scenario", "ScenarioError", "check_scenario", "load_scenario", "parse_scenario"]
 
 MOST_COMPARED: Final = 10_000
 """Names among which the one that was meant is looked for."""
