@@ -8,8 +8,8 @@ from adaptive_assets.casebook.situation import SnapshotTerms
 from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.suggesting import did_you_mean
+from adaptive_assets.policy.terms import DEFAULT
 
 __all__ = ["broken_references"]
 

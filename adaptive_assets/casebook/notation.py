@@ -53,5 +53,5 @@ _REQUIRED: Final[Mapping[str, str]] = {
     "verdict": "verdict: launch",
 }
 
-CASE_FILE: Final = Language("case file", CaseFileTerms, _REQUIRED)
+CASE_FILE: Final = Language("case file", CaseFileTerms, _REQUIRED, kind="a case file")
 """For sentences about what is wrong with one."""

@@ -6,8 +6,7 @@ from adaptive_assets.casebook.estimates import EstimateTerms
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Claims, QueuedRun, RunState, Work
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, SizeInUse, Text
-from adaptive_assets.policy.names import DEFAULT
-from adaptive_assets.policy.terms import FULL, PolicyValue
+from adaptive_assets.policy.terms import DEFAULT, FULL, PolicyValue
 
 __all__ = ["HERE", "ActiveTerms", "QueuedTerms", "WorkTerms"]
 

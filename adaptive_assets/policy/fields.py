@@ -9,7 +9,7 @@ import functools
 import math
 import zoneinfo
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -95,6 +95,16 @@ def _number(value: object) -> object:
     return value
 
 
+PLAIN_NUMBER: Final = BeforeValidator(_number)
+"""Refuses what is not written as a number."""
+
+
+def _not_in_quotes(value: object) -> object:
+    if isinstance(value, bool | str):  # `True` equals 1 in Python
+        raise UnitError("the version is a number, without quotes", "write `version: 1`")
+    return value
+
+
 def _plain_text(value: str) -> str:
     """Refuses what a ledger or a tag cannot hold."""
     if len(value) > LONGEST_TEXT:
@@ -130,6 +140,9 @@ def _as_written(value: object) -> str:
             return "null" if value is None else str(value)
 
 
+Version = Annotated[Literal[1], BeforeValidator(_not_in_quotes)]
+"""The version of a file's language."""
+
 Duration = Annotated[
     float,
     Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False),
@@ -138,12 +151,7 @@ Duration = Annotated[
 ]
 """Seconds; written ``5m``."""
 
-PositiveDuration = Annotated[
-    float,
-    Field(gt=0, le=LONGEST_DURATION, allow_inf_nan=False),
-    _unit(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
-]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
 """Seconds, more than none; written ``5m``."""
 
 Size = Annotated[
@@ -160,10 +168,10 @@ SizeInUse = Annotated[int, Field(ge=0, le=LARGEST_SIZE), _unit(parse_size)]
 Cores = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), BeforeValidator(_cores)]
 """CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
 
-Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), BeforeValidator(_number)]
+Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), PLAIN_NUMBER]
 """Money, in whatever currency; written as a number."""
 
-Weight = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False), BeforeValidator(_number)]
+Weight = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False), PLAIN_NUMBER]
 """A weight against others of its kind; written as a number."""
 
 Share = Annotated[
