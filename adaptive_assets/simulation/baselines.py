@@ -43,8 +43,7 @@ class Stock:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Fill the free slots."""
         free = self.runs - len(snapshot.active)
-        chosen = nsmallest(free, snapshot.queued, key=priority(book, self.by_tier)) if free > 0 else ()
-        return launching(chosen, snapshot, book)
+        return launching(nsmallest(free, snapshot.queued, key=priority(book, self.by_tier)), snapshot, book)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,6 @@ class TagLimits:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Fill the free slots, tier by tier: order within a tier is all that its limit leaves open."""
         free = self.runs - len(snapshot.active)
-        if free <= 0:
-            return launching((), snapshot, book)
         left: dict[str, float] = defaultdict(lambda: inf, self.limits)
         for run in snapshot.active:
             left[_tier(run.work, book)] -= 1
@@ -96,8 +93,6 @@ class Edf:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Fill the free slots."""
         free = self.runs - len(snapshot.active)
-        if free <= 0:
-            return launching((), snapshot, book)
 
         def due(run: QueuedRun) -> tuple[float, ...]:
             return (_deadline(run, book), -run.priority, run.submitted_at)
