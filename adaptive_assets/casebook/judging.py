@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.casebook.expectations import Expectation, ExpectedRow
 from adaptive_assets.casebook.loading import Case
+from adaptive_assets.casebook.notation import Expectation, ExpectedRow
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.transitions import transitions
 from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan

@@ -1,6 +1,5 @@
 """Pydantic's errors as problems: our own sentences, at the place in the file."""
 
-import difflib
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -178,8 +177,7 @@ def _not_a_choice(fault: _Fault) -> Sentence:
         message = f"`{fault.written}` is no version of the {fault.language.name} that is known here"
         return message, "write `version: 1`"
     choices = [choice.strip("'") for choice in fault.context["expected"].replace(" or ", ", ").split(", ")]
-    close = difflib.get_close_matches(str(fault.value), choices, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"write {listing(choices, conjunction='or')}"
+    hint = did_you_mean(str(fault.value), choices, "write", conjunction="or")
     return f"{fault.name} cannot be `{fault.written}`", hint
 
 

@@ -81,22 +81,20 @@ def _known_timezone(value: str) -> str:
     return value
 
 
-def _cores(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(
-            f"`{quoted(_as_written(value))}` is not a number of cores", "write a number such as `0.5` or `2`"
-        )
-    return value
+def _number(what: str, example: str) -> BeforeValidator:
+    """Refuses what is not written as a number."""
+
+    def read(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UnitError(
+                f"`{quoted(_as_written(value))}` is not {what}", f"write a number such as {example}"
+            )
+        return value
+
+    return BeforeValidator(read)
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(f"`{quoted(_as_written(value))}` is not a number", "write a number such as `0.5`")
-    return value
-
-
-PLAIN_NUMBER: Final = BeforeValidator(_number)
-"""Refuses what is not written as a number."""
+PLAIN_NUMBER: Final = _number("a number", "`0.5`")
 
 
 def _not_in_quotes(value: object) -> object:
@@ -165,7 +163,9 @@ Size = Annotated[
 SizeInUse = Annotated[int, Field(ge=0, le=LARGEST_SIZE), _unit(parse_size)]
 """Bytes, none among them; written ``1.5GiB``."""
 
-Cores = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), BeforeValidator(_cores)]
+Cores = Annotated[
+    float, Field(ge=0, le=1_000_000, allow_inf_nan=False), _number("a number of cores", "`0.5` or `2`")
+]
 """CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
 
 Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), PLAIN_NUMBER]

@@ -6,8 +6,7 @@ from typing import Final
 
 from adaptive_assets.planning.wording import number, seconds, size
 from adaptive_assets.reporting.figures import OVERALL, TIERED, Figure, marked, told_figures
-from adaptive_assets.reporting.labels import count, share_label
-from adaptive_assets.reporting.trials import trial_figures, trial_heads
+from adaptive_assets.reporting.labels import count, share_label, trial_figures, trial_heads
 from adaptive_assets.simulation.bounds import soonest_end
 from adaptive_assets.simulation.comparison import Comparison, setting_text
 
