@@ -11,8 +11,6 @@ from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.terms import DEFAULT
 
-__all__ = ["broken_references"]
-
 
 def broken_references(case: CaseTerms, book: PolicyBook) -> Iterator[Finding]:
     """What a case refers to and does not have, by paths from the case."""

@@ -11,8 +11,6 @@ from adaptive_assets.policy.fields import Cores, Duration, SizeInUse, Text, Weig
 from adaptive_assets.policy.terms import FULL, PolicyValue
 from adaptive_assets.policy.units import UnitError
 
-__all__ = ["EstimateTerms", "LearnedTerms"]
-
 _ENOUGH: Final = 20.0
 """Runs behind an estimate that does not say how many."""
 

@@ -11,8 +11,6 @@ from adaptive_assets.planning.transitions import transitions
 from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan
 from adaptive_assets.policy.places import Path
 
-__all__ = ["Judgement", "Miss", "judge"]
-
 AnyDecision = Decision | ActiveDecision
 
 

@@ -17,8 +17,6 @@ from adaptive_assets.policy.places import Entry, ListNode, MappingNode, Path, Pl
 from adaptive_assets.policy.plain import sequence
 from adaptive_assets.policy.reading import decoded, read_bytes, validated
 
-__all__ = ["Case", "CaseFile", "book_of", "load_cases", "parse_cases", "snapshot_of"]
-
 _START: Final = "a case file is a list of cases, each with a `name`, a `snapshot` and what to `expect`"
 _EMPTY_BOOK: Final = PolicyBook(version=1)
 

@@ -12,8 +12,6 @@ from adaptive_assets.policy.fields import Parameter, Text
 from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.units import UnitError
 
-__all__ = ["CASE_FILE", "CaseFileTerms", "CaseTerms", "Expectation", "ExpectedRow"]
-
 
 def _one_or_more(value: object) -> object:
     """One sentence may stand without brackets."""

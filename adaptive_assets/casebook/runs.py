@@ -8,8 +8,6 @@ from adaptive_assets.planning.snapshot import Action, ActiveRun, Claims, QueuedR
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, SizeInUse, Text
 from adaptive_assets.policy.terms import DEFAULT, FULL, PolicyValue
 
-__all__ = ["HERE", "ActiveTerms", "QueuedTerms", "WorkTerms"]
-
 HERE = "here"
 """The code location of all work in cases."""
 

@@ -41,8 +41,6 @@ from adaptive_assets.policy.terms import FULL, PolicyValue
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError
 
-__all__ = ["SnapshotTerms"]
-
 NOON: Final = datetime(2026, 6, 15, 12, tzinfo=UTC).timestamp()
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2999

@@ -7,8 +7,6 @@ from typing import Any, Final
 import click
 from typing_extensions import override
 
-__all__ = ["PROBLEMS", "CliError", "masked", "note", "one_line", "write_text"]
-
 PROBLEMS: Final = 1
 """Something is wrong with what was looked at: a policy file, the deployment, the ledger."""
 BAD_INPUT: Final = 2

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from adaptive_assets.cli.explain import Explanation, Foreseen, RunFacts
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
-__all__ = ["as_json", "as_text"]
-
 INDENT = " " * 4
 
 

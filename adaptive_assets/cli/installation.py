@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
     from adaptive_assets.workflow.governance import Governance
 
-__all__ = ["Installation", "Settings", "dagster_home", "home_option", "opened"]
-
 HOME: Final = "DAGSTER_HOME"
 
 home_option: "Callable[[Any], Any]" = click.option(

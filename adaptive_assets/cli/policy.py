@@ -16,8 +16,6 @@ from adaptive_assets.cli.text import count, emit_json, wrapped
 if TYPE_CHECKING:
     from adaptive_assets.policy import Catalogue, Problem
 
-__all__ = ["policy"]
-
 
 @click.group()
 def policy() -> None:

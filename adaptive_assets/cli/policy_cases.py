@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from adaptive_assets.casebook import Judgement
     from adaptive_assets.policy import Problem
 
-__all__ = ["EXISTING_FILE", "run_cases"]
-
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from adaptive_assets.planning.snapshot import Snapshot
     from adaptive_assets.workflow.governance import Governance
 
-__all__ = ["queue"]
-
 State = Literal["active", "admitted", "held", "not yet seen"]
 NAME_SHOWN: Final = 32
 REASON_SHOWN: Final = 250

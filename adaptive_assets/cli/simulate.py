@@ -17,8 +17,6 @@ from adaptive_assets.cli.text import emit_json
 if TYPE_CHECKING:
     from adaptive_assets.simulation.capabilities import Capabilities
 
-__all__ = ["simulate"]
-
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 

@@ -15,8 +15,6 @@ from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
 from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.simulation.cluster import Cluster, NodeSpec
 
-__all__ = ["MOST_NODES", "load_cluster"]
-
 MOST_NODES: Final = 1000
 """More machines than these are a slip of the pen; a simulation reads each of them every few seconds."""
 

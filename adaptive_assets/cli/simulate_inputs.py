@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from adaptive_assets.simulation.scenario import Scenario
     from adaptive_assets.simulation.trace import Workload
 
-__all__ = ["FORMATS", "BadInputError", "Given", "Inputs", "read_inputs"]
-
 FORMATS: Final = ("csv", "swf", "ledger")
 
 Read = TypeVar("Read")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from adaptive_assets.planning.snapshot import MachineReading
     from adaptive_assets.policy import Guards
 
-__all__ = ["as_json", "as_text"]
-
 
 def as_text(found: "Status") -> str:
     """One labelled line for each part; the problems are not among them."""

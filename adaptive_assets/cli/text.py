@@ -14,20 +14,6 @@ import click
 
 from adaptive_assets.planning.wording import seconds
 
-__all__ = [
-    "age",
-    "clock",
-    "count",
-    "emit_json",
-    "iso",
-    "labelled",
-    "record",
-    "short_id",
-    "shortened",
-    "table",
-    "wrapped",
-]
-
 PIPED_WIDTH: Final = 100
 NARROWEST: Final = 72
 NARROWEST_LAST: Final = 24

@@ -16,8 +16,6 @@ from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.units import format_size
 
-__all__ = ["LARGEST_FILE", "decoded", "read_bytes", "read_mapping", "validated"]
-
 Model = TypeVar("Model", bound=BaseModel)
 
 LARGEST_FILE: Final = 16 * 2**20

@@ -10,8 +10,6 @@ from adaptive_assets.reporting.labels import count, share_label, trial_figures, 
 from adaptive_assets.simulation.bounds import soonest_end
 from adaptive_assets.simulation.comparison import Comparison, setting_text
 
-__all__ = ["as_text"]
-
 _BEST: Final = "*"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 """What could move a terminal's cursor; names come from files."""

@@ -18,8 +18,6 @@ from adaptive_assets.simulation.events import (
     StrangerMemory,
 )
 
-__all__ = ["Period", "incidents", "periods"]
-
 
 @dataclass(frozen=True, slots=True)
 class Period:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from adaptive_assets.simulation.comparison import Contender
 from adaptive_assets.simulation.outcome import Sample
 
-__all__ = ["Interval", "Spread", "intervals"]
-
 
 @dataclass(frozen=True, slots=True)
 class Spread:

@@ -8,8 +8,6 @@ from adaptive_assets.planning.wording import seconds
 from adaptive_assets.simulation.outcome import RunOutcome
 from adaptive_assets.simulation.sweep import Trial
 
-__all__ = ["count", "notes", "share_label", "short_seconds", "trial_figures", "trial_heads"]
-
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 

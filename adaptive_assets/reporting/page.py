@@ -23,8 +23,6 @@ from adaptive_assets.simulation.waiting import waiting
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["page"]
-
 MOST_RUNS: Final = 120
 """More bars than these are no longer told apart."""
 STEPS: Final = 24

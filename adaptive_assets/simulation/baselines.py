@@ -17,8 +17,6 @@ from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Edf", "Stock", "TagLimits", "launch", "priority"]
-
 _FITS: Final = (Reason(ReasonCode.FITS, "there is a free slot"),)
 
 Order = Callable[[QueuedRun], tuple[float, ...]]

@@ -19,8 +19,6 @@ from adaptive_assets.simulation.observation import Observer
 from adaptive_assets.simulation.readiness import Readiness
 from adaptive_assets.simulation.run_life import Attempt
 
-__all__ = ["Befalling", "Drifts"]
-
 _Passing = NodeLoss | StrangerCpu | SlowDisk | DataTrouble | ClockSkew
 """What begins, and ends without a trace."""
 

@@ -9,8 +9,6 @@ from adaptive_assets.simulation.settings import Knowledge
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.world import simulate
 
-__all__ = ["most_work", "oracle", "soonest_end"]
-
 
 def most_work(workload: Workload, cluster: Cluster, until_s: float) -> float:
     """The most core-seconds that anybody could have done of ``workload`` by ``until_s``: capacity x time.

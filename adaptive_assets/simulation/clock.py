@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from heapq import heappop
 from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["Clock", "R", "Rider"]
-
 
 class Rider(Protocol):
     """What a machine knows of a run: how it goes, and the entry of the clock that it is on."""

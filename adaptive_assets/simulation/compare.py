@@ -19,8 +19,6 @@ from adaptive_assets.simulation.sweep import FAMILIES, Trial, sweep
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.world import simulate
 
-__all__ = ["OURS", "Progress", "compare", "fine_settings"]
-
 OURS: Final = "adaptive"
 ORACLE: Final = "oracle"
 

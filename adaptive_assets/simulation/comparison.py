@@ -15,8 +15,6 @@ from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.sweep import Trial
 from adaptive_assets.simulation.trace import Workload
 
-__all__ = ["Comparison", "Contender", "Role", "setting_text"]
-
 
 class Role(StrEnum):
     """What a planner is there for."""

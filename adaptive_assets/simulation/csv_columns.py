@@ -12,8 +12,6 @@ from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION, UnitError
 from adaptive_assets.simulation.text_source import Problems
 
-__all__ = ["COLUMNS", "Column", "read_header"]
-
 MEGABYTE: Final = 1_000_000
 MOST_CORES: Final = 1_000_000.0
 _CLOSE: Final = 0.75

@@ -17,8 +17,6 @@ from adaptive_assets.simulation.dependencies import find_cycle
 from adaptive_assets.simulation.text_source import MOST_RUNS, Problems, read_lines
 from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
 
-__all__ = ["load_csv_trace", "parse_csv_trace"]
-
 _FIELDS: Final = {"id": "run_id", "memory_mb": "memory"}
 """The fields of a traced run that are not named like their column."""
 _DECLARED: Final = ("declared_cpu", "declared_memory_mb", "declared_duration_s")

@@ -10,8 +10,6 @@ from typing import Final
 from adaptive_assets.simulation.csv_columns import COLUMNS, MEGABYTE
 from adaptive_assets.simulation.trace import TracedRun, Workload
 
-__all__ = ["write_csv_trace"]
-
 _USUAL: Final = COLUMNS[:9]
 
 

@@ -21,8 +21,6 @@ from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.placement import Placement, Room
 from adaptive_assets.simulation.requests import DEPTH
 
-__all__ = ["Easy"]
-
 
 @dataclass(frozen=True, slots=True)
 class Easy:

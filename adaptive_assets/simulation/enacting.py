@@ -7,8 +7,6 @@ from adaptive_assets.planning.verdicts import Plan, Verdict
 from adaptive_assets.simulation.deployment import Deployment
 from adaptive_assets.simulation.run_life import Attempt
 
-__all__ = ["enact"]
-
 _NEEDS: Final = {
     Verdict.SLOW: Action.RENICE,
     Verdict.SUSPEND: Action.SUSPEND,

@@ -7,8 +7,6 @@ from adaptive_assets.simulation.due import due_at, soonest_ends
 from adaptive_assets.simulation.outcome import RunOutcome
 from adaptive_assets.simulation.run_life import Run
 
-__all__ = ["run_outcomes"]
-
 
 def run_outcomes(deployment: Deployment) -> tuple[RunOutcome, ...]:
     """What became of every run, in the order of the workload."""

@@ -15,20 +15,6 @@ from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.units import LONGEST_DURATION, UnitError
 
-__all__ = [
-    "EVENTS",
-    "ClockSkew",
-    "DataTrouble",
-    "DurationDrift",
-    "Event",
-    "NodeLoss",
-    "Scenario",
-    "SlowDisk",
-    "StrangerCpu",
-    "StrangerMemory",
-]
-
-
 Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), PLAIN_NUMBER]
 """How many times as much; written as a number."""
 

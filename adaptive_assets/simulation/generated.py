@@ -14,8 +14,6 @@ from typing import Final
 
 from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
 
-__all__ = ["MIX", "WorkKind", "drawn", "steady"]
-
 HOUR_S: Final = 3600.0
 DAY_S: Final = 24 * HOUR_S
 GIB: Final = 2**30

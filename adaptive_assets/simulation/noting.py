@@ -13,8 +13,6 @@ from adaptive_assets.simulation.outcome import NodeUse, Sample
 from adaptive_assets.simulation.run_life import Attempt
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
-__all__ = ["Account", "Series"]
-
 MOST_SAMPLES: Final = 4096
 """With more, every other one is left out and the interval doubled."""
 

@@ -12,8 +12,6 @@ from adaptive_assets.simulation.run_life import Attempt
 from adaptive_assets.simulation.settings import Settings
 from adaptive_assets.simulation.waiting_line import WaitingLine
 
-__all__ = ["Observer"]
-
 SAME: Final = 0.02
 """CPU in use that has changed by less than this share is told as before, which spares most of the work."""
 

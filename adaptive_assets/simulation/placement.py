@@ -10,8 +10,6 @@ from adaptive_assets.simulation.baselines import launch
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.shown import requested
 
-__all__ = ["Placement", "Room"]
-
 
 @dataclass(slots=True)
 class Room:

@@ -8,8 +8,6 @@ from adaptive_assets.planning.verdicts import ActiveDecision, Plan, Verdict
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.settings import Planner
 
-__all__ = ["Observed", "Preemption"]
-
 _GIVES_WAY: Final = {
     Verdict.SLOW: "slowed down",
     Verdict.SUSPEND: "suspended",

@@ -11,8 +11,6 @@ from adaptive_assets.simulation.baselines import priority
 from adaptive_assets.simulation.cluster import Cluster
 from adaptive_assets.simulation.placement import Placement
 
-__all__ = ["DEPTH", "Requests"]
-
 DEPTH: Final = 500
 """How many runs of the queue are tried in a cycle, as Slurm's ``bf_max_job_test``."""
 

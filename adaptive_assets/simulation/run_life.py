@@ -12,8 +12,6 @@ from adaptive_assets.simulation.machine import Machine
 from adaptive_assets.simulation.policies import Kind
 from adaptive_assets.simulation.trace import TracedRun
 
-__all__ = ["Attempt", "Needs", "Run", "needs_of"]
-
 GROWTH_STEPS: Final = 4
 GROWS_FOR: Final = 0.2
 """The share of its life over which a run's memory grows to its peak, in so many equal steps."""

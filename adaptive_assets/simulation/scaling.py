@@ -6,8 +6,6 @@ from dataclasses import replace
 from adaptive_assets.policy.units import LONGEST_DURATION
 from adaptive_assets.simulation.trace import Workload
 
-__all__ = ["offered_load", "scaled"]
-
 
 def offered_load(workload: Workload, cores: float) -> float:
     """The core-seconds of all runs over what ``cores`` can do from the first submission to the last.

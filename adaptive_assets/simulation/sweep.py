@@ -18,8 +18,6 @@ from adaptive_assets.simulation.settings import Knowledge, Planner, Settings
 from adaptive_assets.simulation.trace import Workload
 from adaptive_assets.simulation.world import simulate
 
-__all__ = ["FAMILIES", "Trial", "best_of", "sweep", "typical_runs"]
-
 STEP: Final = 1.5
 """The factor between neighbouring settings; between the best and its neighbours its root is tried too."""
 

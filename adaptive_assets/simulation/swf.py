@@ -20,8 +20,6 @@ from adaptive_assets.simulation.dependencies import find_cycle
 from adaptive_assets.simulation.text_source import MOST_RUNS, Problems, read_lines
 from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
 
-__all__ = ["load_swf", "parse_swf"]
-
 KIB: Final = 1024
 _MOST_KIB: Final = 2**40
 _REPEATS: Final = frozenset({2, 3, 4})

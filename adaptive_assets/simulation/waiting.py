@@ -8,8 +8,6 @@ from itertools import accumulate
 
 from adaptive_assets.simulation.outcome import RunOutcome
 
-__all__ = ["IDLE", "Waiting", "waiting"]
-
 IDLE = ""
 """In place of a tier: nothing ran while a run waited."""
 
