@@ -48,7 +48,6 @@ SCENARIO_FILE: Final = Language(
     kinds=EVENTS,
     required={
         "events": "events: [{event: node_loss, node: node-1, at: 10m, lasts: 5m}]",
-        "event": "event: node_loss",
         "at": "at: 10m",
         "lasts": "lasts: 5m",
         "node": "node: node-1",

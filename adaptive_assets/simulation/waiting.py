@@ -25,10 +25,6 @@ class Waiting:
     behind: Mapping[str, Mapping[str, float]]
     reasons: Mapping[str, Mapping[str, float]]
 
-    def total(self, tier: str) -> float:
-        """How long the runs of a tier waited, taken together."""
-        return sum(self.behind.get(tier, {}).values())
-
     def codes(self) -> list[str]:
         """Every reason there was, the one that cost the most time first."""
         sums: dict[str, float] = defaultdict(float)
