@@ -2,17 +2,15 @@
 
 from typing import Final
 
-__all__ = ["paragraph", "quoted"]
-
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def quoted(text: str, limit: int = 60) -> str:
-    """``text`` with its control characters escaped, cut to ``limit`` characters.
+def quoted(text: str, limit: int = 60, kept: str = "") -> str:
+    """``text`` with its control characters escaped but for those ``kept``, cut to ``limit`` characters.
 
     No more of it is looked at than is shown, however long it is.
     """
-    line = "".join(map(_escaped, text[: limit + 1]))
+    line = "".join(each if each in kept else _escaped(each) for each in text[: limit + 1])
     if len(text) <= limit and len(line) <= limit:
         return line
     return line[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
@@ -20,10 +18,7 @@ def quoted(text: str, limit: int = 60) -> str:
 
 def paragraph(text: str, limit: int) -> str:
     """``text`` as :func:`quoted` has it, but with its line ends and tabs as they are."""
-    lines = "".join(each if each in "\n\t" else _escaped(each) for each in text[: limit + 1])
-    if len(text) <= limit and len(lines) <= limit:
-        return lines
-    return lines[: limit - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return quoted(text, limit, kept="\n\t")
 
 
 def _escaped(character: str) -> str:
