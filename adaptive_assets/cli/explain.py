@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from adaptive_assets.planning.snapshot import Work
     from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Asked", "ExplainedRun", "Explanation", "Foreseen", "explain"]
-
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRun:

@@ -14,8 +14,6 @@ from adaptive_assets.cli.queue import queue
 from adaptive_assets.cli.simulate import simulate
 from adaptive_assets.cli.status import status
 
-__all__ = ["cli", "main"]
-
 
 class _Commands(click.Group):
     """A group that turns what nobody expected into a sentence, unless a traceback is asked for."""

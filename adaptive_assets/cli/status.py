@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from adaptive_assets.ledger import FaultRow, LedgerStatus
     from adaptive_assets.policy import Guards, PolicyBook, Problem
 
-__all__ = ["status"]
-
 DEQUEUE: Final = "QUEUED_RUN_COORDINATOR"
 BEAT_S: Final = 90.0
 """A daemon beats every 30 s: after three beats missed it is taken for dead."""

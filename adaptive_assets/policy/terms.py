@@ -24,9 +24,10 @@ from adaptive_assets.policy.fields import (
     TimeZone,
     Weight,
 )
-from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.units import UnitError
 
+DEFAULT: Final = "default"
+"""The name of the policy of whatever no other policy governs."""
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
 IN_SEQUENCE: Final = "in_sequence"

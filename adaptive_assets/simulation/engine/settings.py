@@ -11,8 +11,6 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.capabilities import NOTHING, Capabilities
 
-__all__ = ["Knowledge", "Planner", "Settings"]
-
 Planner = Callable[[Snapshot, PolicyBook], Plan]
 """Whatever decides: ``plan()``, or a baseline. A run about which it says nothing goes on as it is."""
 
