@@ -10,7 +10,7 @@ from adaptive_assets.cli.text import clock, iso, labelled, record, short_id, wra
 from adaptive_assets.planning.formatting import cores, seconds, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.explain import ExplainedRun, Explanation, Foreseen
+    from adaptive_assets.cli.explanation import ExplainedRun, Explanation, Foreseen
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
 INDENT = " " * 4

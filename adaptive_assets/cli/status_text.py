@@ -9,7 +9,7 @@ from adaptive_assets.cli.text import age, clock, count, iso, labelled, record
 from adaptive_assets.planning.formatting import cores, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.status import Governed, Queue, Status
+    from adaptive_assets.cli.state import Governed, Queue, Status
     from adaptive_assets.cli.status_ledger import LedgerState
     from adaptive_assets.planning.snapshot import MachineReading
     from adaptive_assets.policy import Guards

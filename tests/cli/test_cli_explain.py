@@ -9,8 +9,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.test_utils import create_run_for_test
 
-from adaptive_assets.cli.explain import ExplainedRun
 from adaptive_assets.cli.explain_text import deadline_kept
+from adaptive_assets.cli.explanation import ExplainedRun
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 
