@@ -18,7 +18,7 @@ from adaptive_assets.ledger.snapshots import Draft
 from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped, storable, within_bounds
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun
 from adaptive_assets.planning.verdicts import AnyDecision, Verdict
-from adaptive_assets.planning.work_key import work_key
+from adaptive_assets.planning.work_key import plain_work, work_key
 
 __all__ = ["Entry", "Kind", "Stamp", "cycle", "fault", "new_id", "reading", "revision", "usages"]
 
@@ -95,7 +95,7 @@ def cycle(id_: str, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]
         "queued": len(queued),
         "active": len(active),
         "waiting": _waiting(queued, decisions),
-        "works": [{"work_key": work_key(work), "work": json.dumps(asdict(work))} for work in works],
+        "works": [{"work_key": work_key(work), "work": json.dumps(plain_work(work))} for work in works],
         "arrivals": [_arrival(run) for run in draft.arrivals],
         "decisions": [row for decision in decisions for row in _rows(decision)],
     }

@@ -21,7 +21,7 @@ from adaptive_assets.ledger.rows import (
     RunUsageRow,
     Stances,
 )
-from adaptive_assets.ledger.snapshots import restore
+from adaptive_assets.ledger.snapshots import SnapshotReader
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 
 __all__ = [
@@ -55,8 +55,11 @@ def snapshot(connection: Connection, cycle_id: int) -> Snapshot:
     blobs = connection.execute(entries).scalars().all()
     if not blobs:
         raise LedgerError(f"there is no cycle {cycle_id}: never recorded, or taken away by retention")
+    reader = SnapshotReader()
     try:
-        return restore(blobs)
+        for blob in blobs:
+            reader.follow(blob)
+        return reader.snapshot()
     except (zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
         damage = f"{type(error).__name__}: {error}"
     raise LedgerError(f"the snapshot of cycle {cycle_id} is damaged ({damage})")
