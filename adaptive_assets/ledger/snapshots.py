@@ -1,5 +1,6 @@
 """Snapshots as they are stored: now and then a checkpoint, and between two of them only what changed."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_type_hints
@@ -11,7 +12,7 @@ from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Node, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["CHECKPOINT_EVERY", "Draft", "SnapshotChain", "SnapshotReader"]
+__all__ = ["CHECKPOINT_EVERY", "DAMAGED", "Draft", "SnapshotChain", "SnapshotReader"]
 
 CHECKPOINT_EVERY: Final = 200
 """Cycles from one checkpoint to the next, at most: it bounds what reading a snapshot costs."""
@@ -32,6 +33,9 @@ SCALARS: Final = {
     if FIELDS[Snapshot][name] not in MEMBERS
 }
 """Every other field, by the ledger's name, with Python's name and its type: stored whole when it changes."""
+
+DAMAGED: Final = (zlib.error, ValueError, LookupError, TypeError, AttributeError)
+"""What is raised for an entry that is damaged, or not of this version."""
 
 V = TypeVar("V")
 Collections = Mapping[str, Mapping[str, Any]]
@@ -99,10 +103,7 @@ class SnapshotReader:
         self._members: dict[str, Mapping[str, Any]] = {name: {} for name in MEMBERS}
 
     def follow(self, blob: bytes) -> None:
-        """Read the next entry: the checkpoint first.
-
-        Raises what :func:`~adaptive_assets.ledger.codec.unpack` and ``decode`` raise for what is not theirs.
-        """
+        """Read the next entry: the checkpoint first.  Raises one of ``DAMAGED`` for what is none."""
         entry = unpack(blob)
         self._works |= {key: decode(Work, plain) for key, plain in entry["works"].items()}
         for wire, plain in entry["scalars"].items():

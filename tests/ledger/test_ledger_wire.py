@@ -109,7 +109,7 @@ WHOLE = Snapshot(
     (4.0, 5.0),
     False,
 )
-"""Every type that a snapshot has and every value of its enums; no field at its default, all given by place."""
+"""Every type that a snapshot has and every value of its enums; no field at its default; given by place."""
 LATER = replace(WHOLE, at=11.0, queued=(), launches=())
 
 
