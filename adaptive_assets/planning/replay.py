@@ -4,18 +4,20 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final
+from typing import Final, TypeVar
 
 from adaptive_assets.planning.isolation import without
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.plan_digest import plan_digest
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.told_decision import ToldDecision
-from adaptive_assets.planning.transitions import transitions
-from adaptive_assets.planning.verdicts import AnyDecision, Plan
+from adaptive_assets.planning.transitions import decision_key, transitions
+from adaptive_assets.planning.verdicts import AnyDecision, Plan, Verdict
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["Comparison", "Difference", "compared", "planned_again"]
+
+T = TypeVar("T")
 
 WHOLE: Final = "plan"
 """Named where the plan as a whole is another one, though no decision that the ledger has differs."""
@@ -68,33 +70,41 @@ def compared(
     recorded: where it is the same, all decisions are, and what the ledger says otherwise is missing in it.
     ``tell`` gives a decision as a ledger would have it.
     """
-    decided = _by_key(told for decision in transitions({}, plan)[0] for told in tell(decision))
-    here = _by_key(recorded)
+    tellable, stances = transitions({}, plan)
+    decided = _grouped(tellable, decision_key)
+    here = _grouped(recorded, _key)
     if not here and digest is None:
         return Comparison(0, missing=len(decided))  # all that it recorded is forgotten
-    differences = [
-        each for key, was in here.items() for each in _pairs(was, decided.get(key, []), ToldDecision.apart)
-    ]
-    same = digest == plan_digest(plan)
-    missing = 0
+
+    def now(key: str) -> list[ToldDecision]:
+        return [told for decision in decided.get(key, ()) for told in tell(decision)]
+
+    differences = [each for key, was in here.items() for each in _pairs(was, now(key), ToldDecision.apart)]
+    same, missing = digest == plan_digest(plan), 0
     others = [key for key in decided if key not in here]
-    before = _by_key(in_force(others))
+    before = _grouped(in_force(others), _key)
     for key in others:
-        opposed = list(_pairs(before.get(key, []), decided[key], ToldDecision.opposed))
-        if opposed and (same or (key not in before and decided[key][0].run_id is None)):
+        was = before.get(key, [])
+        if tuple([each.stance for each in was]) == stances[key]:
+            continue
+        if same or (not was and decided[key][0].verdict is Verdict.DEFER):
             missing += 1
         else:
-            differences += opposed
+            differences += _pairs(was, now(key), ToldDecision.opposed)
     if digest is not None and not same and not differences:
         differences.append(Difference(WHOLE))
     found = {id(each.recorded) for each in differences}
     return Comparison(sum(id(each) not in found for each in recorded), tuple(differences), missing)
 
 
-def _by_key(told: Iterable[ToldDecision]) -> dict[str, list[ToldDecision]]:
-    found: defaultdict[str, list[ToldDecision]] = defaultdict(list)
-    for each in told:
-        found[each.key].append(each)
+def _key(told: ToldDecision) -> str:
+    return told.key
+
+
+def _grouped(values: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    found: defaultdict[str, list[T]] = defaultdict(list)
+    for value in values:
+        found[key(value)].append(value)
     return dict(found)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.planning.transitions import run_key, stance_of
+from adaptive_assets.planning.transitions import Stance, run_key, stance_of
 
 __all__ = ["ToldDecision"]
 
@@ -35,14 +35,15 @@ class ToldDecision:
         """Under which stances hold it."""
         return f"kind:{self.work_key}" if self.run_id is None else run_key(self.run_id)
 
+    @property
+    def stance(self) -> Stance:
+        """What of it is worth writing when it changes."""
+        return stance_of(self.verdict, self.mode, [str(reason["code"]) for reason in self.reasons])
+
     def apart(self, other: "ToldDecision") -> str | None:
         """The first field in which they differ."""
         return next((name for name in FIELDS if getattr(self, name) != getattr(other, name)), None)
 
     def opposed(self, other: "ToldDecision") -> str | None:
         """The first field in which they differ so that it would have been told: numbers are not."""
-        mine, theirs = (
-            stance_of(each.verdict, each.mode, [str(reason["code"]) for reason in each.reasons])
-            for each in (self, other)
-        )
-        return None if mine == theirs else self.apart(other)
+        return None if self.stance == other.stance else self.apart(other)
