@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
 
 __all__ = ["replay"]
+
+MICROSECOND: Final = 1e-6
 
 
 def _instant(text: str) -> float:
@@ -69,6 +71,8 @@ def replay(
     first, last = -math.inf if since is None else since, math.inf if until is None else until
     if first > last:
         raise click.UsageError(f"--since ({clock(first)}) is after --until ({clock(last)}): swap them.")
+    # Texts have microseconds and the ledger more: a time that was copied from a result must find its cycle.
+    first, last = first - MICROSECOND, last + MICROSECOND
     book = None if policies is None else loaded(policies)
     try:
         with _ledger(url, home) as ledger:

@@ -8,8 +8,8 @@ from adaptive_assets.planning.transitions import Stance, run_key, stance_of
 
 __all__ = ["ToldDecision"]
 
-FIELDS: Final = ("verdict", "mode", "tier", "reasons", "parameters", "runs", "run_ids")
-"""What is compared of a decision, in the order in which a difference is named."""
+FIELDS: Final = ("verdict", "mode", "tier", "parameters", "runs", "run_ids")
+"""What is compared of a decision beside its reasons, in the order in which a difference is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,14 @@ class ToldDecision:
         return stance_of(self.verdict, self.mode, [str(reason["code"]) for reason in self.reasons])
 
     def apart(self, other: "ToldDecision") -> str | None:
-        """The first field in which they differ."""
-        return next((name for name in FIELDS if getattr(self, name) != getattr(other, name)), None)
+        """The first field in which they differ.  Sentences may: they say codes and numbers in other words."""
+        mine, theirs = (
+            [(each["code"], each.get("numbers")) for each in told.reasons] for told in (self, other)
+        )
+        found = next((name for name in FIELDS if getattr(self, name) != getattr(other, name)), None)
+        if mine != theirs and found not in FIELDS[:3]:
+            return "reasons"
+        return found
 
     def opposed(self, other: "ToldDecision") -> str | None:
         """The first field in which they differ so that it would have been told: numbers are not."""

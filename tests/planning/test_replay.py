@@ -86,6 +86,14 @@ def test_the_first_field_that_differs_is_named(field: str, value: object) -> Non
     assert found.identical == 1
 
 
+def test_a_sentence_in_other_words_is_no_difference() -> None:
+    """The codes and the numbers behind it are what was decided."""
+    decided = planned(queued=TWO_KINDS[:1], **FULL)
+    (told_now,) = told(decided)
+    reworded = replace(told_now, reasons=[{**each, "sentence": "waits"} for each in told_now.reasons])
+    assert against(decided, [reworded], digest=plan_digest(decided)) == Comparison(1)
+
+
 def test_what_one_side_alone_decides_is_a_difference() -> None:
     """The recorded deferral of one kind became a launch of its run."""
     before, now = planned(queued=TWO_KINDS[:1], **FULL), planned(queued=TWO_KINDS[:1])
