@@ -233,3 +233,14 @@ def test_when_a_run_will_start(site: Site, told: Told, adaptive: Adaptive) -> No
     materialize(site, passed=True)
     site.cycle()
     assert told("explain", run_id)["start"] is None
+
+
+def test_a_ledger_that_is_away_is_a_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:
+    """It is something to be expected, and named by its masked address."""
+    site = make_site(ledger="postgresql://nobody:unknown@127.0.0.1:1/none")
+    run_id = site.submit("report")
+    result = adaptive("explain", run_id)
+    assert result.exit_code == 1
+    assert "cannot read" in result.stderr
+    assert "not foreseen" not in result.stderr
+    assert "unknown" not in result.stderr
