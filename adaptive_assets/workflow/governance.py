@@ -11,7 +11,7 @@ from adaptive_assets.policy import Catalogue, Policy, PolicyBook, Problem
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.workflow.asset_keys import text_of
 from adaptive_assets.workflow.selection import Selector
-from adaptive_assets.workflow.tags import INPUT_SIZE, POLICY, PREFIX
+from adaptive_assets.workflow.tags import OF_USERS, POLICY, PREFIX
 
 __all__ = ["DEFAULT", "Governance", "RunFacts", "facts_of", "governed"]
 
@@ -49,7 +49,7 @@ def facts_of(run: dg.DagsterRun, *, submitted: bool = True) -> RunFacts:
 
 
 def _without_ours(given: Mapping[str, str]) -> Mapping[str, str]:
-    return {key: value for key, value in given.items() if not key.startswith(PREFIX) or key == INPUT_SIZE}
+    return {key: value for key, value in given.items() if not key.startswith(PREFIX) or key in OF_USERS}
 
 
 class Governance:

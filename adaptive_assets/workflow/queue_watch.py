@@ -9,6 +9,7 @@ import dagster as dg
 from adaptive_assets.dagster_compat.runs import PRIORITY_TAG, RunRecord
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, Work
 from adaptive_assets.workflow import tags
+from adaptive_assets.workflow.declared import declared
 from adaptive_assets.workflow.input_size import input_size
 
 __all__ = ["QueueWatch", "queued_run"]
@@ -115,6 +116,7 @@ def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun
         admitted_mode=mode,
         root_run_id=run.root_run_id or "",
         input_size=input_size(run.tags),
+        declared=declared(run.tags),
     )
 
 

@@ -13,6 +13,7 @@ from adaptive_assets.policy import Catalogue, PolicyBook
 from adaptive_assets.workflow import tags
 from adaptive_assets.workflow.book_watch import BookWatch
 from adaptive_assets.workflow.catalogue_store import CatalogueStore
+from adaptive_assets.workflow.declared import read_declared
 from adaptive_assets.workflow.faults import Faults
 from adaptive_assets.workflow.governance import DEFAULT, Governance, facts_of, governed
 from adaptive_assets.workflow.input_size import InputSizeError, read_input_size
@@ -58,6 +59,8 @@ class Submission:
             read_input_size(run.tags)
         except InputSizeError as error:
             self._report(run, "is planned as if nobody knew how much it reads", error)
+        for problem in read_declared(run.tags)[1]:
+            self._report(run, "is planned without a part of what it declares", problem)
 
     def _policy_of(self, context: SubmitRunContext) -> tuple[str, str]:
         catalogue = self._catalogues.of(submitted_from(context))
@@ -80,7 +83,7 @@ class Submission:
             self._governance = known = governed(known, book, catalogue)[0]
         return known
 
-    def _report(self, run: dg.DagsterRun, what: str, error: Exception) -> None:
+    def _report(self, run: dg.DagsterRun, what: str, error: Exception | str) -> None:
         message = f"Run {run.run_id} {what}: {error}"
         logger.error(message)
         now = time.time()
