@@ -58,7 +58,7 @@ class Deployment:
             for spec in cluster.nodes
         ]
         self.line = WaitingLine(settings.starts_at, settings.cycle_s)
-        most_memory = max(spec.memory for spec in cluster.nodes) * book.guards.memory
+        most_memory = int(max(spec.memory for spec in cluster.nodes) * book.guards.memory)
         learner = learner_of(knowledge, book, self._needs)
         self.told = Told(learner, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
