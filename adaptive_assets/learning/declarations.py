@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from adaptive_assets.learning.tuning import LearningTuning
@@ -18,6 +19,17 @@ _QUANTILES: Final = (0.5, 0.9, 0.99)
 _LEAST: Final = 1e-9
 
 
+@dataclass(slots=True)
+class _Worth:
+    """The ratios of one policy, as logarithms: of cores, bytes and seconds."""
+
+    last: Sequence[deque[float]]
+    """Of the last runs, in their order."""
+    told: Sequence[Sequence[float]] = ((), (), ())
+    """In ascending order, as they were when quantiles were made last."""
+    runs: int = 0
+
+
 class Declarations:
     """The ratio of taken to declared among the runs of a policy, by which a new declaration is corrected.
 
@@ -27,18 +39,20 @@ class Declarations:
 
     def __init__(self, tuning: LearningTuning) -> None:
         self._tuning = tuning
-        self._ratios: dict[str, tuple[deque[float], ...]] = {}
-        self._seen: dict[str, int] = {}
+        self._worth: dict[str, _Worth] = {}
         self._known: dict[tuple[str, Demand], Estimate] = {}
 
     def observe(self, policy: str, declared: Demand, took: Amounts) -> None:
         """Learn from a run that ended well, of which ``declared`` was said and that ``took`` this much."""
-        ratios = self._of(policy)
-        for kept, said, was in zip(ratios, _amounts(declared), took, strict=True):
+        tuning, worth = self._tuning, self._worth.get(policy)
+        if worth is None:
+            worth = self._worth[policy] = _Worth([deque(maxlen=tuning.declared_kept) for _ in range(3)])
+        for last, said, was in zip(worth.last, _amounts(declared), took, strict=True):
             if said > 0 and was is not None:
-                kept.append(math.log(max(was, _LEAST) / said))
-        seen = self._seen[policy] = self._seen.get(policy, 0) + 1
-        if seen % self._tuning.declared_afresh == 0:
+                last.append(math.log(max(was, _LEAST) / said))
+        worth.runs += 1
+        if worth.runs % tuning.declared_afresh == 0 or worth.runs == tuning.declared_runs:
+            worth.told = [sorted(last) for last in worth.last]
             self._known = {key: known for key, known in self._known.items() if key[0] != policy}
 
     def estimate(self, policy: str, declared: Demand) -> Estimate:
@@ -54,32 +68,23 @@ class Declarations:
     def snapshot(self) -> Any:
         """The ratios, plain."""
         return {
-            policy: [self._seen[policy], *([*kept] for kept in ratios)]
-            for policy, ratios in self._ratios.items()
+            policy: {"last": [[*last] for last in worth.last], "told": worth.told, "runs": worth.runs}
+            for policy, worth in self._worth.items()
         }
 
     def restore(self, plain: Any) -> None:
-        """Become what ``plain`` was made of; estimates are made anew."""
-        for policy, (seen, *ratios) in plain.items():
-            self._seen[policy] = seen
-            for kept, logarithms in zip(self._of(policy), ratios, strict=True):
-                kept.extend(logarithms)
-
-    def _of(self, policy: str) -> tuple[deque[float], ...]:
-        ratios = self._ratios.get(policy)
-        if ratios is None:
-            ratios = tuple(deque(maxlen=self._tuning.declared_kept) for _ in range(3))
-            self._ratios[policy] = ratios
-        return ratios
+        """Become what ``plain`` was made of."""
+        for policy, each in plain.items():
+            last = [deque[float](ratios, self._tuning.declared_kept) for ratios in each["last"]]
+            self._worth[policy] = _Worth(last, each["told"], each["runs"])
 
     def _corrected(self, policy: str, declared: Demand) -> Estimate:
-        ratios = self._ratios.get(policy, ((), (), ()))
-        cpu, memory, duration = (
-            self._spread(said, sorted(kept)) for said, kept in zip(_amounts(declared), ratios, strict=True)
-        )
-        return Estimate(duration, cpu, memory, float(len(ratios[2])), Source.DECLARED)
+        worth = self._worth.get(policy)
+        told = worth.told if worth else ((), (), ())
+        cpu, memory, duration = map(self._spread, _amounts(declared), told)
+        return Estimate(duration, cpu, memory, float(len(told[2])), Source.DECLARED)
 
-    def _spread(self, said: float, ratios: list[float]) -> Spread:
+    def _spread(self, said: float, ratios: Sequence[float]) -> Spread:
         """``said``, times the quantiles of ``ratios``, each between two of the order statistics."""
         if len(ratios) < self._tuning.declared_runs:
             return Spread.exactly(said)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from adaptive_assets.learning import DecayedUsage, EndedRun, Ending, Estimator
+from adaptive_assets.planning.demand import estimate_key
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.simulation.policies import Kind
 from adaptive_assets.simulation.run_life import Attempt, Run
@@ -46,7 +47,7 @@ class Told:
             self._changed[kind] = None
         self._present[kind] += 1
         run.estimate = self._learner.estimate(run.submission, most_memory=self._most_memory)
-        if run.estimate is not None or run.traced.input_size is not None:
+        if run.estimate is not None or _may_differ(run):
             self._apart.setdefault(kind, {})[run] = None
 
     def left(self, run: Run) -> None:
@@ -83,8 +84,10 @@ class Told:
         if self._changed:
             wanted = [(kind.work, mode) for kind in self._changed for mode in kind.modes]
             known = self._learner.estimates(wanted, most_memory=self._most_memory)
-            if known:
-                self._estimates = {**self._estimates, **known}
+            asked = {estimate_key(work, mode) for work, mode in wanted}
+            if known or asked & self._estimates.keys():
+                others = {key: told for key, told in self._estimates.items() if key not in asked}
+                self._estimates = {**others, **known}
             for kind in self._changed:
                 for run in [*self._apart.get(kind, ())]:
                     if everything or run.traced.input_size is None:
@@ -94,7 +97,7 @@ class Told:
 
     def _tell(self, run: Run, line: WaitingLine) -> None:
         known = self._learner.estimate(run.submission, most_memory=self._most_memory)
-        if known is None and run.traced.input_size is None:
+        if known is None and not _may_differ(run):
             del self._apart[run.kind][run]  # its kind says all from now on
         if known is run.estimate:
             return
@@ -116,3 +119,8 @@ class Told:
         run, at = attempt.run, self._starts_at + now
         self._learner.observe(EndedRun(run.submission, attempt.mode, at, ending, duration_s, cpu, memory))
         self._changed[run.kind] = None
+
+
+def _may_differ(run: Run) -> bool:
+    """Whether more may be known of the run one day than of its kind, though it is not so now."""
+    return run.last is not None or run.traced.input_size is not None

@@ -100,6 +100,7 @@ class Simulated:
         needs = Needs(float(end.seconds), end.cores, end.held)
         attempt = Attempt(run, end.mode, self._node, now - end.seconds, needs, (0.0, 0.0))
         attempt.started = now - end.seconds
+        run.last = attempt
         if end.how == "ended":
             self._told.ended(attempt, now)
         else:
