@@ -115,7 +115,7 @@ class Learner:
         return self._kinds.lateness.factor(now)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """What was learned, as JSON has it: of the kinds seen last with 20,000 runs together, some 2 MB."""
+        """What was learned, as JSON has it: of the kinds seen last, those with 10,000 runs together."""
         return {
             "version": _VERSION,
             "kinds": self._kinds.snapshot(),
