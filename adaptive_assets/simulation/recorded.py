@@ -125,7 +125,9 @@ def _run(
 
 def _declared(usage: RunUsageRow) -> DeclaredEstimate | None:
     said = usage.declared
-    return said and DeclaredEstimate(cpu=said.cpu, memory=said.memory, duration=said.duration)
+    if said is None:
+        return None
+    return DeclaredEstimate(cpu=said.cpu, memory=said.memory, duration=said.duration)
 
 
 def _duration(usage: RunUsageRow) -> float | None:

@@ -1,7 +1,8 @@
 """What the runs of this deployment have taught: estimates, use by owner, and the pace."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf, isfinite
 from typing import Final, TypeVar
@@ -49,7 +50,7 @@ class Experience:
         self._learner, self._usage = self._nothing()
         self._pace: Pace | None = None
         self._recalled = False
-        self._early: list[tuple[Work, RunUsageRow]] = []
+        self._early: deque[tuple[Work, RunUsageRow]] = deque(maxlen=REMEMBERED)
         """The runs learned from before what was learned by the last process could be read."""
         self._observed: dict[str, float] = {}
         """The runs learned from that a process which begins with what is kept finds in the usages as well,
@@ -86,7 +87,7 @@ class Experience:
         self._learner, self._usage, self._observed, self._recalled = learner, used, known, True
         recorded = [(works[usage.work_key], usage) for usage in usages if usage.work_key in works]
         runs = {run[1].run_id: run for run in (*recorded, *self._early)}
-        self._early = []
+        self._early.clear()
         self.ended([run for run_id, run in runs.items() if run_id not in known])
 
     def keep(self, ledger: Ledger, now: float, until: float) -> None:
@@ -111,7 +112,7 @@ class Experience:
         """Take what ``book`` declares for what no run has shown."""
         self._book = book
 
-    def ended(self, runs: Sequence[tuple[Work, RunUsageRow]]) -> None:
+    def ended(self, runs: Iterable[tuple[Work, RunUsageRow]]) -> None:
         """Learn from runs that ended, in the order in which they did."""
         for work, usage in runs:
             self._learner.observe(ended_run(work, usage))
@@ -120,8 +121,8 @@ class Experience:
                 self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
             self._observed[usage.run_id] = usage.ended_at
             self._is_kept = False
-        if not self._recalled:
-            self._early = [*self._early, *runs][-REMEMBERED:]
+            if not self._recalled:
+                self._early.append((work, usage))
 
     def planned(self, plan: Plan) -> None:
         """Remember the pace that a plan left behind."""

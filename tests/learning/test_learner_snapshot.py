@@ -70,8 +70,8 @@ def test_so_it_is_with_long_histories(seed: int) -> None:
     works = [Work(name, "reports") for name in ("a", "k0", "k1", "other-3", "new")]
     for _ in range(2):
         for work in works:
-            for size in (None, 50.0, 5000.0):
-                assert second.of_kind(work, "full", size) == first.of_kind(work, "full", size)
+            for at in (None, 50.0, 5000.0):
+                assert second.of_kind(work, "full", at) == first.of_kind(work, "full", at)
         for learner in (first, second):
             taught(history[40:120], learner)
 

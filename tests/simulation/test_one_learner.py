@@ -172,7 +172,7 @@ class Produced:
 
     def _declared(self, run: TracedRun) -> Declaration | None:
         said = run.declared
-        return said and Declaration(said.cpu, said.memory, said.duration)
+        return None if said is None else Declaration(said.cpu, said.memory, said.duration)
 
 
 @settings(deadline=None, max_examples=40)
