@@ -59,7 +59,7 @@ class Deployment:
         ]
         self.line = WaitingLine(settings.starts_at, settings.cycle_s)
         most_memory = int(max(spec.memory for spec in cluster.nodes) * book.guards.memory)
-        learner = learner_of(knowledge, book, self._needs)
+        learner = learner_of(knowledge, book, self._needs, settings.learning)
         self.told = Told(learner, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
         self.runs, self._children = runs_of(workload, book, composes=settings.capabilities.composes)

@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from adaptive_assets.learning import LEARNING, Attempts, EndedRun, Estimator, Learner, SubmittedRun
+from adaptive_assets.learning import (
+    LEARNING,
+    Attempts,
+    EndedRun,
+    Estimator,
+    Learner,
+    LearningTuning,
+    SubmittedRun,
+)
 from adaptive_assets.planning.demand import FULL, Demand, demand_of, estimate_key, filled
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
@@ -125,10 +133,15 @@ class Known:
         return None
 
 
-def learner_of(knowledge: Knowledge, book: PolicyBook, needs: Callable[[str], Needs]) -> Estimator:
+def learner_of(
+    knowledge: Knowledge,
+    book: PolicyBook,
+    needs: Callable[[str], Needs],
+    tuning: LearningTuning = LEARNING,
+) -> Estimator:
     """What learns for a planner that is to know so much; ``needs`` is what a run will really take, by id."""
     if knowledge is Knowledge.LEARNED:
-        return Learner(assumed=lambda work, mode: demand_of(book.policy(work.policy), mode))
+        return Learner(assumed=lambda work, mode: demand_of(book.policy(work.policy), mode), tuning=tuning)
     if knowledge is Knowledge.PERFECT:
         return Known(needs)
     return Shown(book, SHARE if knowledge is Knowledge.SHOWN else None)

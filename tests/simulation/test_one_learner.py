@@ -7,6 +7,7 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adaptive_assets.learning import LearningTuning
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.demand import estimate_key
 from adaptive_assets.planning.estimates import Estimate
@@ -24,6 +25,7 @@ from adaptive_assets.simulation.shown import learner_of
 from adaptive_assets.simulation.trace import TracedRun, Workload
 from adaptive_assets.simulation.waiting_line import WaitingLine
 from adaptive_assets.workflow.experience import Experience
+from tests.simulation.worlds import BARE, Scripted, play
 
 GIB: Final = 2**30
 STARTS_AT: Final = 1_000_000.0
@@ -214,3 +216,16 @@ def test_the_runs_that_both_are_fed_with_are_told_apart() -> None:
     (own, _) = told(Ends(declared, "gave_way", "full", 60, 1.0, GIB // 2))
     assert own is not None
     assert own.memory.p50 == GIB
+
+
+def test_a_rule_of_the_learner_can_be_switched_off_in_a_simulation() -> None:
+    """What was declared of a run is then not told of it."""
+    runs = [TracedRun("r", "a", 0.0, duration_s=9.0, declared=DeclaredEstimate(memory=GIB))]
+
+    def told(learning: LearningTuning) -> set[Estimate | None]:
+        planner = Scripted(hold={"r": 5.0})
+        play(*runs, planner=planner, settings=replace(BARE, learning=learning))
+        return {run.estimate for seen in planner.seen for run in seen.queued}
+
+    assert None not in told(LearningTuning())
+    assert told(LearningTuning(declared=False)) == {None}
