@@ -18,7 +18,7 @@ from adaptive_assets.ledger.location import FILE_NAME
 from adaptive_assets.planning.resource_request import FULL, PRIOR
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import PolicyBook, Problem
-from adaptive_assets.simulation.traces.trace import TracedRun, TraceError, Workload
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, TraceError, Workload
 
 __all__ = ["load_recorded", "recorded_book", "workload_of"]
 
@@ -118,8 +118,16 @@ def _run(
         cpu=typical.cpu if cpu is None else cpu,
         memory=typical.memory if memory is None else memory,
         input_size=usage.input_size,
+        declared=_declared(usage),
         policy=usage.policy,
     )
+
+
+def _declared(usage: RunUsageRow) -> DeclaredEstimate | None:
+    said = usage.declared
+    if said is None:
+        return None
+    return DeclaredEstimate(cpu=said.cpu, memory=said.memory, duration=said.duration)
 
 
 def _duration(usage: RunUsageRow) -> float | None:
