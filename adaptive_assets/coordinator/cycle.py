@@ -207,6 +207,7 @@ class Cycle:
         self._recorder.samples(now, snapshot)
         if not self._recorder.waiting:  # what is not in the ledger yet is read again after a restart
             self._to_ledger(self._active.recorded, None)
+            self._to_ledger(lambda: self._experience.keep(self._ledger, now, self._active.told_until), None)
         certain = not self._clock.ahead_s
         self._to_ledger(lambda: self._recorder.prune(now, certain=certain), None)
         self._look_at_the_ledger()

@@ -18,6 +18,7 @@ from adaptive_assets.planning.snapshot import (
     CheckState,
     Claims,
     DataState,
+    Declaration,
     Freshness,
     MachineReading,
     Node,
@@ -47,12 +48,13 @@ FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Work: _names("name policy location assets reads degradable composable gated_by undefined"),
     QueuedRun: _names(
         "run_id work submitted_at priority admitted_mode deadline_at estimate preempted root_run_id"
-        " input_size claims"
+        " input_size claims declared"
     ),
     ActiveRun: _names(
         "run_id work mode launched_at started_at cpu_used memory_used node state slowed submitted_at"
-        " deadline_at estimate actions ran_s preempted acted_at root_run_id input_size"
+        " deadline_at estimate actions ran_s preempted acted_at root_run_id input_size declared"
     ),
+    Declaration: _names("cpu memory duration"),
     Claims: _names("taken every some"),
     SlotLimit: _names("kind name size free"),
     DataState: _names(

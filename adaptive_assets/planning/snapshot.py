@@ -156,6 +156,15 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
+class Declaration:
+    """What was said of a run that it takes: cores, bytes at the peak, seconds; ``None`` where it was not."""
+
+    cpu: float | None = None
+    memory: int | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedRun:
     """One run in the queue.
 
@@ -176,6 +185,7 @@ class QueuedRun:
     """How much it reads, in whatever unit its kind of work counts by; ``None``: not known."""
     claims: Claims | None = None
     """The slots of pools and tag concurrency limits that it takes; ``None``: none."""
+    declared: Declaration | None = None
 
 
 class RunState(StrEnum):
@@ -230,6 +240,7 @@ class ActiveRun:
     acted_at: float | None = None
     root_run_id: str = ""
     input_size: float | None = None
+    declared: Declaration | None = None
 
 
 @dataclass(frozen=True, slots=True)
