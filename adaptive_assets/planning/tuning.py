@@ -65,9 +65,6 @@ class Tuning:
     """A young run that takes more than expected will take so many times as much. 1: what it takes. Traces."""
 
     # 3 order
-    late_again_s: float = 60.0
-    """What is late is given as much time again as it had, at least this: what is late anyway is not to make
-    others late. Chosen."""
     share_unit: float = 600.0
     """Core-seconds of use below which owners are alike. Chosen."""
     share_levels: int = 8

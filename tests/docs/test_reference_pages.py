@@ -78,7 +78,6 @@ FIGURES: Mapping[str, str] = {
     "runs are evicted when more of the memory above the guard is in use than": f"{TUNING.memory_edge:.0%}",
     "the area of a run counts in its size, beside its share for each core,": f"{TUNING.size_weight:.0%}",
     "to start a run again counts as": f"{TUNING.restart_core_s:g} core-seconds",
-    "a late run is given again, at least": f"{TUNING.late_again_s:g} s",
     "the first run in the queue waits for other processes at most": f"{TUNING.strangers_s:g} s",
     "reserved starts at a time, at most": f"{TUNING.reserved_starts}",
     "runs for which others give way at a time, at most": f"{TUNING.preempting_runs}",
