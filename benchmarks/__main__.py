@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import click
@@ -12,7 +12,7 @@ from adaptive_assets.simulation.capabilities import Capabilities
 from adaptive_assets.simulation.trace import TraceError
 from benchmarks import fidelity, kills, launching, planning, selection, simulation, submission
 from benchmarks.alibaba import NoTraceError
-from benchmarks.cells import LOADS, TRACES
+from benchmarks.cells import LOADS, TEAM_LOADS, TRACES
 from benchmarks.figures import Figure, finding
 from benchmarks.report import RESULTS, Finding, save
 from benchmarks.seeds import TUNED
@@ -73,6 +73,10 @@ def _capabilities(text: str) -> Capabilities:
         raise click.BadParameter(f"{error}.") from None
 
 
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(map(str, values))
+
+
 BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "selection": _against_stock("selection", selection.measure, queued="queued", repeats="repeats"),
     "submission": _against_stock("submission", submission.measure, repeats="repeats"),
@@ -106,14 +110,14 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "traces",
     multiple=True,
     metavar="NAME|FILE",
-    help=f"Instead of {' and '.join(TRACES)}: one of them, or a trace file (simulation).",
+    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation).",
 )
 @click.option(
     "--load",
     "loads",
     multiple=True,
     type=click.FloatRange(0, 10, min_open=True),
-    help=f"Load instead of {', '.join(map(str, LOADS))} (simulation).",
+    help=f"Load instead of {_numbers(LOADS)} (of team: {_numbers(TEAM_LOADS)}; simulation).",
 )
 @click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation).")
 @click.option(
