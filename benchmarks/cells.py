@@ -94,7 +94,7 @@ def play(cell: Cell, part: Part) -> Played:
     began = time.perf_counter()
     workload, cluster = brought(cell), cluster_of(cell.trace)
     settings = Settings(horizon_s=workload.span_s, capabilities=cell.world)
-    book, seed = policy_book(), cell.seed
+    book, seed = policy_book(cell.trace), cell.seed
     clock = time.perf_counter
     if part == "baselines":
         tried = sweep(workload, book, cluster, settings=settings, seed=seed, clock=clock)
@@ -132,11 +132,12 @@ def drawn(trace: str, seed: int) -> Workload:
     """
     make = TRACES.get(trace)
     workload = load_csv_trace(trace) if make is None else make(seed)
-    check_tiers(workload, [tier.name for tier in policy_book().tiers])
+    check_tiers(workload, [tier.name for tier in policy_book(trace).tiers])
     return workload
 
 
 @cache
-def policy_book() -> PolicyBook:
-    """Three tiers, and nothing of single jobs."""
-    return load_policy_book(Path(__file__).with_name("simulation_policies.yaml"))
+def policy_book(trace: str = "") -> PolicyBook:
+    """Three tiers, and nothing of single jobs; the team has policies of its own for the same tiers."""
+    name = "team_policies.yaml" if trace == "team" else "simulation_policies.yaml"
+    return load_policy_book(Path(__file__).with_name(name))

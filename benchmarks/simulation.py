@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict
 from itertools import product
 from math import isfinite
-from multiprocessing import get_context
 from typing import Any, Final
 
 from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, Capabilities
@@ -30,6 +29,7 @@ from benchmarks.pooled import IN_ALL, OF_A_TIER, Pooled, Quantity, pool
 from benchmarks.promises import Compared, best_baseline, distances, promises, safest_baseline
 from benchmarks.report import Finding, grid
 from benchmarks.seeds import TUNED, groups, seeds_title
+from benchmarks.side_by_side import side_by_side
 from benchmarks.starvation import fed
 
 __all__ = ["compare", "measure", "play_all"]
@@ -98,17 +98,11 @@ def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = prin
     """All parts of all ``cells``, in as many processes, in the order of parts and cells."""
     whole = [(cell, part) for part in PARTS for cell in cells if part != "baselines" or cell.world == NOTHING]
     began, played = time.monotonic(), list[Played]()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool_of_processes:
-        futures = [pool_of_processes.submit(play, *each) for each in whole]
-        try:
-            for future in as_completed(futures):
-                done = future.result()
-                played.append(done)
-                progress = f"{len(played):3d} of {len(whole)}, {time.monotonic() - began:5.0f} s"
-                say(f"[{progress}] {done.cell.label}: {done.part}, {done.took_s:.0f} s")
-        except BaseException:
-            pool_of_processes.shutdown(cancel_futures=True)
-            raise
+    with closing(side_by_side(play, whole, jobs)) as results:
+        for done in results:
+            played.append(done)
+            progress = f"{len(played):3d} of {len(whole)}, {time.monotonic() - began:5.0f} s"
+            say(f"[{progress}] {done.cell.label}: {done.part}, {done.took_s:.0f} s")
     order = {each: place for place, each in enumerate(whole)}
     return sorted(played, key=lambda done: order[done.cell, done.part])
 

@@ -20,7 +20,7 @@ MEMORY: Final = 64 * GIB
 KINDS: Final = (
     WorkKind("freshness-probe", "critical", 0, 3, 0.2, 0.25, GIB // 4, slack=2),
     WorkKind("orders", "critical", 0, 120, 0.3, 1.0, 2 * GIB, io=0.4, slack=2),
-    WorkKind("revenue", "critical", 0, 180, 0.3, 2.0, 4 * GIB, slack=2, follows="orders"),
+    WorkKind("revenue", "critical", 0, 180, 0.3, 2.0, 4 * GIB, slack=3, follows="orders"),
     WorkKind("fraud-scores", "critical", 0, 20, 0.4, 1.0, GIB, slack=2),
     WorkKind("events", "standard", 0, 300, 0.4, 2.0, 6 * GIB, io=0.4, slack=3),
     WorkKind("sessions", "standard", 0, 480, 0.4, 4.0, 12 * GIB, slack=3, follows="events"),

@@ -16,7 +16,7 @@ from adaptive_assets.simulation.capabilities import Capabilities
 from adaptive_assets.simulation.scaling import offered_load
 from adaptive_assets.simulation.sweep import FAMILIES
 from adaptive_assets.simulation.trace import TraceError, Workload
-from benchmarks import cells, fidelity, planning, simulation
+from benchmarks import cells, fidelity, planning, side_by_side, simulation
 from benchmarks.__main__ import main
 from benchmarks.long_queues import RUNNING, book, long_queue
 from benchmarks.report import Finding, save
@@ -96,7 +96,7 @@ def test_a_cell_is_played_by_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ours_is_played_in_each_world_and_baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The title of a table has its world and its seeds; those that were tuned on have their own table."""
-    monkeypatch.setattr(simulation, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(
         cells, "TRACES", {"short": lambda _: Workload.of("short", planning.simulated_day(40, 0).runs)}
     )
