@@ -8,21 +8,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from adaptive_assets.workflow.adapt import adapt
-    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
-    from adaptive_assets.workflow.io_manager import FrameIOManager
-    from adaptive_assets.workflow.pandera_checks import pandera_checks
-    from adaptive_assets.workflow.run_mode import Mode, RunMode
+    from adaptive_assets.assets.adapt import adapt
+    from adaptive_assets.assets.io_manager import FrameIOManager
+    from adaptive_assets.assets.pandera_checks import pandera_checks
+    from adaptive_assets.assets.run_mode import Mode, RunMode
+    from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
 
 __all__ = ["AdaptiveRunCoordinator", "FrameIOManager", "Mode", "RunMode", "adapt", "pandera_checks"]
 
 _HOMES: Final = {
-    "AdaptiveRunCoordinator": "adaptive_assets.workflow.coordinator",
-    "FrameIOManager": "adaptive_assets.workflow.io_manager",
-    "Mode": "adaptive_assets.workflow.run_mode",
-    "RunMode": "adaptive_assets.workflow.run_mode",
-    "adapt": "adaptive_assets.workflow.adapt",
-    "pandera_checks": "adaptive_assets.workflow.pandera_checks",
+    "AdaptiveRunCoordinator": "adaptive_assets.coordinator.run_coordinator",
+    "FrameIOManager": "adaptive_assets.assets.io_manager",
+    "Mode": "adaptive_assets.assets.run_mode",
+    "RunMode": "adaptive_assets.assets.run_mode",
+    "adapt": "adaptive_assets.assets.adapt",
+    "pandera_checks": "adaptive_assets.assets.pandera_checks",
 }
 
 

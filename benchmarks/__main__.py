@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from adaptive_assets.simulation.capabilities import Capabilities
-from adaptive_assets.simulation.trace import TraceError
+from adaptive_assets.simulation.engine.capabilities import Capabilities
+from adaptive_assets.simulation.traces.trace import TraceError
 from benchmarks import fidelity, kills, launching, planning, selection, simulation, submission
 from benchmarks.alibaba import NoTraceError
 from benchmarks.cells import LOADS, TEAM_LOADS, TRACES

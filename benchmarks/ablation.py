@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from adaptive_assets.simulation.capabilities import EVERYTHING, Capabilities
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING, Capabilities
 from benchmarks.ablation_cells import Kept, Without, play_without, version_of
 from benchmarks.ablation_compared import Compared, cells_of, compared
 from benchmarks.ablation_rules import RULES, Rule

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.simulation.measures import Measures
+from adaptive_assets.simulation.evaluation.measures import Measures
 from benchmarks.pooled import IN_ALL, OF_A_TIER, Quantity
 
 __all__ = ["Difference", "Figures", "difference", "differences", "figures_of", "quantity_of"]

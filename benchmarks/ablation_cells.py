@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from adaptive_assets import learning, planning, policy, simulation
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.settings import Settings
-from adaptive_assets.simulation.trace import Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.engine.settings import Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.traces.trace import Workload
 from benchmarks.ablation_arithmetic import Figures, figures_of
 from benchmarks.ablation_rules import Rule
 from benchmarks.cells import TRACES, Cell, brought, cluster_of, policy_book

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, Capabilities
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING, Capabilities
 from benchmarks.ablation_arithmetic import Difference, Figures, differences
 from benchmarks.ablation_cells import Without
 from benchmarks.ablation_rules import CONTROL, FULL, Rule

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Final, Literal
 
 from adaptive_assets.policy import PolicyBook, load_policy_book
-from adaptive_assets.simulation.bounds import most_work, oracle
-from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.csv_trace import load_csv_trace
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.scaling import scaled
-from adaptive_assets.simulation.settings import Settings
-from adaptive_assets.simulation.sweep import Trial, sweep
-from adaptive_assets.simulation.team import CORES, MEMORY, team
-from adaptive_assets.simulation.trace import Workload, check_tiers
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.baselines.bounds import most_work, oracle
+from adaptive_assets.simulation.engine.capabilities import NOTHING, Capabilities
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.settings import Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.evaluation.sweep import Trial, sweep
+from adaptive_assets.simulation.traces.csv_trace import load_csv_trace
+from adaptive_assets.simulation.traces.scaling import scaled
+from adaptive_assets.simulation.traces.team import CORES, MEMORY, team
+from adaptive_assets.simulation.traces.trace import Workload, check_tiers
 from benchmarks import workloads
 
 __all__ = [
@@ -128,7 +128,7 @@ def drawn(trace: str, seed: int) -> Workload:
     """One of :data:`TRACES`, drawn with ``seed``; or all of a trace file, of which the seed draws nothing.
 
     Raises :class:`~benchmarks.alibaba.NoTraceError` where the trace is not installed, and
-    :class:`~adaptive_assets.simulation.trace.TraceError` for a file that is none.
+    :class:`~adaptive_assets.simulation.traces.trace.TraceError` for a file that is none.
     """
     make = TRACES.get(trace)
     workload = load_csv_trace(trace) if make is None else make(seed)

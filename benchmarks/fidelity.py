@@ -14,12 +14,12 @@ from typing import Any, Final
 import psutil
 
 from adaptive_assets.policy import PolicyBook, load_policy_book
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.events import Scenario, StrangerCpu, StrangerMemory
-from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.settings import Settings
-from adaptive_assets.simulation.trace import TracedRun, Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.settings import Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.scenarios.events import Scenario, StrangerCpu, StrangerMemory
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from benchmarks.bounds import Bound, bounds_table, plain_bounds
 from benchmarks.real_runs import RealRun, Request, plant
 from benchmarks.report import Finding, grid
@@ -44,7 +44,7 @@ INTRO: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TraceKind:
     """A job: its share of the runs, and what a run of it is to take."""
 
     job: str
@@ -55,10 +55,10 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("forecast", 0.22, 6.0, 0.3, 1400),
-    Kind("ingest", 0.34, 12.0, 0.3, 1300),
-    Kind("report", 0.19, 6.0, 0.5, 900),
-    Kind("backfill", 0.25, 20.0, 0.3, 2800),
+    TraceKind("forecast", 0.22, 6.0, 0.3, 1400),
+    TraceKind("ingest", 0.34, 12.0, 0.3, 1300),
+    TraceKind("report", 0.19, 6.0, 0.5, 900),
+    TraceKind("backfill", 0.25, 20.0, 0.3, 2800),
 )
 PROBE: Final = Request(0.0, "probe", 4.0, 0.3, 200)
 

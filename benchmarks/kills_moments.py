@@ -17,7 +17,7 @@ LONGEST_LIFE_S: Final = 5.0
 DEEPEST: Final = 3
 
 CALLS: Final = (
-    "adaptive_assets.workflow.recording:Recorder.cycle",
+    "adaptive_assets.coordinator.recording:Recorder.cycle",
     "adaptive_assets.ledger.database:Database.write",
     "dagster:DagsterInstance.add_run_tags",
     "dagster:DagsterInstance.report_engine_event",

@@ -3,8 +3,8 @@
 from itertools import cycle, islice
 from typing import Final
 
-from adaptive_assets.planning.demand import FULL, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Spread
+from adaptive_assets.planning.resource_request import FULL, estimate_key
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot, Work
 from adaptive_assets.policy import Objective, Policy, PolicyBook
 

@@ -10,12 +10,12 @@ from statistics import median
 from typing import Final
 
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.generated import DAY_S, GIB, WorkKind, drawn
-from adaptive_assets.simulation.scaling import scaled
-from adaptive_assets.simulation.settings import Settings
-from adaptive_assets.simulation.trace import Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.settings import Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.traces.generated import DAY_S, GIB, WorkKind, drawn
+from adaptive_assets.simulation.traces.scaling import scaled
+from adaptive_assets.simulation.traces.trace import Workload
 from benchmarks.bounds import Bound, bounds_table, plain_bounds
 from benchmarks.cells import policy_book
 from benchmarks.long_queues import RUNNING, book, long_queue

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from adaptive_assets.simulation.measures import Measures, TierMeasures
+from adaptive_assets.simulation.evaluation.measures import Measures, TierMeasures
 
 __all__ = ["IN_ALL", "OF_A_TIER", "Pooled", "Quantity", "pool"]
 

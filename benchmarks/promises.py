@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from adaptive_assets.simulation.capabilities import NOTHING, Capabilities
+from adaptive_assets.simulation.engine.capabilities import NOTHING, Capabilities
 from benchmarks.bounds import Bound
 from benchmarks.pooled import RUNS, Pooled, Quantity
 from benchmarks.seeds import seeds_title

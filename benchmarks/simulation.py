@@ -8,9 +8,9 @@ from itertools import product
 from math import isfinite
 from typing import Any, Final
 
-from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, Capabilities
-from adaptive_assets.simulation.measures import Measures
-from adaptive_assets.simulation.sweep import FAMILIES, Trial
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING, Capabilities
+from adaptive_assets.simulation.evaluation.measures import Measures
+from adaptive_assets.simulation.evaluation.sweep import FAMILIES, Trial
 from benchmarks.bounds import bounds_table, plain_bounds
 from benchmarks.cells import (
     CLUSTER,

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.outcome import RunOutcome
-from adaptive_assets.simulation.shapes import GIB, full_pool_hides_an_empty_one, small_work_against_a_huge_run
-from adaptive_assets.simulation.trace import Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.evaluation.outcome import RunOutcome
+from adaptive_assets.simulation.traces.shapes import (
+    GIB,
+    full_pool_hides_an_empty_one,
+    small_work_against_a_huge_run,
+)
+from adaptive_assets.simulation.traces.trace import Workload
 from benchmarks.bounds import Bound
 from benchmarks.cells import policy_book
 

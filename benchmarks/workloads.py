@@ -31,9 +31,9 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Final, NamedTuple
 
-from adaptive_assets.simulation.csv_writing import write_csv_trace
-from adaptive_assets.simulation.team import team
-from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
+from adaptive_assets.simulation.traces.csv_writing import write_csv_trace
+from adaptive_assets.simulation.traces.team import team
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
 from benchmarks import alibaba as trace_of_alibaba
 from benchmarks.alibaba import NoTraceError, Task
 

@@ -49,8 +49,8 @@ def load_project(*, definitions: Path | None, module: str | None, workspace: Pat
 def _load(workspace: Mapping[str, Any] | Path) -> Project:
     import dagster as dg
 
+    from adaptive_assets.assets.catalogues import catalogue_of, merged
     from adaptive_assets.dagster_compat.workspace import loaded_workspace
-    from adaptive_assets.workflow.catalogues import catalogue_of, merged
 
     named = str(workspace) if isinstance(workspace, Path) else "the definitions"
     try:

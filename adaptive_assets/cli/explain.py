@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from adaptive_assets.planning.snapshot import Work
     from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Asked", "Explanation", "Foreseen", "RunFacts", "explain"]
+__all__ = ["Asked", "ExplainedRun", "Explanation", "Foreseen", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
+class ExplainedRun:
     """What Dagster and the run's own tags say of it; times are POSIX seconds.
 
     ``deadline_s`` is what its policy promises, from submission to end, in the book that is in force now.
@@ -69,7 +69,7 @@ class Explanation:
 
     at: float
     run_id: str
-    run: RunFacts | None
+    run: ExplainedRun | None
     decisions: "tuple[DecisionRow, ...]"
     remark: str = ""
     start: Foreseen | None = None
@@ -98,7 +98,7 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
         CliError: no run, or more than one, is meant by ``given``.
         LedgerError: the ledger cannot be read.
     """
-    from adaptive_assets.workflow.governance import facts_of
+    from adaptive_assets.assets.policy_assignment import facts_of
 
     record = find_run(installation.instance, given)
     if record is None:
@@ -108,12 +108,12 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
             raise unknown(installation.instance, given)
         return Explanation(now, run_id, None, tuple(decisions), "Dagster does not hold this run any more.")
     run = record.dagster_run
-    governance = installation.governance()
-    work = governance.work_of(facts_of(run))
+    assignment = installation.assignment()
+    work = assignment.work_of(facts_of(run))
     decisions = _decisions(installation, run, work)
     remark = "" if decisions else _why_nothing(installation, run)
-    facts = _facts(record, work, governance.book)
-    start = _start(installation, run, governance.book)
+    facts = _facts(record, work, assignment.book)
+    start = _start(installation, run, assignment.book)
     killed, asked = _out_of_memory(installation, run, facts.submitted_at)
     return Explanation(now, run.run_id, facts, tuple(decisions), remark, start, killed, asked)
 
@@ -122,12 +122,12 @@ def _out_of_memory(
     installation: Installation, run: "dg.DagsterRun", submitted_at: float
 ) -> "tuple[RunUsageRow | None, Asked | None]":
     """Its own end, if that was for want of memory, and what it asked for because others had ended so."""
-    from adaptive_assets.workflow.asking import Asking
+    from adaptive_assets.coordinator.retry_memory import RetryMemory
 
     if installation.ledger is None:
         return None, None
     root = run.root_run_id or run.run_id
-    killed, asking, last = None, Asking(), None
+    killed, asking, last = None, RetryMemory(), None
     for usage in installation.ledger.out_of_memory(root):
         if usage.run_id == run.run_id:
             killed = usage
@@ -142,8 +142,8 @@ def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook")
     """When it will start, if it waits and the last recorded snapshot has it."""
     import dagster as dg
 
+    from adaptive_assets.assets import tags
     from adaptive_assets.planning.prediction import predict
-    from adaptive_assets.workflow import tags
 
     held = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
     cycle = installation.ledger.latest_status().cycle_id if installation.ledger and held else None
@@ -157,8 +157,8 @@ def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook")
 def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -> "list[DecisionRow]":
     import dagster as dg
 
+    from adaptive_assets.assets import tags
     from adaptive_assets.planning.work_key import work_key
-    from adaptive_assets.workflow import tags
 
     if installation.ledger is None:
         return []
@@ -167,14 +167,14 @@ def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -
     return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
 
 
-def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> RunFacts:
-    from adaptive_assets.workflow import tags
+def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRun:
+    from adaptive_assets.assets import tags
 
     run = record.dagster_run
     policy = run.tags.get(tags.POLICY, "")
     objective = book.policy(policy).objective if policy else None
     held = run.tags.get(tags.ADMISSION) == tags.HELD
-    return RunFacts(
+    return ExplainedRun(
         name=work.name,
         status=run.status.value,
         policy=policy,
@@ -192,7 +192,7 @@ def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:
     """Why nothing was decided about a run that exists."""
     import dagster as dg
 
-    from adaptive_assets.workflow import tags
+    from adaptive_assets.assets import tags
 
     queued = run.status is dg.DagsterRunStatus.QUEUED
     if installation.settings is None:

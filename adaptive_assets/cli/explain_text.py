@@ -10,7 +10,7 @@ from adaptive_assets.cli.text import clock, iso, labelled, short_id, wrapped
 from adaptive_assets.planning.wording import cores, seconds, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.explain import Explanation, Foreseen, RunFacts
+    from adaptive_assets.cli.explain import ExplainedRun, Explanation, Foreseen
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
 __all__ = ["as_json", "as_text"]
@@ -72,7 +72,7 @@ def as_json(found: "Explanation") -> dict[str, Any]:
     }
 
 
-def deadline_kept(run: "RunFacts", now: float) -> bool | None:
+def deadline_kept(run: "ExplainedRun", now: float) -> bool | None:
     """Whether the run ended well in time; ``None`` without a deadline, or while that is open."""
     if run.deadline_s is None:
         return None
@@ -156,7 +156,7 @@ def _starts(start: "Foreseen") -> str:
     return f"in about {seconds(start.p50_s)}{late}{as_of}"
 
 
-def _deadline(run: "RunFacts", due: float, now: float) -> str:
+def _deadline(run: "ExplainedRun", due: float, now: float) -> str:
     promised = f"{seconds(due - run.submitted_at)} from submission"
     kept = deadline_kept(run, now)
     if kept is None:

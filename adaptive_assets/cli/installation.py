@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
+    from adaptive_assets.assets.policy_assignment import PolicyAssignment
+    from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
     from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import Catalogue, PolicyBook
-    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
-    from adaptive_assets.workflow.governance import Governance
 
-__all__ = ["Installation", "Settings", "dagster_home", "home_option", "opened"]
+__all__ = ["Installation", "InstallationSettings", "dagster_home", "home_option", "opened"]
 
 HOME: Final = "DAGSTER_HOME"
 
@@ -34,7 +34,7 @@ home_option: "Callable[[Any], Any]" = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class InstallationSettings:
     """What ``run_coordinator.config`` says: the policy file as it is given there, and the ledger's URL."""
 
     policies: str
@@ -51,7 +51,7 @@ class Installation:
     home: Path
     instance: "dg.DagsterInstance"
     coordinator: str
-    settings: Settings | None
+    settings: InstallationSettings | None
     ledger: "Ledger | None"
 
     @property
@@ -59,7 +59,7 @@ class Installation:
         """The policy file that the coordinator reads; ``None`` where another coordinator is in charge."""
         if self.settings is None:
             return None
-        from adaptive_assets.workflow.deployment import policy_path
+        from adaptive_assets.coordinator.deployment import policy_path
 
         return policy_path(self.settings.policies, self.instance)
 
@@ -83,17 +83,17 @@ class Installation:
         Raises:
             LedgerError: the ledger cannot be read.
         """
+        from adaptive_assets.assets.catalogues import merged
         from adaptive_assets.policy import Catalogue
-        from adaptive_assets.workflow.catalogues import merged
 
         bodies = self.ledger.catalogues() if self.ledger else {}
         return merged({name: Catalogue.from_json(body) for name, body in bodies.items()}) if bodies else None
 
-    def governance(self) -> "Governance":
+    def assignment(self) -> "PolicyAssignment":
         """The policies in force over the assets; those of the file before the first cycle, at worst none."""
+        from adaptive_assets.assets.policy_assignment import PolicyAssignment
         from adaptive_assets.ledger import LedgerError
         from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, load_policy_book
-        from adaptive_assets.workflow.governance import Governance
 
         book, catalogue = None, Catalogue()
         try:
@@ -104,9 +104,9 @@ class Installation:
         try:
             if book is None and self.policy_file is not None:
                 book = load_policy_book(self.policy_file)
-            return Governance(book or PolicyBook(version=1), catalogue)
+            return PolicyAssignment(book or PolicyBook(version=1), catalogue)
         except PolicyError:
-            return Governance(PolicyBook(version=1), catalogue)
+            return PolicyAssignment(PolicyBook(version=1), catalogue)
 
 
 def dagster_home(given: Path | None) -> Path | None:
@@ -138,8 +138,8 @@ def opened(given: Path | None) -> Iterator[Installation]:
         os.environ.setdefault(name, value)
     import dagster as dg
 
+    from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
     from adaptive_assets.ledger import LedgerError
-    from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 
     try:
         instance = dg.DagsterInstance.from_config(str(home))
@@ -159,9 +159,9 @@ def opened(given: Path | None) -> Iterator[Installation]:
             ledger.dispose()
 
 
-def _settings(coordinator: "AdaptiveRunCoordinator") -> Settings:
+def _settings(coordinator: "AdaptiveRunCoordinator") -> InstallationSettings:
     config: Mapping[str, Any] = coordinator.inst_data.config_dict if coordinator.inst_data else {}
-    return Settings(_text(config.get("policies")) or "", _text(config.get("ledger")))
+    return InstallationSettings(_text(config.get("policies")) or "", _text(config.get("ledger")))
 
 
 def _text(value: Any) -> str | None:
@@ -169,15 +169,15 @@ def _text(value: Any) -> str | None:
     return os.environ.get(value["env"]) if isinstance(value, Mapping) else value
 
 
-def _ledger(instance: "dg.DagsterInstance", settings: Settings | None) -> "Ledger | None":
+def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | None) -> "Ledger | None":
     """The ledger, if it is there: to look must not create one.
 
     After our coordinator was taken out, what it recorded in the instance's own directory can still be read.
     """
+    from adaptive_assets.coordinator.deployment import open_ledger
     from adaptive_assets.dagster_compat.storage import sqlite_directory
     from adaptive_assets.ledger import Ledger, sqlite_ledger_url
     from adaptive_assets.ledger.location import Location
-    from adaptive_assets.workflow.deployment import open_ledger
 
     url = settings.ledger if settings else None
     directory = sqlite_directory(instance)

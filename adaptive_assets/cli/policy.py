@@ -115,8 +115,8 @@ def schema(out: Path | None) -> None:
 
 def check_file(file: Path, assets: Assets) -> Checked:
     """Check one file: everything that is wrong with its text, or else with the book that it holds."""
+    from adaptive_assets.assets.selection import Selector
     from adaptive_assets.policy import Catalogue, PolicyError, check_policy_book, load_policy_book
-    from adaptive_assets.workflow.selection import Selector
 
     try:
         book = load_policy_book(file)

@@ -11,8 +11,8 @@ from adaptive_assets.cli.errors import PROBLEMS, note
 from adaptive_assets.cli.text import emit_json
 
 if TYPE_CHECKING:
-    from adaptive_assets.casebook import Judgement
     from adaptive_assets.policy import Problem
+    from adaptive_assets.policy_cases import Judgement
 
 __all__ = ["EXISTING_FILE", "run_cases"]
 
@@ -67,8 +67,8 @@ def run_cases(ctx: click.Context, files: tuple[Path, ...], policies: Path | None
 
 def run_file(file: Path, policies: Path | None) -> Tested:
     """Judge the cases of one file, under the book in ``policies`` where one is given."""
-    from adaptive_assets.casebook import judge, load_cases
     from adaptive_assets.policy import PolicyError, load_policy_book
+    from adaptive_assets.policy_cases import judge, load_cases
 
     try:
         read = load_cases(file, None if policies is None else load_policy_book(policies))

@@ -15,9 +15,9 @@ from adaptive_assets.planning.wording import seconds
 if TYPE_CHECKING:
     import dagster as dg
 
+    from adaptive_assets.assets.policy_assignment import PolicyAssignment
     from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.planning.snapshot import Snapshot
-    from adaptive_assets.workflow.governance import Governance
 
 __all__ = ["queue"]
 
@@ -81,24 +81,24 @@ def gather(installation: Installation) -> list[Line]:
 
     from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
 
-    governance = installation.governance()
+    assignment = installation.assignment()
     statuses = [dg.DagsterRunStatus.QUEUED, *ACTIVE_RUN_STATUSES]
     records = installation.instance.get_run_records(dg.RunsFilter(statuses=statuses))
     active = [record for record in records if record.dagster_run.status is not dg.DagsterRunStatus.QUEUED]
     queued = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.QUEUED]
     active.sort(key=_launched_at)
-    places = _places(queued, installation, governance)
+    places = _places(queued, installation, assignment)
     queued.sort(key=lambda record: _place(record.dagster_run, places))
-    return [_line(record, governance) for record in (*active, *queued)]
+    return [_line(record, assignment) for record in (*active, *queued)]
 
 
 def _places(
-    queued: "Sequence[RunRecord]", installation: Installation, governance: "Governance"
+    queued: "Sequence[RunRecord]", installation: Installation, assignment: "PolicyAssignment"
 ) -> Mapping[str, int]:
     """Where each run stands by what the last recorded plan knew, with those that were submitted since."""
-    from adaptive_assets.planning.line import line
-    from adaptive_assets.workflow.governance import facts_of
-    from adaptive_assets.workflow.queue_watch import queued_run
+    from adaptive_assets.assets.policy_assignment import facts_of
+    from adaptive_assets.coordinator.queue_watch import queued_run
+    from adaptive_assets.planning.queue_position import line
 
     recorded = _last_snapshot(installation)
     known = {run.run_id: run for run in recorded.queued}
@@ -107,8 +107,8 @@ def _places(
         run = record.dagster_run
         found = known.get(run.run_id)
         submitted_at = record.create_timestamp.timestamp()
-        runs.append(found or queued_run(run, governance.work_of(facts_of(run)), submitted_at))
-    in_line = line(replace(recorded, queued=tuple(runs)), governance.book)
+        runs.append(found or queued_run(run, assignment.work_of(facts_of(run)), submitted_at))
+    in_line = line(replace(recorded, queued=tuple(runs)), assignment.book)
     return {run_id: place for place, run_id in enumerate(in_line)}
 
 
@@ -128,7 +128,7 @@ def _last_snapshot(installation: Installation) -> "Snapshot":
 
 def _place(run: "dg.DagsterRun", places: Mapping[str, int]) -> tuple[bool, bool, int]:
     """Admitted runs first, and runs that no cycle has seen last."""
-    from adaptive_assets.workflow import tags
+    from adaptive_assets.assets import tags
 
     admission = run.tags.get(tags.ADMISSION)
     return admission is None, admission != tags.ADMITTED, places[run.run_id]
@@ -138,18 +138,18 @@ def _launched_at(record: "RunRecord") -> float:
     return record.start_time or record.update_timestamp.timestamp()
 
 
-def _line(record: "RunRecord", governance: "Governance") -> Line:
+def _line(record: "RunRecord", assignment: "PolicyAssignment") -> Line:
     import dagster as dg
 
-    from adaptive_assets.workflow import tags
-    from adaptive_assets.workflow.governance import facts_of
+    from adaptive_assets.assets import tags
+    from adaptive_assets.assets.policy_assignment import facts_of
 
     run = record.dagster_run
     waits = run.status is dg.DagsterRunStatus.QUEUED
     admission = run.tags.get(tags.ADMISSION, "")
     return Line(
         run_id=run.run_id,
-        name=governance.work_of(facts_of(run)).name,
+        name=assignment.work_of(facts_of(run)).name,
         status=run.status.value,
         state=_STATES.get(admission, "not yet seen") if waits else "active",
         policy=run.tags.get(tags.POLICY, ""),

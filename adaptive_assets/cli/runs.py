@@ -66,7 +66,7 @@ def _listed(instance: "dg.DagsterInstance", run_ids: list[str]) -> str:
 
 
 def _what(run: "dg.DagsterRun") -> str:
+    from adaptive_assets.assets.policy_assignment import PolicyAssignment, facts_of
     from adaptive_assets.policy import Catalogue, PolicyBook
-    from adaptive_assets.workflow.governance import Governance, facts_of
 
-    return Governance(PolicyBook(version=1), Catalogue()).work_of(facts_of(run)).name
+    return PolicyAssignment(PolicyBook(version=1), Catalogue()).work_of(facts_of(run)).name

@@ -15,8 +15,8 @@ from adaptive_assets.cli.simulate_inputs import FORMATS, BadInputError, Given, I
 from adaptive_assets.cli.text import emit_json
 
 if TYPE_CHECKING:
-    from adaptive_assets.simulation.capabilities import Capabilities
-    from adaptive_assets.simulation.comparison import Comparison
+    from adaptive_assets.simulation.engine.capabilities import Capabilities
+    from adaptive_assets.simulation.evaluation.comparison import Comparison
 
 __all__ = ["simulate"]
 
@@ -60,7 +60,7 @@ def _size(text: str) -> int:
 
 def _capabilities(text: str) -> "Capabilities":
     """Words with commas between them."""
-    from adaptive_assets.simulation.capabilities import Capabilities
+    from adaptive_assets.simulation.engine.capabilities import Capabilities
 
     try:
         return Capabilities.read(text)
@@ -170,7 +170,7 @@ def _compared(
     bar: bool,
 ) -> "Comparison":
     from adaptive_assets.policy import PolicyError
-    from adaptive_assets.simulation.compare import compare, fine_settings
+    from adaptive_assets.simulation.evaluation.compare import compare, fine_settings
 
     try:
         with _bar(shown=bar) as progress:

@@ -13,7 +13,7 @@ from adaptive_assets.policy.fields import IN_A_FILE, Cores, Size, Text
 from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.reading import decoded, read_bytes
 from adaptive_assets.policy.terms import PolicyValue
-from adaptive_assets.simulation.cluster import Cluster, NodeSpec
+from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
 
 __all__ = ["MOST_NODES", "ClusterError", "load_cluster"]
 

@@ -13,9 +13,9 @@ from adaptive_assets.cli.errors import BAD_INPUT, CliError, masked
 if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import PolicyBook, Problem
-    from adaptive_assets.simulation.cluster import Cluster
-    from adaptive_assets.simulation.scenario import Scenario
-    from adaptive_assets.simulation.trace import Workload
+    from adaptive_assets.simulation.engine.cluster import Cluster
+    from adaptive_assets.simulation.scenarios.scenario import Scenario
+    from adaptive_assets.simulation.traces.trace import Workload
 
 __all__ = ["FORMATS", "BadInputError", "Given", "Inputs", "read_inputs"]
 
@@ -59,7 +59,7 @@ class Inputs:
 def read_inputs(given: Given) -> Inputs:
     """Read all files; raises :class:`BadInputError` with everything that is wrong with them."""
     from adaptive_assets.policy import load_policy_book
-    from adaptive_assets.simulation.scenario import Scenario, load_scenario
+    from adaptive_assets.simulation.scenarios.scenario import Scenario, load_scenario
 
     trace_format = given.trace_format or _format_of(given.trace)
     problems: list[Problem] = []
@@ -106,19 +106,19 @@ def _format_of(trace: str) -> str:
 
 def _workload(trace: str, trace_format: str) -> "Workload":
     from adaptive_assets.policy import Problem
-    from adaptive_assets.simulation.trace import TraceError
+    from adaptive_assets.simulation.traces.trace import TraceError
 
     if trace_format == "ledger":
-        from adaptive_assets.simulation.recorded import load_recorded
+        from adaptive_assets.simulation.traces.recorded import load_recorded
 
         with _ledger(trace) as where:
             workload = load_recorded(where)
     elif trace_format == "swf":
-        from adaptive_assets.simulation.swf import load_swf
+        from adaptive_assets.simulation.traces.swf import load_swf
 
         workload = load_swf(trace)
     else:
-        from adaptive_assets.simulation.csv_trace import load_csv_trace
+        from adaptive_assets.simulation.traces.csv_trace import load_csv_trace
 
         workload = load_csv_trace(trace)
     if not workload.runs:
@@ -139,7 +139,7 @@ def _ledger(trace: str) -> "Iterator[str | Ledger]":
         return
     from adaptive_assets.cli.installation import opened
     from adaptive_assets.policy import Problem
-    from adaptive_assets.simulation.trace import TraceError
+    from adaptive_assets.simulation.traces.trace import TraceError
 
     with opened(home) as installation:
         if installation.ledger is None:
@@ -149,7 +149,7 @@ def _ledger(trace: str) -> "Iterator[str | Ledger]":
 
 
 def _cluster(given: Given) -> "Cluster":
-    from adaptive_assets.simulation.cluster import Cluster
+    from adaptive_assets.simulation.engine.cluster import Cluster
 
     if given.cluster is not None:
         if given.cores is not None or given.memory is not None or given.nodes != 1:
@@ -166,10 +166,10 @@ def _cluster(given: Given) -> "Cluster":
 
 def _usual_book(trace: str, trace_format: str, workload: "Workload") -> "PolicyBook":
     """The policies in force when a ledger recorded its runs; else a plain book of the usual tiers."""
-    from adaptive_assets.simulation.policies import plain_book
+    from adaptive_assets.simulation.engine.policy_assignment import plain_book
 
     if trace_format == "ledger":
-        from adaptive_assets.simulation.recorded import recorded_book
+        from adaptive_assets.simulation.traces.recorded import recorded_book
 
         with _ledger(trace) as where:
             recorded = recorded_book(where)
@@ -180,8 +180,8 @@ def _usual_book(trace: str, trace_format: str, workload: "Workload") -> "PolicyB
 
 def _agree(workload: "Workload", book: "PolicyBook", scenario: "Scenario", cluster: "Cluster") -> None:
     """Raise where they name tiers, nodes or work that the others do not have."""
-    from adaptive_assets.simulation.scenario import check_scenario
-    from adaptive_assets.simulation.trace import check_tiers
+    from adaptive_assets.simulation.scenarios.scenario import check_scenario
+    from adaptive_assets.simulation.traces.trace import check_tiers
 
     check_tiers(workload, [tier.name for tier in book.tiers])
     check_scenario(
@@ -192,7 +192,7 @@ def _agree(workload: "Workload", book: "PolicyBook", scenario: "Scenario", clust
 def _at_load(workload: "Workload", load: float | None, cluster: "Cluster") -> "Workload":
     if load is None:
         return workload
-    from adaptive_assets.simulation.scaling import scaled
+    from adaptive_assets.simulation.traces.scaling import scaled
 
     try:
         return scaled(workload, load, cluster.cores)

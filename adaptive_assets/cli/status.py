@@ -156,9 +156,9 @@ def _governed(installation: Installation, seen: "LedgerStatus | None") -> Govern
 
 def _read(installation: Installation, file: Path) -> "tuple[str | None, tuple[Problem, ...]]":
     """Read the file as a cycle would: the revision of its book, or why it is refused."""
+    from adaptive_assets.assets.policy_assignment import PolicyAssignment
     from adaptive_assets.ledger import LedgerError
     from adaptive_assets.policy import Catalogue, PolicyError, load_policy_book
-    from adaptive_assets.workflow.governance import Governance
 
     try:
         book = load_policy_book(file)
@@ -166,10 +166,10 @@ def _read(installation: Installation, file: Path) -> "tuple[str | None, tuple[Pr
             catalogue = installation.catalogue()
         except LedgerError:
             catalogue = None
-        governance = Governance(book, catalogue or Catalogue())
+        assignment = PolicyAssignment(book, catalogue or Catalogue())
     except PolicyError as error:
         return None, error.problems
-    return (None, governance.problems) if governance.problems else (book.revision, ())
+    return (None, assignment.problems) if assignment.problems else (book.revision, ())
 
 
 def _daemon(installation: Installation, now: float) -> Daemon:
@@ -183,8 +183,8 @@ def _daemon(installation: Installation, now: float) -> Daemon:
 def _queue(installation: Installation) -> Queue:
     import dagster as dg
 
+    from adaptive_assets.assets import tags
     from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
-    from adaptive_assets.workflow import tags
 
     def count(**tag: str) -> int:
         wanted = {tags.ADMISSION: tag["admission"]} if tag else {}

@@ -27,9 +27,9 @@ class LedgerState:
 
 def ledger_state(installation: Installation, error: str | None) -> LedgerState:
     """Look at the ledger, and try a write of no consequence where our coordinator is in charge."""
+    from adaptive_assets.coordinator.lease import NAME, Holder
     from adaptive_assets.ledger import LedgerError
     from adaptive_assets.ledger.outbox import DIRECTORY, waiting_in
-    from adaptive_assets.workflow.lease import NAME, Holder
 
     ledger, unwritable, holder = installation.ledger, None, None
     if ledger is not None and installation.settings is not None:

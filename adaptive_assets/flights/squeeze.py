@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adaptive_assets.policy.units import parse_share, parse_size
-from adaptive_assets.signals import Machine
+from adaptive_assets.signals import MachineReader
 
 __all__ = ["Squeeze", "main", "memory_to_take", "press"]
 
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    reading = Machine().read(time.time())
+    reading = MachineReader().read(time.time())
     if not 0 <= arguments.cpu <= 256:
         parser.error(f"--cpu {arguments.cpu}: a number of processes from 0 to 256 is right")
     if not 0 < arguments.seconds <= LONGEST:

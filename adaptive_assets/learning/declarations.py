@@ -4,8 +4,8 @@ import math
 from collections import deque
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
+from adaptive_assets.planning.resource_request import ResourceRequest
 
 __all__ = ["Declarations"]
 
@@ -32,9 +32,9 @@ class Declarations:
     def __init__(self) -> None:
         self._ratios: dict[str, tuple[deque[float], ...]] = {}
         self._seen: dict[str, int] = {}
-        self._known: dict[tuple[str, Demand], Estimate] = {}
+        self._known: dict[tuple[str, ResourceRequest], Estimate] = {}
 
-    def observe(self, policy: str, declared: Demand, took: Demand) -> None:
+    def observe(self, policy: str, declared: ResourceRequest, took: ResourceRequest) -> None:
         """Learn from a run that ended well, of which ``declared`` was said and that took ``took``."""
         ratios = self._ratios.setdefault(policy, tuple(deque(maxlen=_KEPT) for _ in range(3)))
         for kept, said, was in zip(ratios, _amounts(declared), _amounts(took), strict=True):
@@ -44,7 +44,7 @@ class Declarations:
         if seen % _AFRESH == 0:
             self._known = {key: known for key, known in self._known.items() if key[0] != policy}
 
-    def estimate(self, policy: str, declared: Demand) -> Estimate:
+    def estimate(self, policy: str, declared: ResourceRequest) -> Estimate:
         """What a run will take of which no more than ``declared`` is known; the same object for a while."""
         key = (policy, declared)
         known = self._known.get(key)
@@ -52,7 +52,7 @@ class Declarations:
             known = self._known[key] = self._corrected(policy, declared)
         return known
 
-    def _corrected(self, policy: str, declared: Demand) -> Estimate:
+    def _corrected(self, policy: str, declared: ResourceRequest) -> Estimate:
         ratios = self._ratios.get(policy, ((), (), ()))
         cpu, memory, duration = (
             _spread(said, sorted(kept)) for said, kept in zip(_amounts(declared), ratios, strict=True)
@@ -60,8 +60,8 @@ class Declarations:
         return Estimate(duration, cpu, memory, float(len(ratios[0])), Source.DECLARED)
 
 
-def _amounts(demand: Demand) -> tuple[float, float, float]:
-    return demand.cpu, float(demand.memory), demand.duration
+def _amounts(request: ResourceRequest) -> tuple[float, float, float]:
+    return request.cpu, float(request.memory), request.duration
 
 
 def _spread(said: float, ratios: list[float]) -> Spread:

@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 
-from adaptive_assets.learning.kin import Resemblance
-from adaptive_assets.learning.outlook import Outlook, outlook
+from adaptive_assets.learning.forecast import Forecast, outlook
 from adaptive_assets.learning.record import Record
-from adaptive_assets.planning.demand import Demand
+from adaptive_assets.learning.similar_work import Resemblance
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
+from adaptive_assets.planning.resource_request import ResourceRequest
 
 __all__ = ["estimated"]
 
 
 def estimated(
     records: Sequence[Record],
-    kin: Sequence[Resemblance | None],
-    assumed: Demand | None,
+    similar: Sequence[Resemblance | None],
+    assumed: ResourceRequest | None,
     least: tuple[float, float] = (0.0, 0.0),
     size: float | None = None,
 ) -> Estimate | None:
     """What the next run will take; ``None`` where neither its kind nor its kin say anything.
 
-    ``records`` and ``kin`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen, while others
-    were, is what is ``assumed`` of it, and without that there is no estimate either.  Memory is at least
-    the first of ``least`` in its upper quantiles, and the second in its median (bytes); the first in both,
-    where no run of its own has said what it takes.
+    ``records`` and ``similar`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen,
+    while others were, is what is ``assumed`` of it, and without that there is no estimate either.
+    Memory is at least the first of ``least`` in its upper quantiles, and the second in its median (bytes);
+    the first in both, where no run of its own has said what it takes.
     """
-    outlooks = [outlook(record, relation, size) for record, relation in zip(records, kin, strict=True)]
+    outlooks = [outlook(record, relation, size) for record, relation in zip(records, similar, strict=True)]
     known = next((look for look in outlooks if look is not None), None)
     floor, median = least
     if known is None and not floor:
@@ -41,17 +41,17 @@ def estimated(
         runs=(
             max(record.level.weight for record in records)
             if own
-            else float(max(relation.kinds for relation in kin if relation is not None))
+            else float(max(relation.kinds for relation in similar if relation is not None))
         ),
-        source=Source.OWN if own else Source.KIN,
+        source=Source.OWN if own else Source.SIMILAR,
     )
 
 
-def _amounts(assumed: Demand | None) -> Sequence[float | None]:
+def _amounts(assumed: ResourceRequest | None) -> Sequence[float | None]:
     return (None,) * 3 if assumed is None else (assumed.duration, assumed.cpu, float(assumed.memory))
 
 
-def _spread(look: Outlook | None, assumed: float | None) -> Spread | None:
+def _spread(look: Forecast | None, assumed: float | None) -> Spread | None:
     if look is not None:
         return look.spread
     return None if assumed is None else Spread.exactly(assumed)

@@ -5,11 +5,11 @@ from collections.abc import Hashable, Sequence
 from typing import Final
 
 from adaptive_assets.learning.estimating import estimated
-from adaptive_assets.learning.kin import Kin
 from adaptive_assets.learning.quantity import QUANTITIES
 from adaptive_assets.learning.record import Record
-from adaptive_assets.planning.demand import Demand
+from adaptive_assets.learning.similar_work import SimilarWork
 from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.resource_request import ResourceRequest
 
 __all__ = ["Family"]
 
@@ -26,17 +26,17 @@ _UNSEEN: Final = tuple(Record(quantity) for quantity in QUANTITIES)
 class Family:
     """The kinds that were seen last, and what they have in common.
 
-    ``kin`` is not made anew for each run: it is once its evidence has grown by a tenth, and at the latest
+    ``similar`` is not made anew for each run: it is once its evidence has grown by a tenth, and at the latest
     after 128 runs.
     """
 
-    __slots__ = ("_kinds", "_newcomers", "_runs", "_runs_then", "kin")
+    __slots__ = ("_kinds", "_newcomers", "_runs", "_runs_then", "similar")
 
     def __init__(self) -> None:
         self._kinds: OrderedDict[Hashable, Sequence[Record]] = OrderedDict()
         self._runs = self._runs_then = 0
-        self._newcomers: dict[Demand | None, Estimate | None] = {}
-        self.kin = Kin({}, 0)
+        self._newcomers: dict[ResourceRequest | None, Estimate | None] = {}
+        self.similar = SimilarWork({}, 0)
 
     def saw(self, kind: Hashable, records: Sequence[Record], number: int) -> None:
         """Take note of one run of ``kind``, which ``records`` know already; the ``number``-th of all."""
@@ -47,15 +47,15 @@ class Family:
         self._runs += 1
         if self._runs - self._runs_then >= min(_GROWTH * self._runs_then, _PATIENCE):
             self._runs_then = self._runs
-            self.kin = Kin(self._kinds, number)
+            self.similar = SimilarWork(self._kinds, number)
             self._newcomers.clear()
 
     def forget(self, kind: Hashable) -> None:
         """Leave ``kind`` out from the next time on: it is of another family now."""
         self._kinds.pop(kind, None)
 
-    def newcomer(self, assumed: Demand | None) -> Estimate | None:
+    def newcomer(self, assumed: ResourceRequest | None) -> Estimate | None:
         """What a kind will take of which no run is known; the same object while nothing has changed."""
         if assumed not in self._newcomers:
-            self._newcomers[assumed] = estimated(_UNSEEN, self.kin.of(None), assumed)
+            self._newcomers[assumed] = estimated(_UNSEEN, self.similar.of(None), assumed)
         return self._newcomers[assumed]

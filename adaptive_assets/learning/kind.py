@@ -5,14 +5,14 @@ from collections.abc import Hashable, Sequence
 from typing import Final
 
 from adaptive_assets.learning.estimating import estimated
-from adaptive_assets.learning.headroom import Headroom
-from adaptive_assets.learning.kin import Kin, Resemblance
+from adaptive_assets.learning.memory_margin import MemoryMargin
 from adaptive_assets.learning.observation import Observation
 from adaptive_assets.learning.quantity import CPU, DURATION, MEMORY
 from adaptive_assets.learning.record import Record
+from adaptive_assets.learning.similar_work import Resemblance, SimilarWork
 from adaptive_assets.learning.trend import logarithm, rounded
-from adaptive_assets.planning.demand import Demand
 from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.resource_request import ResourceRequest
 
 __all__ = ["Kind"]
 
@@ -50,11 +50,11 @@ class Kind:
         self.policy = policy
         self._key = key
         self._duration, self._cpu, self._memory = Record(DURATION), Record(CPU), Record(MEMORY)
-        self._headroom = Headroom()
+        self._headroom = MemoryMargin()
         self._kin: Sequence[Resemblance | None] | None = None
         self._seen = -1
         self._runs = 0
-        self._estimates: dict[tuple[float | None, Demand | None, float], Estimate | None] = {}
+        self._estimates: dict[tuple[float | None, ResourceRequest | None, float], Estimate | None] = {}
 
     @property
     def records(self) -> Sequence[Record]:
@@ -80,23 +80,27 @@ class Kind:
         self._headroom.succeeded(observed.memory)
         return off if telling else None
 
-    def stand_with(self, kin: Kin) -> None:
+    def stand_with(self, similar: SimilarWork) -> None:
         """Note how kin stand when it has run: with enough runs of its own it keeps to that for a while."""
         self._runs += 1
         if self._duration.level.weight < _MATURE:
             self._kin = None
         elif self._kin is None or self._runs % _SETTLED == 0:
-            self._kin = kin.of(self._key)
+            self._kin = similar.of(self._key)
 
     def estimate(
-        self, kin: Kin, assumed: Demand | None, size: float | None, most_memory: float = math.inf
+        self,
+        similar: SimilarWork,
+        assumed: ResourceRequest | None,
+        size: float | None,
+        most_memory: float = math.inf,
     ) -> Estimate | None:
         """What its next run will take, for an input of ``size``; the same object while nothing changed.
 
         Its failures ask for no more than ``most_memory`` bytes.
         """
-        if self._kin is None and kin.number != self._seen:
-            self._seen = kin.number
+        if self._kin is None and similar.number != self._seen:
+            self._seen = similar.number
             self._estimates.clear()
         at = logarithm(size)
         if at is not None:
@@ -108,7 +112,7 @@ class Kind:
             if len(self._estimates) >= _SIZES:
                 self._estimates.clear()
             self._estimates[asked] = estimated(
-                self.records, self._kin or kin.of(self._key), assumed, (floor, median), at
+                self.records, self._kin or similar.of(self._key), assumed, (floor, median), at
             )
         return self._estimates[asked]
 

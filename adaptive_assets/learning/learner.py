@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from adaptive_assets.learning.family import Family
-from adaptive_assets.learning.kin import Kin
 from adaptive_assets.learning.kind import Kind
 from adaptive_assets.learning.lateness import Lateness
 from adaptive_assets.learning.observation import Observation
-from adaptive_assets.planning.demand import Demand, estimate_key
+from adaptive_assets.learning.similar_work import SimilarWork
 from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.resource_request import ResourceRequest, estimate_key
 from adaptive_assets.planning.snapshot import Work
 
 __all__ = ["Learner"]
@@ -19,7 +19,7 @@ __all__ = ["Learner"]
 _KINDS: Final = 10_000
 _POLICIES: Final = 1_000
 
-_NO_KIN: Final = Kin({}, 0)
+_NO_KIN: Final = SimilarWork({}, 0)
 
 _Key = tuple[str, str, tuple[str, ...], str]
 
@@ -37,7 +37,9 @@ class Learner:
     4 KB at the most.
     """
 
-    def __init__(self, *, assumed: Callable[[Work, str], Demand] | None = None, kinds: int = _KINDS) -> None:
+    def __init__(
+        self, *, assumed: Callable[[Work, str], ResourceRequest] | None = None, kinds: int = _KINDS
+    ) -> None:
         if kinds < 1:
             raise ValueError(f"kinds is {kinds}; it must be at least 1")
         self._assumed = assumed
@@ -57,7 +59,7 @@ class Learner:
         off = kind.learn(observed)
         if observed.succeeded:
             family.saw(key, kind.records, self._runs)
-        kind.stand_with(family.kin)
+        kind.stand_with(family.similar)
         if off is not None:
             self._lateness.add(observed.ended_at, off)
 
@@ -74,13 +76,15 @@ class Learner:
         family = self._families.get((work.policy if kind is None else kind.policy, mode))
         assumed = self._assumed(work, mode) if self._assumed else None
         if kind is not None:
-            return kind.estimate(_NO_KIN if family is None else family.kin, assumed, input_size, most_memory)
+            return kind.estimate(
+                _NO_KIN if family is None else family.similar, assumed, input_size, most_memory
+            )
         return None if family is None else family.newcomer(assumed)
 
     def estimates(
         self, wanted: Iterable[tuple[Work, str]], *, most_memory: float = math.inf
     ) -> Mapping[str, Estimate]:
-        """The estimates of those that are known, by :func:`~adaptive_assets.planning.demand.estimate_key`."""
+        """The estimates of those that are known, by :func:`estimate_key`."""
         found = (
             (estimate_key(work, mode), self.estimate(work, mode, most_memory=most_memory))
             for work, mode in wanted

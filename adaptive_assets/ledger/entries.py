@@ -16,17 +16,17 @@ from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.rows import RunUsageRow
 from adaptive_assets.ledger.snapshots import Draft
 from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped, storable, within_bounds
+from adaptive_assets.planning.decisions import AnyDecision, Verdict
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun
-from adaptive_assets.planning.verdicts import AnyDecision, Verdict
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["Entry", "Kind", "Stamp", "cycle", "fault", "new_id", "reading", "revision", "usages"]
+__all__ = ["Entry", "EntryKind", "Stamp", "cycle", "fault", "new_id", "reading", "revision", "usages"]
 
 RUNS_NAMED: Final = 20
 """How many run ids a deferral keeps: enough to look at, whatever the length of the queue."""
 
 
-class Kind:
+class EntryKind:
     """What an entry holds."""
 
     REVISION: Final = "revision"
@@ -78,7 +78,7 @@ def new_id() -> str:
 def revision(*, at: float, revision: str, source: str, content: Mapping[str, Any]) -> Entry:
     """A policy book came into force."""
     body = {"at": at, "revision": revision, "content": dumps(content), "source": storable(source)}
-    return Entry(new_id(), Kind.REVISION, body)
+    return Entry(new_id(), EntryKind.REVISION, body)
 
 
 def cycle(id_: str, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]) -> Entry:
@@ -99,23 +99,23 @@ def cycle(id_: str, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]
         "arrivals": [_arrival(run) for run in draft.arrivals],
         "decisions": [row for decision in decisions for row in _rows(decision)],
     }
-    return Entry(id_, Kind.CYCLE, body)
+    return Entry(id_, EntryKind.CYCLE, body)
 
 
 def reading(at: float, node: str, sample: MachineReading) -> Entry:
     """One sample of a node."""
-    return Entry(new_id(), Kind.READING, {"at": at, "node": node, "reading": dumps(sample)})
+    return Entry(new_id(), EntryKind.READING, {"at": at, "node": node, "reading": dumps(sample)})
 
 
 def usages(rows: Iterable[RunUsageRow]) -> Entry:
     """What runs that ended took."""
-    return Entry(new_id(), Kind.USAGES, {"rows": [_usage(row) for row in rows]})
+    return Entry(new_id(), EntryKind.USAGES, {"rows": [_usage(row) for row in rows]})
 
 
 def fault(at: float, node: str, part: str, message: str) -> Entry:
     """Something failed in a part."""
     told = bounded(escaped(storable(message)), LONGEST_MESSAGE)
-    return Entry(new_id(), Kind.FAULT, {"at": at, "node": node, "part": part, "message": told})
+    return Entry(new_id(), EntryKind.FAULT, {"at": at, "node": node, "part": part, "message": told})
 
 
 def _usage(row: RunUsageRow) -> Json:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from adaptive_assets.ledger.entries import Entry, Kind
+from adaptive_assets.ledger.entries import Entry, EntryKind
 
 __all__ = ["DIRECTORY", "Outbox", "waiting_in"]
 
@@ -68,7 +68,7 @@ class Outbox:
         When this returns, the entry survives a kill of this process, and a loss of power, if it is on disk.
         """
         line = entry.line()
-        if entry.kind == Kind.READING and SHARE_OF_READINGS * self._bytes() > self._most_bytes:
+        if entry.kind == EntryKind.READING and SHARE_OF_READINGS * self._bytes() > self._most_bytes:
             return self._drop()
         self._to_disk()
         if not self._memory and self._append(line):

@@ -11,23 +11,23 @@ from sqlalchemy import Connection
 
 from adaptive_assets.ledger import entries, in_force, queries, retention, states, writes
 from adaptive_assets.ledger.database import Database
-from adaptive_assets.ledger.entries import Entry, Kind, Stamp
+from adaptive_assets.ledger.entries import Entry, EntryKind, Stamp
 from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow, Stances
 from adaptive_assets.ledger.snapshots import SnapshotChain
 from adaptive_assets.ledger.states import LeaseRow
+from adaptive_assets.planning.decisions import AnyDecision
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
-from adaptive_assets.planning.verdicts import AnyDecision
 
 __all__ = ["Ledger"]
 
 _NAMES: Final = {
-    Kind.REVISION: "a policy revision",
-    Kind.CYCLE: "a cycle",
-    Kind.USAGES: "the usage of runs",
-    Kind.READING: "a reading",
-    Kind.FAULT: "a fault",
+    EntryKind.REVISION: "a policy revision",
+    EntryKind.CYCLE: "a cycle",
+    EntryKind.USAGES: "the usage of runs",
+    EntryKind.READING: "a reading",
+    EntryKind.FAULT: "a fault",
 }
 
 

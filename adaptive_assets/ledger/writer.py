@@ -10,8 +10,8 @@ from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, LostChec
 from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.snapshots import Draft, SnapshotChain
 from adaptive_assets.ledger.store import Ledger
+from adaptive_assets.planning.decisions import AnyDecision
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.verdicts import AnyDecision
 
 __all__ = ["LedgerWriter"]
 

@@ -9,9 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.codec import Json
-from adaptive_assets.ledger.entries import Entry, Kind
+from adaptive_assets.ledger.entries import Entry, EntryKind
 from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
-from adaptive_assets.planning.verdicts import Verdict
+from adaptive_assets.planning.decisions import Verdict
 
 __all__ = ["add", "add_catalogue", "newest_digest"]
 
@@ -51,18 +51,18 @@ def add(connection: Connection, entry: Entry) -> dict[str, int]:
 def _add(connection: Connection, entry: Entry) -> dict[str, int]:
     body = entry.body
     match entry.kind:
-        case Kind.CYCLE:
+        case EntryKind.CYCLE:
             return _add_cycle(connection, entry)
-        case Kind.REVISION:
+        case EntryKind.REVISION:
             revision = {"revision": body["revision"], "at": body["at"], "content": body["content"]}
             activation = {"at": body["at"], "revision": body["revision"], "source": body["source"]}
             _add_missing(connection, tables.revisions, [revision])
             _add_missing(connection, tables.activations, [activation])
-        case Kind.USAGES:
+        case EntryKind.USAGES:
             _add_missing(connection, tables.usages, body["rows"])
-        case Kind.READING:
+        case EntryKind.READING:
             _add_missing(connection, tables.readings, [{**body, "entry": entry.id}])
-        case Kind.FAULT:
+        case EntryKind.FAULT:
             _add_missing(connection, tables.faults, [{**body, "entry": entry.id}])
         case _:
             raise LedgerError("the entry is of another version")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from adaptive_assets.planning.decisions import Reason
 from adaptive_assets.planning.snapshot import Work
-from adaptive_assets.planning.verdicts import Reason
 from adaptive_assets.policy import Policy
 from adaptive_assets.policy.compositions import Composition, compositions, optional_reads
 from adaptive_assets.policy.terms import FULL, IN_SEQUENCE

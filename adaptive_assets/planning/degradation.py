@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from adaptive_assets.planning.capacity import Capacity
 from adaptive_assets.planning.composition import WHOLE
-from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.host import shareable
-from adaptive_assets.planning.promise import Promise
-from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.deadline import Deadline
+from adaptive_assets.planning.decisions import Reason
+from adaptive_assets.planning.node_capacity import shareable
+from adaptive_assets.planning.requests import ResourceRequests
+from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.turn import Turn
-from adaptive_assets.planning.verdicts import Reason
 from adaptive_assets.policy import PolicyBook, Rung
 from adaptive_assets.policy.compositions import Composition
 
@@ -26,7 +26,7 @@ class Step:
     """
 
     way: Rung | Composition
-    demand: Demand
+    request: ResourceRequest
     lacks: tuple[Reason, ...] = ()
 
     @property
@@ -46,13 +46,13 @@ def ways_to_do_less(turn: Turn, *, impatient: bool) -> tuple[Rung | Composition,
     Want of room alone is a reason to leave optional stages out, once a run was ``impatient``; it is none for
     a rung. Where its data is not ready, either helps for data that it spares alone.
     """
-    band = turn.band
-    if band.only_rungs:
-        rungs = band.rungs if not band.spared or band.gates.then == "degrade" else ()
-        return (*(band.essentials if band.spared else ()), *rungs)
+    group = turn.group
+    if group.only_rungs:
+        rungs = group.rungs if not group.spared or group.gates.then == "degrade" else ()
+        return (*(group.essentials if group.spared else ()), *rungs)
     if turn.pressed:
-        return (*band.essentials, *band.rungs)
-    return band.essentials if impatient else ()
+        return (*group.essentials, *group.rungs)
+    return group.essentials if impatient else ()
 
 
 @dataclass(slots=True)
@@ -68,23 +68,25 @@ class Squeeze:
     cores: dict[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, book: PolicyBook, demands: Demands, ceiling: float) -> "Squeeze":
+    def of(
+        cls, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests, ceiling: float
+    ) -> "Squeeze":
         """The squeeze at the instant of ``snapshot``; ``ceiling`` in cores."""
         squeeze = cls(ceiling)
         for run in snapshot.active:
             if run.mode not in WHOLE:
                 policy = book.policy(run.work.policy)
-                squeeze.take(book.rank(policy.tier), demands.of_run(run, run.mode))
+                squeeze.take(book.rank(policy.tier), requests.of_run(run, run.mode))
         return squeeze
 
-    def take(self, rank: int, demand: Demand) -> None:
+    def take(self, rank: int, request: ResourceRequest) -> None:
         """Count a run that goes below full mode."""
-        self.cores[rank] = self.cores.get(rank, 0.0) + min(demand.cpu, self.ceiling)
+        self.cores[rank] = self.cores.get(rank, 0.0) + min(request.cpu, self.ceiling)
 
-    def allows(self, rank: int, demand: Demand) -> bool:
+    def allows(self, rank: int, request: ResourceRequest) -> bool:
         """Whether one more run of that tier may be forced."""
         peers = sum(cores for other, cores in self.cores.items() if other <= rank)
-        return peers + min(demand.cpu, self.ceiling) <= self.ceiling
+        return peers + min(request.cpu, self.ceiling) <= self.ceiling
 
 
 class Ladder:
@@ -95,21 +97,21 @@ class Ladder:
 
     def __init__(
         self,
-        ways: Iterable[tuple[Rung | Composition, Demand]],
+        ways: Iterable[tuple[Rung | Composition, ResourceRequest]],
         rank: int,
-        room: Room,
-        in_the_way: Callable[[Demand], Reason | None],
+        capacity: Capacity,
+        in_the_way: Callable[[ResourceRequest], Reason | None],
     ) -> None:
         self._steps: list[Step] = []
         self._never: tuple[Reason, ...] = ()
-        for way, demand in ways:
-            if never := room.never_fits(demand, way.mode):
+        for way, request in ways:
+            if never := capacity.never_fits(request, way.mode):
                 self._never = (never,)
                 continue
-            lacks = room.lacks(demand, rank, way.mode)
-            if not lacks and (behind := in_the_way(demand)):
+            lacks = capacity.lacks(request, rank, way.mode)
+            if not lacks and (behind := in_the_way(request)):
                 lacks = (behind,)
-            self._steps.append(Step(way, demand, lacks))
+            self._steps.append(Step(way, request, lacks))
 
     @property
     def could_fit(self) -> bool:
@@ -122,12 +124,12 @@ class Ladder:
         return min(self._steps, key=_duration).lacks if self._steps else self._never
 
     @property
-    def least(self) -> Demand | None:
+    def least(self) -> ResourceRequest | None:
         """What the quickest rung takes that could fit."""
-        return min(self._steps, key=_duration).demand if self._steps else None
+        return min(self._steps, key=_duration).request if self._steps else None
 
     def step(
-        self, promise: Promise, at: float, *, patient: bool, may_force: Callable[[Demand], bool]
+        self, deadline: Deadline, at: float, *, patient: bool, may_force: Callable[[ResourceRequest], bool]
     ) -> Step | None:
         """The rung to launch now, or ``None`` when there is none or when it can still wait for room.
 
@@ -137,20 +139,20 @@ class Ladder:
         and the run limit are never broken.
         """
         fitting = [step for step in self._steps if not step.lacks]
-        in_time = [step for step in fitting if promise.met_by(step.demand, at)]
+        in_time = [step for step in fitting if deadline.met_by(step.request, at)]
         if in_time:
             return in_time[0]
-        if patient and any(not promise.endangered(step.demand, at) for step in self._steps):
+        if patient and any(not deadline.endangered(step.request, at) for step in self._steps):
             return None
         forced = [
-            step for step in self._steps if step.lacks and shareable(step.lacks) and may_force(step.demand)
+            step for step in self._steps if step.lacks and shareable(step.lacks) and may_force(step.request)
         ]
         return min(
             fitting + forced,
-            key=lambda step: (not promise.met_by(step.demand, at), bool(step.lacks), step.demand.duration),
+            key=lambda step: (not deadline.met_by(step.request, at), bool(step.lacks), step.request.duration),
             default=None,
         )
 
 
 def _duration(step: Step) -> float:
-    return step.demand.duration
+    return step.request.duration

@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 
-from adaptive_assets.planning.demand import FULL, Demand
+from adaptive_assets.planning.decisions import Reason, ReasonCode
+from adaptive_assets.planning.resource_request import FULL, ResourceRequest
 from adaptive_assets.planning.snapshot import QueuedRun, Work
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import cores, seconds, share, size
 from adaptive_assets.policy import Gates, Policy, Tier
 from adaptive_assets.policy.compositions import Composition
@@ -25,22 +25,22 @@ __all__ = [
 
 
 @lru_cache(maxsize=1024)
-def fits(demand: Demand, mode: str = FULL) -> Reason:
+def fits(request: ResourceRequest, mode: str = FULL) -> Reason:
     """It is let go because nothing is in its way."""
     subject = "" if mode == FULL else f"mode {mode} "
     return Reason(
         ReasonCode.FITS,
-        f"{subject}takes {cores(demand.cpu)} and {size(demand.memory)} for about {seconds(demand.duration)}",
-        _takes(demand, mode),
+        f"{subject}takes {cores(request.cpu)} and {size(request.memory)} for about {seconds(request.duration)}",
+        _takes(request, mode),
     )
 
 
-def forced(demand: Demand, mode: str, lack: Reason) -> Reason:
+def forced(request: ResourceRequest, mode: str, lack: Reason) -> Reason:
     """It is let go below full mode although there is no room."""
     return Reason(
         ReasonCode.FORCED,
         f"its deadline leaves no time to wait for room, so it goes all the same: {lack.sentence}",
-        _takes(demand, mode),
+        _takes(request, mode),
     )
 
 
@@ -90,13 +90,13 @@ def no_rung(policy: Policy, work: Work, limit: float | None) -> Reason:
     )
 
 
-def not_idle(demand: Demand, share_left: float) -> Reason:
+def not_idle(request: ResourceRequest, share_left: float) -> Reason:
     """It is work ahead, and the machine is not idle."""
     return Reason(
         ReasonCode.NOT_IDLE,
         f"is work ahead, which leaves {share(share_left)} of the guarded machine alone and lets all others go"
         " first",
-        {"leaves": share_left, "cpu": demand.cpu, "memory": demand.memory},
+        {"leaves": share_left, "cpu": request.cpu, "memory": request.memory},
     )
 
 
@@ -143,5 +143,5 @@ def kept(work: Work) -> Reason:
     return Reason(ReasonCode.KEPT, f"`{work.name}` goes on: nobody else needs what it holds more", {})
 
 
-def _takes(demand: Demand, mode: str) -> dict[str, float | int | str | None]:
-    return {"mode": mode, "cpu": demand.cpu, "memory": demand.memory, "duration_s": demand.duration}
+def _takes(request: ResourceRequest, mode: str) -> dict[str, float | int | str | None]:
+    return {"mode": mode, "cpu": request.cpu, "memory": request.memory, "duration_s": request.duration}

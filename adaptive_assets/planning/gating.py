@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from adaptive_assets.planning.composition import WHOLE
+from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, Snapshot, Work
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Gates
 from adaptive_assets.policy.text import quoted

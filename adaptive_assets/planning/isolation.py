@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
-from adaptive_assets.planning.verdicts import Plan
 
 __all__ = ["LeftOut", "plan_the_rest"]
 

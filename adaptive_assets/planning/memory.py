@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
+from adaptive_assets.planning.resource_request import ResourceRequest
 
 __all__ = ["EVICTABLE_SIGMAS", "GROWS_FOR", "OUTGROWN", "SIGMAS", "Memory"]
 
@@ -56,18 +56,18 @@ class Memory:
     _together: float | None = None
     """What was predicted of all since the last was counted."""
 
-    def add(self, demand: Demand, used: float = 0.0, to_come: float = 1.0) -> None:
+    def add(self, request: ResourceRequest, used: float = 0.0, to_come: float = 1.0) -> None:
         """Count a run that holds ``used``; ``to_come`` is the share of its growth that may come."""
-        *expected, sigma = self._amounts(demand)
+        *expected, sigma = self._amounts(request)
         variance = (to_come * sigma) ** 2 if used <= expected[0] else 0.0
-        if used > expected[2] and demand.mean_memory is not None:
+        if used > expected[2] and request.mean_memory is not None:
             expected = [max(amount, OUTGROWN * used) for amount in expected]
         alone, share, mean, high = [used + to_come * max(0.0, amount - used) for amount in expected]
         self._together = None
         self.seen += used
         self.mean += mean
         self.variance += variance
-        if demand.evictable:
+        if request.evictable:
             self.evictable += 1
             return
         self.staying += 1
@@ -77,7 +77,7 @@ class Memory:
         self.staying_variance += variance
         self.highest += high
 
-    def predicted(self, one_more: Demand | None = None) -> float:
+    def predicted(self, one_more: ResourceRequest | None = None) -> float:
         """The peak of all runs together, with one more if that is given."""
         if one_more is not None:
             return self._predicted(one_more)
@@ -85,11 +85,11 @@ class Memory:
             self._together = self._predicted(None)
         return self._together
 
-    def on_average(self, one_more: Demand | None = None) -> float:
+    def on_average(self, one_more: ResourceRequest | None = None) -> float:
         """The mean of the peak of all runs together, with one more if that is given."""
         return self.mean if one_more is None else self.mean + self._amounts(one_more)[2]
 
-    def _predicted(self, one_more: Demand | None) -> float:
+    def _predicted(self, one_more: ResourceRequest | None) -> float:
         runs, alone, shares, mean = self.staying, self.alone, self.shares, self.staying_mean
         variance, highest, evictable = self.staying_variance, self.highest, self.evictable
         all_mean, all_variance = self.mean, self.variance
@@ -104,17 +104,17 @@ class Memory:
         cautious = alone if runs < 2 else max(shares, min(mean + SIGMAS * sqrt(variance), highest))
         return max(cautious, all_mean + EVICTABLE_SIGMAS * sqrt(all_variance)) if evictable else cautious
 
-    def _amounts(self, demand: Demand) -> tuple[float, float, float, float, float]:
+    def _amounts(self, request: ResourceRequest) -> tuple[float, float, float, float, float]:
         """What a run counts for: alone, in a sum, on average, at the most, and its standard deviation."""
-        memory = float(demand.memory)
-        if demand.least_memory is None:
+        memory = float(request.memory)
+        if request.least_memory is None:
             return memory, memory, memory, memory, 0.0
-        most = max(demand.least_memory, self.most_unknown)
-        share, mean, high = demand.memory_share, demand.mean_memory, demand.highest_memory
+        most = max(request.least_memory, self.most_unknown)
+        share, mean, high = request.memory_share, request.mean_memory, request.highest_memory
         return (
             min(memory, most),
             most if share is None else min(share, most),
             most if mean is None else min(mean, most),
             most if high is None else min(high, most),
-            min(demand.memory_sigma, most),
+            min(request.memory_sigma, most),
         )

@@ -5,19 +5,19 @@ from math import inf
 from typing import Final
 
 from adaptive_assets.planning import explanation
+from adaptive_assets.planning.capacity import Capacity
 from adaptive_assets.planning.composition import in_sequence
+from adaptive_assets.planning.deadline import Deadline
+from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.degradation import Ladder, Squeeze, Step, ways_to_do_less
-from adaptive_assets.planning.demand import FULL, Demand
-from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.host import Host
-from adaptive_assets.planning.patience import is_overdue
+from adaptive_assets.planning.node_capacity import NodeCapacity
 from adaptive_assets.planning.preemption import Blocked
-from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.reservations import MOST, Reservations
-from adaptive_assets.planning.room import Room
-from adaptive_assets.planning.triage import Band
+from adaptive_assets.planning.resource_request import FULL, ResourceRequest
+from adaptive_assets.planning.starvation import is_overdue
+from adaptive_assets.planning.triage import RunGroup
 from adaptive_assets.planning.turn import Turn
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["IDLE", "TRICKLE_S", "Openings"]
@@ -27,7 +27,7 @@ TRICKLE_S: Final = 120.0
 work uses no more of it than a single run may insist on. It goes if it lacks only CPU or calm: strangers slow
 our work down, and never to none."""
 
-FORCEABLE: Final = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.PACE))
+FORCEABLE: Final = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.ADAPTIVE_CONCURRENCY))
 """What may be lacking where a run goes because it would be late if it waited."""
 
 IDLE: Final = 0.25
@@ -41,77 +41,77 @@ class Openings:
         self,
         at: float,
         book: PolicyBook,
-        demands: Demands,
-        room: Room,
+        requests: ResourceRequests,
+        capacity: Capacity,
         squeeze: Squeeze,
         reservations: Reservations,
         blocked: Sequence[Blocked],
     ) -> None:
         self._at = at
         self._book = book
-        self._demands = demands
-        self._room = room
+        self._requests = requests
+        self._capacity = capacity
         self._squeeze = squeeze
         self._reservations = reservations
         self._blocked = blocked
 
-    def turn(self, band: Band) -> Turn:
-        """The first run of ``band``, and what is in its way."""
-        run = band.runs[band.next]
-        lacks = self.lacks(band)
-        behind = () if lacks else self._behind(band, band.full)
-        strangers = not self._blocked and self._room.trickles(band.full)
+    def turn(self, group: RunGroup) -> Turn:
+        """The first run of ``group``, and what is in its way."""
+        run = group.runs[group.next]
+        lacks = self.lacks(group)
+        behind = () if lacks else self._behind(group, group.full)
+        strangers = not self._blocked and self._capacity.trickles(group.full)
         return Turn(
-            band,
+            group,
             run,
-            Promise.of(band.policy, run),
+            Deadline.of(group.policy, run),
             self._at,
             lacks=lacks,
             behind=behind,
             trickles=strangers and self._at - run.submitted_at >= TRICKLE_S,
         )
 
-    def lacks(self, band: Band) -> tuple[Reason, ...]:
+    def lacks(self, group: RunGroup) -> tuple[Reason, ...]:
         """What is missing for full mode; where the whole machine is too small, that alone."""
-        never = self._room.never_fits(band.full, band.mode)
-        return (never,) if never else self._room.lacks(band.full, band.rank, band.mode, band.most)
+        never = self._capacity.never_fits(group.full, group.mode)
+        return (never,) if never else self._capacity.lacks(group.full, group.rank, group.mode, group.most)
 
     def in_turn(self, turn: Turn) -> Step | None:
         """The stages one after another, with what is in the way of that, where full mode cannot go now."""
-        band = turn.band
-        if not band.work.composable or band.only_rungs or band.mode != FULL or turn.full_is_open:
+        group = turn.group
+        if not group.work.composable or group.only_rungs or group.mode != FULL or turn.full_is_open:
             return None
-        way = in_sequence(band.policy, band.work)
+        way = in_sequence(group.policy, group.work)
         if way is None or turn.never_fits:
             return None
-        demand = self._demands.of_run(turn.run, way.mode)
-        lacks = self._room.lacks(demand, band.rank, way.mode, band.most)
-        return Step(way, demand, lacks or self._behind(band, demand))
+        request = self._requests.of_run(turn.run, way.mode)
+        lacks = self._capacity.lacks(request, group.rank, way.mode, group.most)
+        return Step(way, request, lacks or self._behind(group, request))
 
     def ladder(self, turn: Turn) -> Ladder | None:
         """The ways to do less, if the run would now take one."""
-        band = turn.band
-        if not band.rungs and not band.essentials:
+        group = turn.group
+        if not group.rungs and not group.essentials:
             return None
         ways = ways_to_do_less(turn, impatient=self._is_impatient(turn))
         if not ways:
             return None
         return Ladder(
-            [(way, self._demands.of_run(turn.run, way.mode)) for way in ways],
-            band.rank,
-            self._room,
-            lambda demand: next(iter(self._delays(demand, band.rank, above=band.rank)), None),
+            [(way, self._requests.of_run(turn.run, way.mode)) for way in ways],
+            group.rank,
+            self._capacity,
+            lambda request: next(iter(self._delays(request, group.rank, above=group.rank)), None),
         )
 
     def step(self, turn: Turn, ladder: Ladder) -> Step | None:
         """The way to do less that it takes; none where that would be late too, and there is room for all."""
         step = ladder.step(
-            turn.promise,
+            turn.deadline,
             self._at,
             patient=not (turn.trickles and turn.pressed),
-            may_force=lambda demand: self._squeeze.allows(turn.band.rank, demand),
+            may_force=lambda request: self._squeeze.allows(turn.group.rank, request),
         )
-        if step and turn.full_is_open and not turn.promise.met_by(step.demand, self._at):
+        if step and turn.full_is_open and not turn.deadline.met_by(step.request, self._at):
             return None
         return step
 
@@ -121,68 +121,68 @@ class Openings:
         To share the CPU slows everyone down a little, and a tier's promises come before that; memory must
         suffice on average. A policy that has rungs has said what it would rather do.
         """
-        band, promise = turn.band, turn.promise
+        group, deadline = turn.group, turn.deadline
         lacking = {reason.code for reason in turn.lacks}
-        if promise.deadline_at is None or band.rungs or band.essentials or band.only_rungs:
+        if deadline.deadline_at is None or group.rungs or group.essentials or group.only_rungs:
             return False
-        if band.policy.opportunity:
+        if group.policy.opportunity:
             return False
         if not lacking or not lacking <= FORCEABLE:
             return False
-        if len(self._blocked) >= MOST or not promise.met_by(band.typical, self._at):
+        if len(self._blocked) >= MOST or not deadline.met_by(group.typical, self._at):
             return False
-        if not self._shared(band):
+        if not self._shared(group):
             return False
-        waits = self._reservations.soonest(band.work, band.policy.tier, band.rank, band.full, band.most)
-        return not promise.met_by(band.full, waits.start)
+        waits = self._reservations.soonest(group.work, group.policy.tier, group.rank, group.full, group.most)
+        return not deadline.met_by(group.full, waits.start)
 
-    def good(self, turn: Turn, demand: Demand) -> list[Host]:
+    def good(self, turn: Turn, request: ResourceRequest) -> list[NodeCapacity]:
         """Of several machines those to place it on: where it may share, or has memory and delays nobody."""
-        band, hosts = turn.band, self._room.hosts
-        if turn.lacks and demand is band.full:
-            if shared := self._shared(band):
+        group, nodes = turn.group, self._capacity.nodes
+        if turn.lacks and request is group.full:
+            if shared := self._shared(group):
                 return shared
-        elif band.policy.opportunity:
-            hosts = self._idle(band, demand) or hosts
-        roomy = [host for host in hosts if host.more_memory(demand) <= host.free_memory()]
-        return [host for host in roomy if not self._reservations.delayed(demand, band.rank, host)] or roomy
+        elif group.policy.opportunity:
+            nodes = self._idle(group, request) or nodes
+        roomy = [node for node in nodes if node.more_memory(request) <= node.free_memory()]
+        return [node for node in roomy if not self._reservations.delayed(request, group.rank, node)] or roomy
 
-    def _behind(self, band: Band, demand: Demand) -> tuple[Reason, ...]:
-        """Why it may not go although there is room for ``demand``, if so."""
-        if band.policy.opportunity and (self._blocked or not self._idle(band, demand)):
-            return (explanation.not_idle(demand, IDLE),)
+    def _behind(self, group: RunGroup, request: ResourceRequest) -> tuple[Reason, ...]:
+        """Why it may not go although there is room for ``request``, if so."""
+        if group.policy.opportunity and (self._blocked or not self._idle(group, request)):
+            return (explanation.not_idle(request, IDLE),)
         if not self._reservations.held:
             return ()
-        return self._delays(demand, band.rank, band.most)
+        return self._delays(request, group.rank, group.most)
 
-    def _idle(self, band: Band, demand: Demand) -> list[Host]:
+    def _idle(self, group: RunGroup, request: ResourceRequest) -> list[NodeCapacity]:
         """The machines that stay idle enough for others if work ahead takes what it needs."""
         return [
-            host
-            for host in self._room.affordable(band.most)
-            if host.machine is not None
-            and host.free_cpu(band.rank) - host.insists_on(demand) >= IDLE * host.cpu_ceiling
-            and host.free_memory() - host.more_memory(demand) >= IDLE * host.memory_ceiling
+            node
+            for node in self._capacity.affordable(group.most)
+            if node.machine is not None
+            and node.free_cpu(group.rank) - node.insists_on(request) >= IDLE * node.cpu_ceiling
+            and node.free_memory() - node.more_memory(request) >= IDLE * node.memory_ceiling
         ]
 
-    def _shared(self, band: Band) -> list[Host]:
+    def _shared(self, group: RunGroup) -> list[NodeCapacity]:
         """The machines on which it may share, and delays nobody of a higher tier."""
-        hosts = self._room.shared_by(band.full, band.rank, band.most)
-        rank = band.rank
-        return [host for host in hosts if not self._reservations.delayed(band.full, rank, host, rank)]
+        nodes = self._capacity.shared_by(group.full, group.rank, group.most)
+        rank = group.rank
+        return [node for node in nodes if not self._reservations.delayed(group.full, rank, node, rank)]
 
     def _delays(
-        self, demand: Demand, rank: int, most: float = inf, above: int | None = None
+        self, request: ResourceRequest, rank: int, most: float = inf, above: int | None = None
     ) -> tuple[Reason, ...]:
         """The reservation that a run would delay, on whichever machine it were placed."""
         delayed = None
-        for host in self._room.open_to(demand, rank, most):
-            delayed = self._reservations.delayed(demand, rank, host, above)
+        for node in self._capacity.open_to(request, rank, most):
+            delayed = self._reservations.delayed(request, rank, node, above)
             if delayed is None:
                 return ()
         return (delayed.reason(self._at),) if delayed else ()
 
     def _is_impatient(self, turn: Turn) -> bool:
         """Whether it has waited for room for so long that it would rather leave something out."""
-        able = turn.band.work.composable and not turn.full_is_open
-        return able and is_overdue(turn.band, turn.run, self._at, self._book)
+        able = turn.group.work.composable and not turn.full_is_open
+        return able and is_overdue(turn.group, turn.run, self._at, self._book)

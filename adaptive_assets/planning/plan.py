@@ -9,33 +9,33 @@ from heapq import heapify, heappop, heapreplace
 from math import inf
 
 from adaptive_assets.planning import explanation
+from adaptive_assets.planning.capacity import Capacity
 from adaptive_assets.planning.composition import in_sequence
-from adaptive_assets.planning.continuation import Continuation
+from adaptive_assets.planning.concurrency_limit import next_limit
+from adaptive_assets.planning.decisions import Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.planning.degradation import Ladder, Squeeze, Step
-from adaptive_assets.planning.demand import FULL, Demand
-from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.eviction import evict
-from adaptive_assets.planning.host import Host, shareable
+from adaptive_assets.planning.expected_completions import expected_completions
+from adaptive_assets.planning.fair_share import FairShare
+from adaptive_assets.planning.memory_pressure import evict
+from adaptive_assets.planning.node_capacity import NodeCapacity, shareable
 from adaptive_assets.planning.openings import TRICKLE_S, Openings
-from adaptive_assets.planning.pacing import next_pace
-from adaptive_assets.planning.patience import DOORS, promote
 from adaptive_assets.planning.preemption import Blocked, Preemption
-from adaptive_assets.planning.releases import releases
+from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.reservations import MOST, Reservation, Reservations
-from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.resource_request import FULL, ResourceRequest
+from adaptive_assets.planning.resumption import Resumption
 from adaptive_assets.planning.running import on_active
-from adaptive_assets.planning.shares import Shares
 from adaptive_assets.planning.slots import Slots
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
-from adaptive_assets.planning.triage import Band, Position, after_use, triage
+from adaptive_assets.planning.starvation import DOORS, promote
+from adaptive_assets.planning.triage import Position, RunGroup, after_use, triage
 from adaptive_assets.planning.turn import Turn
-from adaptive_assets.planning.verdicts import Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.compositions import Composition
 
 __all__ = ["plan"]
 
-Lane = list[tuple[Position, Band]]
+PolicyQueue = list[tuple[Position, RunGroup]]
 """The bands of one policy, as a heap."""
 
 ORDER = {code: place for place, code in enumerate(ReasonCode)}
@@ -60,52 +60,54 @@ class _Planner:
         self._snapshot = snapshot
         self._at = snapshot.at
         self._book = book
-        self._demands = Demands(snapshot, book)
-        self._room = Room.of(snapshot, book, self._demands)
+        self._requests = ResourceRequests(snapshot, book)
+        self._capacity = Capacity.of(snapshot, book, self._requests)
         self._slots = Slots(snapshot)
-        self._squeeze = Squeeze.of(snapshot, book, self._demands, self._room.cpu_ceiling)
-        self._shares = Shares(snapshot, book, self._demands)
-        self._reservations = Reservations(self._room, lambda: releases(snapshot, self._demands), self._at)
-        self._continuation = Continuation(snapshot, book, self._demands, self._room, self._reservations)
-        self._preemption = Preemption(snapshot, book, self._demands, self._room)
+        self._squeeze = Squeeze.of(snapshot, book, self._requests, self._capacity.cpu_ceiling)
+        self._shares = FairShare(snapshot, book, self._requests)
+        self._reservations = Reservations(
+            self._capacity, lambda: expected_completions(snapshot, self._requests), self._at
+        )
+        self._continuation = Resumption(snapshot, book, self._requests, self._capacity, self._reservations)
+        self._preemption = Preemption(snapshot, book, self._requests, self._capacity)
         self._blocked: list[Blocked] = []
         self._forced: list[Blocked] = []
         self._openings = Openings(
-            self._at, book, self._demands, self._room, self._squeeze, self._reservations, self._blocked
+            self._at, book, self._requests, self._capacity, self._squeeze, self._reservations, self._blocked
         )
-        self._triage = triage(snapshot, book, self._demands, self._settle)
+        self._triage = triage(snapshot, book, self._requests, self._settle)
         self._decisions: list[Decision] = []
         self._promoted = False
 
     def plan(self) -> Plan:
-        for band in self._triage.expired:
-            for run in band.runs:
-                self._decide(Verdict.FAIL, band, (run,), self._patience_over(band, run))
+        for group in self._triage.expired:
+            for run in group.runs:
+                self._decide(Verdict.FAIL, group, (run,), self._patience_over(group, run))
         self._admit(promote(self._triage.ready, self._snapshot, self._book, self._slots))
         self._continuation.go_on(inf)
-        for band in self._triage.waiting:
-            band.most = inf  # what it waits for first, a price among it, is said already
-            in_the_way = (*self._held_back(band), *band.never, *self._openings.lacks(band))
-            self._defer(band, band.rest, (*band.shut, *in_the_way))
+        for group in self._triage.waiting:
+            group.most = inf  # what it waits for first, a price among it, is said already
+            in_the_way = (*self._held_back(group), *group.never, *self._openings.lacks(group))
+            self._defer(group, group.rest, (*group.shut, *in_the_way))
         self._preemption.make_way(self._blocked, self._forced)
         moves = {**self._continuation.moves, **self._preemption.moves}
-        moves |= evict(self._snapshot, self._book, self._demands, self._room, moves)
+        moves |= evict(self._snapshot, self._book, self._requests, self._capacity, moves)
         return Plan(
             self._at,
             self._book.revision,
             tuple(self._decisions),
             on_active(self._snapshot, self._book, moves),
-            next_pace(self._snapshot, self._room.runs, self._demands, promoted=self._promoted),
+            next_limit(self._snapshot, self._capacity.runs, self._requests, promoted=self._promoted),
         )
 
-    def _admit(self, ready: list[Band]) -> None:
+    def _admit(self, ready: list[RunGroup]) -> None:
         """Go down the line; where an owner stands is looked at again when its turn comes, as use grows.
 
         All runs of a policy have one owner: their order among themselves does not change with its use.
         """
-        by_policy: defaultdict[str, Lane] = defaultdict(list)
-        for band in ready:
-            by_policy[band.policy.name].append((band.position(band.runs[band.next]), band))
+        by_policy: defaultdict[str, PolicyQueue] = defaultdict(list)
+        for group in ready:
+            by_policy[group.policy.name].append((group.position(group.runs[group.next]), group))
         lanes = list(by_policy.values())
         for lane in lanes:
             heapify(lane)
@@ -113,15 +115,15 @@ class _Planner:
         heapify(line)
         while line:
             stood, lane = line[0]
-            band = lane[0][1]
+            group = lane[0][1]
             stands = self._stands(lane)
             if stands != stood:
                 heapreplace(line, (stands, lane))
                 continue
-            if not band.promoted:
-                self._continuation.go_on(band.rank)
-            if self._admit_first(band) and band.next < len(band.runs):
-                heapreplace(lane, (band.position(band.runs[band.next]), band))
+            if not group.promoted:
+                self._continuation.go_on(group.rank)
+            if self._admit_first(group) and group.next < len(group.runs):
+                heapreplace(lane, (group.position(group.runs[group.next]), group))
             else:
                 heappop(lane)
             if lane:
@@ -129,27 +131,27 @@ class _Planner:
             else:
                 heappop(line)
 
-    def _stands(self, lane: Lane) -> Position:
+    def _stands(self, lane: PolicyQueue) -> Position:
         """Where the first of a lane stands in line, now that its owner has used what it has."""
-        position, band = lane[0]
-        return after_use(position, self._shares.level(band.policy))
+        position, group = lane[0]
+        return after_use(position, self._shares.level(group.policy))
 
-    def _admit_first(self, band: Band) -> bool:
-        """Let the first run of ``band`` go in the best mode there is room for.
+    def _admit_first(self, group: RunGroup) -> bool:
+        """Let the first run of ``group`` go in the best mode there is room for.
 
         Says False when it cannot: then no run behind it in the band can either, and all are deferred.
         """
-        if held_back := self._held_back(band):
-            in_the_way = (*self._shut(band), *band.never, *self._openings.lacks(band))
-            self._defer(band, band.rest, (*held_back, *in_the_way))
+        if held_back := self._held_back(group):
+            in_the_way = (*self._shut(group), *group.never, *self._openings.lacks(group))
+            self._defer(group, group.rest, (*held_back, *in_the_way))
             return False
-        turn = self._openings.turn(band)
+        turn = self._openings.turn(group)
         in_turn = self._openings.in_turn(turn)
         complete = in_turn if in_turn and not in_turn.lacks else None
         ladder = None
         if turn.full_is_open and turn.in_time:
             self._launch(turn)
-        elif complete and turn.promise.met_by(complete.demand, self._at):
+        elif complete and turn.deadline.met_by(complete.request, self._at):
             self._run_in_turn(turn, complete)
         elif (ladder := self._openings.ladder(turn)) and (step := self._openings.step(turn, ladder)):
             self._degrade(turn, step)
@@ -162,180 +164,182 @@ class _Planner:
         else:
             self._hold(turn, ladder, in_turn)
             return False
-        band.next += 1
+        group.next += 1
         return True
 
-    def _settle(self, band: Band) -> None:
+    def _settle(self, group: RunGroup) -> None:
         """Where full mode never fits and its stages one after another do, that is how all of it is done."""
-        if not band.work.composable:
+        if not group.work.composable:
             return
-        way = in_sequence(band.policy, band.work)
-        never = self._room.never_fits(band.full) if way else None
+        way = in_sequence(group.policy, group.work)
+        never = self._capacity.never_fits(group.full) if way else None
         if way and never:
-            demand = self._demands.of_run(band.runs[0], way.mode)
-            if not self._room.never_fits(demand, way.mode):
-                band.mode, band.full, band.never = way.mode, demand, (never,)
+            request = self._requests.of_run(group.runs[0], way.mode)
+            if not self._capacity.never_fits(request, way.mode):
+                group.mode, group.full, group.never = way.mode, request, (never,)
 
     def _launch(self, turn: Turn, *, forced: bool = False) -> None:
-        band, run = turn.band, turn.run
+        group, run = turn.group, turn.run
         late = () if turn.in_time else turn.late
         if forced:
-            how = explanation.forced(band.full, band.mode, turn.lacks[0])
+            how = explanation.forced(group.full, group.mode, turn.lacks[0])
         else:
-            how = self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(band.full, band.mode)
-        host = self._take(turn, band.full)
-        if forced and host:
-            here = self._reservations.now(band.work, band.policy.tier, band.rank, host)
-            self._forced.append(self._waits(turn, band.full, here))
-        self._promoted |= band.promoted or run.run_id == band.favoured
-        way = in_sequence(band.policy, band.work) if band.never else None
-        composed = (explanation.composed(way, band.never[0]), *band.never) if way else ()
-        reasons = (*composed, *self._patience_over(band, run), *self._overdue(band, run), how, *late)
-        step = Step(way, band.full) if way else None
-        self._decide(Verdict.LAUNCH, band, (run,), reasons, step, host)
+            how = (
+                self._trickle(run, turn.lacks[0]) if turn.lacks else explanation.fits(group.full, group.mode)
+            )
+        node = self._take(turn, group.full)
+        if forced and node:
+            here = self._reservations.now(group.work, group.policy.tier, group.rank, node)
+            self._forced.append(self._waits(turn, group.full, here))
+        self._promoted |= group.promoted or run.run_id == group.favoured
+        way = in_sequence(group.policy, group.work) if group.never else None
+        composed = (explanation.composed(way, group.never[0]), *group.never) if way else ()
+        reasons = (*composed, *self._patience_over(group, run), *self._overdue(group, run), how, *late)
+        step = Step(way, group.full) if way else None
+        self._decide(Verdict.LAUNCH, group, (run,), reasons, step, node)
 
     def _run_in_turn(self, turn: Turn, step: Step) -> None:
         """It goes with all that it does, one stage after another."""
-        band, run = turn.band, turn.run
+        group, run = turn.group, turn.run
         why = (*turn.lacks, *turn.behind)
-        how = explanation.fits(step.demand, step.mode)
-        waited = (*self._patience_over(band, run), *self._overdue(band, run))
+        how = explanation.fits(step.request, step.mode)
+        waited = (*self._patience_over(group, run), *self._overdue(group, run))
         reasons = (*_composed(step, why), *waited, *why, how, *turn.late)
-        host = self._take(turn, step.demand)
-        self._promoted |= band.promoted or run.run_id == band.favoured
-        self._decide(Verdict.LAUNCH, band, (run,), reasons, step, host)
+        node = self._take(turn, step.request)
+        self._promoted |= group.promoted or run.run_id == group.favoured
+        self._decide(Verdict.LAUNCH, group, (run,), reasons, step, node)
 
     def _degrade(self, turn: Turn, step: Step) -> None:
-        band, run, mode = turn.band, turn.run, step.mode
+        group, run, mode = turn.group, turn.run, step.mode
         if not step.lacks:
-            how = explanation.fits(step.demand, mode)
-        elif turn.promise.endangered(step.demand, self._at):
-            how = explanation.forced(step.demand, mode, step.lacks[0])
+            how = explanation.fits(step.request, mode)
+        elif turn.deadline.endangered(step.request, self._at):
+            how = explanation.forced(step.request, mode, step.lacks[0])
         else:
             how = self._trickle(run, step.lacks[0])
         why = (*turn.lacks, *turn.late) if turn.never_fits else (*turn.late, *turn.lacks)
-        why = (*self._patience_over(band, run), *why, *band.never, *turn.behind)
+        why = (*self._patience_over(group, run), *why, *group.never, *turn.behind)
         if not turn.pressed:
-            why = (self._impatient(band, run), *why)
+            why = (self._impatient(group, run), *why)
         reasons = (*_composed(step, why), *why, how)
-        host = self._take(turn, step.demand)
-        self._promoted |= band.promoted or run.run_id == band.favoured
-        self._decide(Verdict.DEGRADE, band, (run,), reasons, step, host)
-        self._squeeze.take(band.rank, step.demand)
+        node = self._take(turn, step.request)
+        self._promoted |= group.promoted or run.run_id == group.favoured
+        self._decide(Verdict.DEGRADE, group, (run,), reasons, step, node)
+        self._squeeze.take(group.rank, step.request)
 
-    def _held_back(self, band: Band) -> tuple[Reason, ...]:
-        """Why Dagster would pass by what is left of ``band`` if it were admitted now, if so.
+    def _held_back(self, group: RunGroup) -> tuple[Reason, ...]:
+        """Why Dagster would pass by what is left of ``group`` if it were admitted now, if so.
 
         It gets no place and no reserved start then: what it waits for is not room.
         """
-        return self._slots.lacks(band.work, band.claims)
+        return self._slots.lacks(group.work, group.claims)
 
-    def _shut(self, band: Band) -> list[Reason]:
+    def _shut(self, group: RunGroup) -> list[Reason]:
         """The gates that a run still waits for, if it may go on its rungs alone."""
-        shut = band.shut if band.only_rungs else ()
+        shut = group.shut if group.only_rungs else ()
         return [reason for reason in shut if reason.code is not ReasonCode.OUTSIDE_WINDOW]
 
-    def _take(self, turn: Turn, demand: Demand) -> Host | None:
+    def _take(self, turn: Turn, request: ResourceRequest) -> NodeCapacity | None:
         """Promise room to a run that goes."""
-        band = turn.band
-        hosts = self._room.hosts
-        good = self._openings.good(turn, demand) if len(hosts) > 1 else hosts
-        avoid = {host.name for host in hosts if host not in good}
-        host = self._room.take(demand, band.rank, band.most, avoid)
-        self._reservations.admitted(demand, host)
-        self._shares.admitted(band.policy, demand)
-        self._slots.take(band.claims)
-        return host
+        group = turn.group
+        nodes = self._capacity.nodes
+        good = self._openings.good(turn, request) if len(nodes) > 1 else nodes
+        avoid = {node.name for node in nodes if node not in good}
+        node = self._capacity.take(request, group.rank, group.most, avoid)
+        self._reservations.admitted(request, node)
+        self._shares.admitted(group.policy, request)
+        self._slots.take(group.claims)
+        return node
 
     def _hold(self, turn: Turn, ladder: Ladder | None, in_turn: Step | None) -> None:
         """Defer what is left of the band, and reserve a start for the first if room is what it waits for.
 
         How late it is and how long it has waited is the first run's own; what is in its way is everyone's.
         """
-        band, run = turn.band, turn.run
-        in_the_way = [*band.never, *turn.lacks]
-        if band.rungs or band.essentials or not turn.never_fits:
+        group, run = turn.group, turn.run
+        in_the_way = [*group.never, *turn.lacks]
+        if group.rungs or group.essentials or not turn.never_fits:
             in_the_way += turn.behind
         for others in (in_turn.lacks if in_turn else (), ladder.obstacles if ladder else ()):
             in_the_way += [reason for reason in others if reason not in in_the_way]
-        in_the_way += self._shut(band)
+        in_the_way += self._shut(group)
         own = (
             *turn.late,
-            *self._overdue(band, run),
-            *(self._patience_over(band, run) if band.only_rungs else ())[:1],
+            *self._overdue(group, run),
+            *(self._patience_over(group, run) if group.only_rungs else ())[:1],
         )
         if own:
-            self._defer(band, (run,), (*in_the_way, *own))
-            band.next += 1
-        self._defer(band, band.rest, tuple(in_the_way))
+            self._defer(group, (run,), (*in_the_way, *own))
+            group.next += 1
+        self._defer(group, group.rest, tuple(in_the_way))
 
-        could_fit = (ladder and ladder.could_fit) or not (turn.never_fits or band.only_rungs)
-        if could_fit and turn.lacks and not band.policy.opportunity:
+        could_fit = (ladder and ladder.could_fit) or not (turn.never_fits or group.only_rungs)
+        if could_fit and turn.lacks and not group.policy.opportunity:
             self._reserve(turn, ladder)
 
     def _reserve(self, turn: Turn, ladder: Ladder | None) -> None:
         """Keep a start for a blocked run, in the least demanding mode that it would take if it must."""
-        band = turn.band
-        demand = ladder.least if ladder and (turn.never_fits or band.only_rungs) else band.full
-        if demand is None or len(self._blocked) >= MOST:
+        group = turn.group
+        request = ladder.least if ladder and (turn.never_fits or group.only_rungs) else group.full
+        if request is None or len(self._blocked) >= MOST:
             return
         waited = self._at - turn.run.submitted_at
         reservation = self._reservations.reserve(
-            band.work,
-            band.policy.tier,
-            0 if band.promoted else band.rank,
-            demand,
-            band.most,
+            group.work,
+            group.policy.tier,
+            0 if group.promoted else group.rank,
+            request,
+            group.most,
             strict=shareable(turn.lacks) and waited >= TRICKLE_S,
-            impatient=band.rank == 0 and waited >= self._book.tiers[0].patience,
+            impatient=group.rank == 0 and waited >= self._book.tiers[0].patience,
         )
-        self._blocked.append(self._waits(turn, demand, reservation))
+        self._blocked.append(self._waits(turn, request, reservation))
 
-    def _waits(self, turn: Turn, demand: Demand, reservation: Reservation) -> Blocked:
-        band = turn.band
-        return Blocked(band.work, band.policy, band.rank, demand, turn.promise, reservation, band.most)
+    def _waits(self, turn: Turn, request: ResourceRequest, reservation: Reservation) -> Blocked:
+        group = turn.group
+        return Blocked(group.work, group.policy, group.rank, request, turn.deadline, reservation, group.most)
 
-    def _patience_over(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
+    def _patience_over(self, group: RunGroup, run: QueuedRun) -> tuple[Reason, ...]:
         """Why the run goes, or fails, although gates or hours are shut, if they are."""
-        if not band.shut:
+        if not group.shut:
             return ()
-        return (explanation.patience_over(band.policy, band.gates, run, band.shut, self._at), *band.shut)
+        return (explanation.patience_over(group.policy, group.gates, run, group.shut, self._at), *group.shut)
 
-    def _overdue(self, band: Band, run: QueuedRun) -> tuple[Reason, ...]:
+    def _overdue(self, group: RunGroup, run: QueuedRun) -> tuple[Reason, ...]:
         """Why the run stands before the line, or first in its tier, if it does."""
-        tier = self._book.tiers[self._book.rank(band.policy.tier)]
-        if band.promoted:
+        tier = self._book.tiers[self._book.rank(group.policy.tier)]
+        if group.promoted:
             return (explanation.overdue(run, tier, self._at, "it goes before all others"),)
-        if run.run_id == band.favoured:
+        if run.run_id == group.favoured:
             return (explanation.favoured(run, tier, tier.patience / DOORS, self._at),)
         return ()
 
-    def _impatient(self, band: Band, run: QueuedRun) -> Reason:
-        tier = self._book.tiers[self._book.rank(band.policy.tier)]
+    def _impatient(self, group: RunGroup, run: QueuedRun) -> Reason:
+        tier = self._book.tiers[self._book.rank(group.policy.tier)]
         return explanation.overdue(run, tier, self._at, "it rather does less than wait for room")
 
     def _trickle(self, run: QueuedRun, lack: Reason) -> Reason:
         return explanation.trickles(run, TRICKLE_S, lack, self._at)
 
-    def _defer(self, band: Band, runs: tuple[QueuedRun, ...], reasons: tuple[Reason, ...]) -> None:
+    def _defer(self, group: RunGroup, runs: tuple[QueuedRun, ...], reasons: tuple[Reason, ...]) -> None:
         if len(reasons) > 1:
             reasons = tuple(sorted(reasons, key=_place))
-        self._decide(Verdict.DEFER, band, runs, reasons)
+        self._decide(Verdict.DEFER, group, runs, reasons)
 
     def _decide(
         self,
         verdict: Verdict,
-        band: Band,
+        group: RunGroup,
         runs: tuple[QueuedRun, ...],
         reasons: tuple[Reason, ...],
         step: Step | None = None,
-        host: Host | None = None,
+        node: NodeCapacity | None = None,
     ) -> None:
         if runs:
             mode, parameters = (step.mode, step.parameters) if step else (FULL, {})
-            node = host.name if host else ""
+            name = node.name if node else ""
             self._decisions.append(
-                Decision(verdict, band.work, band.policy.tier, mode, reasons, runs, parameters, node)
+                Decision(verdict, group.work, group.policy.tier, mode, reasons, runs, parameters, name)
             )
 
 

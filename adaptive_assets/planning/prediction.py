@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.deadline import LAUNCH_S
+from adaptive_assets.planning.decisions import Decision, Verdict
+from adaptive_assets.planning.expected_completions import ends_at
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.promise import LAUNCH_S
-from adaptive_assets.planning.releases import ends_at
+from adaptive_assets.planning.requests import ResourceRequests
+from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
     Claims,
@@ -17,7 +18,6 @@ from adaptive_assets.planning.snapshot import (
     SlotLimit,
     Snapshot,
 )
-from adaptive_assets.planning.verdicts import Decision, Verdict
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["HORIZON_S", "STEPS", "Prediction", "predict"]
@@ -65,16 +65,16 @@ class _Future:
         self._snapshot = snapshot
         self._book = book
         self._slow = slow
-        self._demands = Demands(snapshot, book)
+        self._requests = ResourceRequests(snapshot, book)
         self._ends: dict[str, float] = {}
         self._held: dict[str, tuple[str, float, float]] = {}
         self._claims: dict[str, Claims] = {}
         self._shown = {run.run_id for run in snapshot.active}
         for run in snapshot.active:
-            demand = self._demands.of_run(run, run.mode)
-            self._ends[run.run_id] = ends_at(run, self._sure(demand), snapshot.at)
-            cpu = demand.cpu if run.cpu_used is None else run.cpu_used
-            memory = demand.memory if run.memory_used is None else run.memory_used
+            request = self._requests.of_run(run, run.mode)
+            self._ends[run.run_id] = ends_at(run, self._sure(request), snapshot.at)
+            cpu = request.cpu if run.cpu_used is None else run.cpu_used
+            memory = request.memory if run.memory_used is None else run.memory_used
             self._held[run.run_id] = (run.node, cpu, float(memory))
 
     def starts(self, wanted: Collection[str]) -> dict[str, float]:
@@ -111,29 +111,29 @@ class _Future:
                 break
         return found
 
-    def _sure(self, demand: Demand) -> Demand:
+    def _sure(self, request: ResourceRequest) -> ResourceRequest:
         """The demand with the one duration that this future gives it."""
-        return replace(demand, typical=demand.duration if self._slow else demand.median)
+        return replace(request, typical=request.duration if self._slow else request.median)
 
     def _launched(self, admitted: Iterator[Decision], at: float) -> Iterator[ActiveRun]:
         for decision in admitted:
             run: QueuedRun = decision.runs[0]
-            demand = self._demands.of_run(run, decision.mode)
+            request = self._requests.of_run(run, decision.mode)
             active = ActiveRun(
                 run.run_id,
                 run.work,
                 decision.mode,
                 launched_at=at,
                 started_at=at,
-                cpu_used=demand.cpu,
-                memory_used=demand.memory,
+                cpu_used=request.cpu,
+                memory_used=request.memory,
                 node=decision.node,
                 submitted_at=run.submitted_at,
                 deadline_at=run.deadline_at,
                 estimate=run.estimate,
             )
-            self._ends[run.run_id] = at + LAUNCH_S + self._sure(demand).median
-            self._held[run.run_id] = (decision.node, demand.cpu, float(demand.memory))
+            self._ends[run.run_id] = at + LAUNCH_S + self._sure(request).median
+            self._held[run.run_id] = (decision.node, request.cpu, float(request.memory))
             if run.claims is not None:
                 self._claims[run.run_id] = run.claims
             yield active

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.demands import Demands
-from adaptive_assets.planning.evictable import MOST_TIMES
-from adaptive_assets.planning.host import SETTLING_S, SLIVER, Host
-from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.capacity import Capacity
+from adaptive_assets.planning.deadline import Deadline
+from adaptive_assets.planning.decisions import Reason, ReasonCode, Verdict
+from adaptive_assets.planning.expected_completions import LEAVING_S, ends_at
+from adaptive_assets.planning.node_capacity import SETTLING_S, SLIVER, NodeCapacity
+from adaptive_assets.planning.preemption_candidates import MOST_TIMES
+from adaptive_assets.planning.preemption_cost import core_seconds_lost, enough, price_of_leaving
 from adaptive_assets.planning.ranks import rank_of
-from adaptive_assets.planning.releases import LEAVING_S, ends_at
+from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.reservations import Reservation
-from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot, Work
-from adaptive_assets.planning.verdicts import Reason, ReasonCode, Verdict
-from adaptive_assets.planning.victims import core_seconds_lost, enough, price_of_leaving
 from adaptive_assets.planning.wording import cores, seconds, size
 from adaptive_assets.policy import Policy, PolicyBook, Tier
 
@@ -52,16 +52,16 @@ class Blocked:
     work: Work
     policy: Policy
     rank: int
-    demand: Demand
-    promise: Promise
+    request: ResourceRequest
+    deadline: Deadline
     reservation: Reservation
     most: float
     """The price that it pays for a core."""
 
     @property
-    def typical(self) -> Demand:
+    def typical(self) -> ResourceRequest:
         """Its demand, if it takes its median."""
-        return replace(self.demand, duration=self.demand.median)
+        return replace(self.request, duration=self.request.median)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,13 @@ class _Balance:
 class Preemption:
     """The moves of one plan. What is freed is counted by the next plan, when it is free."""
 
-    def __init__(self, snapshot: Snapshot, book: PolicyBook, demands: Demands, room: Room) -> None:
+    def __init__(
+        self, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests, capacity: Capacity
+    ) -> None:
         self._at = snapshot.at
         self._book = book
-        self._demands = demands
-        self._room = room
+        self._requests = requests
+        self._capacity = capacity
         self._able = [run for run in snapshot.active if run.actions and run.state is not RunState.LEAVING]
         self._leaving = [run for run in snapshot.active if run.state is RunState.LEAVING]
         # suspended a moment ago: the readings still show what they used
@@ -155,32 +157,32 @@ class Preemption:
         self._calm(forced)
 
     def _free_room(self, blocked: Sequence[Blocked]) -> None:
-        balances = {host.name: self._balance(host) for host in self._room.hosts}
+        balances = {node.name: self._balance(node) for node in self._capacity.nodes}
         for each in blocked:
-            reserved = self._room.host_of(each.reservation.host)
-            for host in sorted(self._room.affordable(each.most), key=lambda host: host is not reserved):
-                short = self._short(each, host, balances[host.name])
+            reserved = self._capacity.node_of(each.reservation.node)
+            for node in sorted(self._capacity.affordable(each.most), key=lambda node: node is not reserved):
+                short = self._short(each, node, balances[node.name])
                 if short.nothing:
-                    reserved = host  # what is on its way to be free will do
+                    reserved = node  # what is on its way to be free will do
                     break
-                if victims := self._victims(each, host, short):
-                    self._move(each, victims, short, balances[host.name])
-                    reserved = host
+                if victims := self._victims(each, node, short):
+                    self._move(each, victims, short, balances[node.name])
+                    reserved = node
                     break
             if reserved is not None:
                 balance = balances[reserved.name]
-                balance.cpu -= reserved.insists_on(each.demand)
-                balance.memory -= reserved.more_memory(each.demand)
+                balance.cpu -= reserved.insists_on(each.request)
+                balance.memory -= reserved.more_memory(each.request)
                 balance.slots -= 1
 
     def _calm(self, forced: Sequence[Blocked]) -> None:
         """Slow down; the machine of each is the one that is reserved."""
         for each in forced:
-            host = self._room.host_of(each.reservation.host)
-            if host is None:
+            node = self._capacity.node_of(each.reservation.node)
+            if node is None:
                 continue
-            lacking = -host.free_cpu(each.rank)
-            for victim in sorted(self._candidates(each, host, Action.RENICE), key=lambda victim: victim.cost):
+            lacking = -node.free_cpu(each.rank)
+            for victim in sorted(self._candidates(each, node, Action.RENICE), key=lambda victim: victim.cost):
                 if lacking <= SLIVER:
                     break
                 reason = self._reason(each, victim, _Balance(lacking, 0.0, 0.0))
@@ -194,16 +196,16 @@ class Preemption:
             policy = self._book.policy(run.work.policy)
             if policy.tier not in preempted and not policy.opportunity:
                 continue
-            host = self._room.host_of(run.node)
-            if host is not None and (known := self._describe(run, policy)) is not None:
-                self._on[host.name].append(known)
+            node = self._capacity.node_of(run.node)
+            if node is not None and (known := self._describe(run, policy)) is not None:
+                self._on[node.name].append(known)
 
-    def _short(self, blocked: Blocked, host: Host, balance: _Balance) -> _Balance:
-        """What a blocked run lacks on ``host`` beside what is on its way to be free."""
-        yielding = host.free_cpu(blocked.rank) - host.free_cpu(len(self._book.tiers))
+    def _short(self, blocked: Blocked, node: NodeCapacity, balance: _Balance) -> _Balance:
+        """What a blocked run lacks on ``node`` beside what is on its way to be free."""
+        yielding = node.free_cpu(blocked.rank) - node.free_cpu(len(self._book.tiers))
         return _Balance(
-            host.insists_on(blocked.demand) - balance.cpu - yielding,
-            host.more_memory(blocked.demand) - balance.memory,
+            node.insists_on(blocked.request) - balance.cpu - yielding,
+            node.more_memory(blocked.request) - balance.memory,
             1 - balance.slots,
         )
 
@@ -216,29 +218,29 @@ class Preemption:
                 balance.memory += victim.memory
                 balance.slots += 1
 
-    def _balance(self, host: Host) -> _Balance:
-        limits = [limit for limit in (self._room.run_limit, self._room.pace) if limit is not None]
-        leaving = [run for run in self._leaving if self._room.host_of(run.node) is host]
-        stopped = [run for run in self._stopped if self._room.host_of(run.node) is host]
+    def _balance(self, node: NodeCapacity) -> _Balance:
+        limits = [limit for limit in (self._capacity.run_limit, self._capacity.pace) if limit is not None]
+        leaving = [run for run in self._leaving if self._capacity.node_of(run.node) is node]
+        stopped = [run for run in self._stopped if self._capacity.node_of(run.node) is node]
         return _Balance(
-            host.free_cpu(len(self._book.tiers)) + sum(self._cpu(run) for run in (*leaving, *stopped)),
-            host.free_memory() + sum(self._memory(run) for run in leaving),
-            floor(min(limits)) - self._room.runs + len(leaving) if limits else float("inf"),
+            node.free_cpu(len(self._book.tiers)) + sum(self._cpu(run) for run in (*leaving, *stopped)),
+            node.free_memory() + sum(self._memory(run) for run in leaving),
+            floor(min(limits)) - self._capacity.runs + len(leaving) if limits else float("inf"),
         )
 
-    def _victims(self, blocked: Blocked, host: Host, short: _Balance) -> list[_Victim]:
+    def _victims(self, blocked: Blocked, node: NodeCapacity, short: _Balance) -> list[_Victim]:
         """The cheapest runs that make up for what is short; nobody where even all would not."""
         only_cpu = short.memory <= 0 and short.slots <= 0
         actions = (Action.RENICE, Action.SUSPEND, Action.REQUEUE) if only_cpu else (Action.REQUEUE,)
         for hardest in actions:
-            candidates = sorted(self._candidates(blocked, host, hardest), key=lambda victim: victim.cost)
+            candidates = sorted(self._candidates(blocked, node, hardest), key=lambda victim: victim.cost)
             if chosen := enough(candidates, _frees, (short.cpu, short.memory, short.slots)):
                 return chosen
         return []
 
-    def _candidates(self, blocked: Blocked, host: Host, hardest: Action) -> Iterator[_Victim]:
+    def _candidates(self, blocked: Blocked, node: NodeCapacity, hardest: Action) -> Iterator[_Victim]:
         preempts = self._tier(blocked.policy).preempts
-        for known in self._on.get(host.name, ()):
+        for known in self._on.get(node.name, ()):
             run, policy = known.run, known.policy
             if policy.opportunity and not blocked.policy.opportunity:
                 allowed = HARSHNESS["requeue"]
@@ -255,8 +257,8 @@ class Preemption:
 
     def _describe(self, run: ActiveRun, policy: Policy) -> _Known | None:
         """What matters of an active run, whoever is blocked; ``None`` if it is sooner done than gone."""
-        demand = self._demands.of_run(run, run.mode)
-        if run.state is RunState.RUNNING and ends_at(run, demand, self._at) - self._at <= LEAVING_S:
+        request = self._requests.of_run(run, run.mode)
+        if run.state is RunState.RUNNING and ends_at(run, request, self._at) - self._at <= LEAVING_S:
             return None
         changed = run.acted_at if run.acted_at is not None or not run.preempted else run.launched_at
         return _Known(
@@ -267,7 +269,7 @@ class Preemption:
             held=changed is not None and 0 <= self._at - changed < HOLD_S,
             cpu=0.0 if run.state is RunState.SUSPENDED else self._cpu(run),
             memory=self._memory(run),
-            lost=core_seconds_lost(run, demand, self._at),
+            lost=core_seconds_lost(run, request, self._at),
             promised=bool(run.deadline_at or (policy.objective and policy.objective.deadline)),
         )
 
@@ -276,21 +278,21 @@ class Preemption:
         waits = blocked.reservation.start - self._at
         if policy.opportunity or action is not Action.REQUEUE:
             return waits > LEAVING_S
-        if lost > LOSS_AT_LEAST + blocked.demand.cpu * blocked.demand.median:
+        if lost > LOSS_AT_LEAST + blocked.request.cpu * blocked.request.median:
             return False
-        if blocked.promise.deadline_at is None or not blocked.promise.met_by(blocked.typical, self._at):
+        if blocked.deadline.deadline_at is None or not blocked.deadline.met_by(blocked.typical, self._at):
             return waits > WORTH_S
-        kept_now = blocked.promise.met_by(blocked.typical, self._at + LEAVING_S)
-        return kept_now and not blocked.promise.met_by(blocked.demand, blocked.reservation.start)
+        kept_now = blocked.deadline.met_by(blocked.typical, self._at + LEAVING_S)
+        return kept_now and not blocked.deadline.met_by(blocked.request, blocked.reservation.start)
 
     def _tier(self, policy: Policy) -> Tier:
         return self._book.tiers[self._book.rank(policy.tier)]
 
     def _memory(self, run: ActiveRun) -> float:
-        return max(self._demands.of_run(run, run.mode).memory, run.memory_used or 0)
+        return max(self._requests.of_run(run, run.mode).memory, run.memory_used or 0)
 
     def _cpu(self, run: ActiveRun) -> float:
-        return self._demands.of_run(run, run.mode).cpu if run.cpu_used is None else run.cpu_used
+        return self._requests.of_run(run, run.mode).cpu if run.cpu_used is None else run.cpu_used
 
     def _reason(self, blocked: Blocked, victim: _Victim, short: _Balance) -> Reason:
         missing = [
@@ -302,7 +304,7 @@ class Preemption:
             )
             if lacking
         ]
-        deadline = blocked.promise.deadline_at
+        deadline = blocked.deadline.deadline_at
         due = "" if deadline is None else f" and is due in {seconds(deadline - self._at)}"
         lost = f"; {seconds(victim.lost)} of CPU time are lost" if victim.action is Action.REQUEUE else ""
         return Reason(

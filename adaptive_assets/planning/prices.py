@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import number, seconds
 from adaptive_assets.policy import Policy, Price
 

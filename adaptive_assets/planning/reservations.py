@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from math import floor, inf, isinf
 from typing import Final
 
-from adaptive_assets.planning.demand import Demand
-from adaptive_assets.planning.host import SLIVER, Host
-from adaptive_assets.planning.promise import LAUNCH_S
-from adaptive_assets.planning.releases import Release
-from adaptive_assets.planning.room import Room
+from adaptive_assets.planning.capacity import Capacity
+from adaptive_assets.planning.deadline import LAUNCH_S
+from adaptive_assets.planning.decisions import Reason, ReasonCode
+from adaptive_assets.planning.expected_completions import ExpectedCompletion
+from adaptive_assets.planning.node_capacity import SLIVER, NodeCapacity
+from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Work
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
 
 __all__ = ["MOST", "Reservation", "Reservations"]
@@ -27,7 +27,7 @@ MOST: Final = 8
 
 @dataclass(slots=True)
 class Reservation:
-    """A blocked run is expected to start on ``host`` at ``start`` (infinite: nothing of ours is in its way).
+    """A blocked run is expected to start on ``node`` at ``start`` (infinite: nothing of ours is in its way).
 
     It takes ``takes_cpu`` and ``takes_memory``; ``cpu``, ``memory`` and ``slots`` are what will be left over
     then.  A ``strict`` one lets nobody past, an ``impatient`` one nobody of lower tiers.
@@ -36,7 +36,7 @@ class Reservation:
     work: Work
     tier: str
     rank: int
-    host: str
+    node: str
     start: float
     takes_cpu: float
     takes_memory: float
@@ -46,13 +46,13 @@ class Reservation:
     strict: bool = False
     impatient: bool = False
 
-    def delayed_by(self, demand: Demand, rank: int, cpu: float, end: float) -> bool:
+    def delayed_by(self, request: ResourceRequest, rank: int, cpu: float, end: float) -> bool:
         """Whether a run of a tier's ``rank`` that insists on ``cpu`` and ends at ``end`` is in its way."""
         if self.strict or (self.impatient and rank > self.rank):
             return True
         if end <= self.start:
             return False
-        return cpu > self.cpu + SLIVER or demand.memory > self.memory or self.slots < 1
+        return cpu > self.cpu + SLIVER or request.memory > self.memory or self.slots < 1
 
     def reason(self, at: float) -> Reason:
         """Why a run that would fit waits behind this one."""
@@ -74,40 +74,44 @@ class Reservation:
 class Reservations:
     """The reservations of one plan; ``expected`` gives what active runs will release, the soonest first."""
 
-    def __init__(self, room: Room, expected: Callable[[], Iterable[Release]], at: float) -> None:
-        self._room = room
+    def __init__(
+        self, capacity: Capacity, expected: Callable[[], Iterable[ExpectedCompletion]], at: float
+    ) -> None:
+        self._capacity = capacity
         self._expected = expected
         self._at = at
-        self._admitted: list[Release] = []
-        self._releases: list[Release] | None = None
+        self._admitted: list[ExpectedCompletion] = []
+        self._releases: list[ExpectedCompletion] | None = None
         self.held: list[Reservation] = []
 
-    def admitted(self, demand: Demand, host: Host | None) -> None:
+    def admitted(self, request: ResourceRequest, node: NodeCapacity | None) -> None:
         """Count a run that goes now: it takes from what reservations leave over, or ends before them."""
-        name = host.name if host else ""
-        end = self.end(demand)
-        cpu = host.insists_on(demand) if host else demand.cpu
-        self._admitted.append(Release(end, name, cpu, demand.memory))
+        name = node.name if node else ""
+        end = self.end(request)
+        cpu = node.insists_on(request) if node else request.cpu
+        self._admitted.append(ExpectedCompletion(end, name, cpu, request.memory))
         self._releases = None
         for reservation in self.held:
             if end > reservation.start:
                 reservation.slots -= 1
-                if reservation.host == name:
+                if reservation.node == name:
                     reservation.cpu -= cpu
-                    reservation.memory -= demand.memory
+                    reservation.memory -= request.memory
 
-    def end(self, demand: Demand) -> float:
+    def end(self, request: ResourceRequest) -> float:
         """When a run that is launched now has surely ended."""
-        return self._at + LAUNCH_S + demand.duration
+        return self._at + LAUNCH_S + request.duration
 
-    def delayed(self, demand: Demand, rank: int, host: Host, above: int | None = None) -> Reservation | None:
-        """The first reservation, of a tier before ``above``, that a run of ``rank`` on ``host`` delays."""
-        end, cpu = self.end(demand), host.insists_on(demand)
+    def delayed(
+        self, request: ResourceRequest, rank: int, node: NodeCapacity, above: int | None = None
+    ) -> Reservation | None:
+        """The first reservation, of a tier before ``above``, that a run of ``rank`` on ``node`` delays."""
+        end, cpu = self.end(request), node.insists_on(request)
         for reservation in self.held:
             if above is not None and reservation.rank >= above:
                 continue
-            elsewhere = reservation.host != host.name and reservation.slots >= 1 and not reservation.strict
-            if not elsewhere and reservation.delayed_by(demand, rank, cpu, end):
+            elsewhere = reservation.node != node.name and reservation.slots >= 1 and not reservation.strict
+            if not elsewhere and reservation.delayed_by(request, rank, cpu, end):
                 return reservation
         return None
 
@@ -116,7 +120,7 @@ class Reservations:
         work: Work,
         tier: str,
         rank: int,
-        demand: Demand,
+        request: ResourceRequest,
         most: float,
         *,
         strict: bool,
@@ -127,57 +131,61 @@ class Reservations:
         ``strict`` says what to do where nothing of ours is in its way: then nobody may pass. Nobody of lower
         tiers passes an ``impatient`` one.
         """
-        found = self.soonest(work, tier, rank, demand, most)
+        found = self.soonest(work, tier, rank, request, most)
         found.strict = strict and isinf(found.start)
         found.impatient = impatient
         if len(self.held) < MOST:
             self.held.append(found)
         return found
 
-    def now(self, work: Work, tier: str, rank: int, host: Host) -> Reservation:
-        """What a run has on ``host`` that goes although there is no room: nothing is left over."""
-        return Reservation(work, tier, rank, host.name, inf, 0.0, 0.0, inf, inf, inf)
+    def now(self, work: Work, tier: str, rank: int, node: NodeCapacity) -> Reservation:
+        """What a run has on ``node`` that goes although there is no room: nothing is left over."""
+        return Reservation(work, tier, rank, node.name, inf, 0.0, 0.0, inf, inf, inf)
 
-    def soonest(self, work: Work, tier: str, rank: int, demand: Demand, most: float) -> Reservation:
+    def soonest(self, work: Work, tier: str, rank: int, request: ResourceRequest, most: float) -> Reservation:
         """The soonest start of a blocked run, on a machine for which it pays no more than ``most``."""
         return min(
-            (self._soonest(work, tier, rank, demand, host) for host in self._room.affordable(most)),
+            (self._soonest(work, tier, rank, request, node) for node in self._capacity.affordable(most)),
             key=lambda reservation: reservation.start,
             default=Reservation(work, tier, rank, "", inf, 0.0, 0.0, inf, inf, inf),
         )
 
-    def _soonest(self, work: Work, tier: str, rank: int, demand: Demand, host: Host) -> Reservation:
-        """On ``host``, and not before the reservations made already: those are of runs before it."""
+    def _soonest(
+        self, work: Work, tier: str, rank: int, request: ResourceRequest, node: NodeCapacity
+    ) -> Reservation:
+        """On ``node``, and not before the reservations made already: those are of runs before it."""
         before = [each for each in self.held if not isinf(each.start)]
-        here = [each for each in before if each.host == host.name]
-        needs_cpu, needs_memory = host.insists_on(demand), host.more_memory(demand)
-        cpu = host.free_cpu(rank) - needs_cpu - sum(each.takes_cpu for each in here)
+        here = [each for each in before if each.node == node.name]
+        needs_cpu, needs_memory = node.insists_on(request), node.more_memory(request)
+        cpu = node.free_cpu(rank) - needs_cpu - sum(each.takes_cpu for each in here)
         slots = self._free_slots() - 1 - len(before)
         start = max((each.start for each in here), default=self._at)
-        memory = host.free_memory() - needs_memory - sum(each.takes_memory for each in here)
-        if host.strained:
-            return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs_memory, inf, inf, inf)
+        memory = node.free_memory() - needs_memory - sum(each.takes_memory for each in here)
+        if node.strained:
+            return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
         for release in (*self._all(), None):
             if release is None or release.at > start:
                 if cpu >= -SLIVER and memory >= 0 and slots >= 0:
                     return Reservation(
-                        work, tier, rank, host.name, start, needs_cpu, needs_memory, cpu, memory, slots
+                        work, tier, rank, node.name, start, needs_cpu, needs_memory, cpu, memory, slots
                     )
                 if release is None:
                     break
                 start = release.at
             slots += 1
-            if self._room.host_of(release.node) is host:
+            if self._capacity.node_of(release.node) is node:
                 cpu += release.cpu
                 memory += release.memory
-        return Reservation(work, tier, rank, host.name, inf, needs_cpu, needs_memory, inf, inf, inf)
+        return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
 
     def _free_slots(self) -> float:
-        room = self._room
-        limits = [limit for limit in (room.run_limit, room.pace and max(1, floor(room.pace))) if limit]
-        return min(limits) - room.runs if limits else inf
+        capacity = self._capacity
+        limits = [
+            limit for limit in (capacity.run_limit, capacity.pace and max(1, floor(capacity.pace))) if limit
+        ]
+        return min(limits) - capacity.runs if limits else inf
 
-    def _all(self) -> list[Release]:
+    def _all(self) -> list[ExpectedCompletion]:
         if self._releases is None:
             self._releases = sorted([*self._expected(), *self._admitted], key=lambda release: release.at)
         return self._releases

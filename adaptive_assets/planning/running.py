@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from adaptive_assets.planning.decisions import ActiveDecision, Verdict
 from adaptive_assets.planning.explanation import kept
 from adaptive_assets.planning.preemption import Move
 from adaptive_assets.planning.snapshot import ActiveRun, Snapshot, Work
-from adaptive_assets.planning.verdicts import ActiveDecision, Verdict
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["on_active"]

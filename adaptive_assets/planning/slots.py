@@ -7,8 +7,8 @@ more go than the guards allow once the pool has slots again.
 from collections.abc import Mapping
 from typing import Final
 
+from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Claims, SlotKind, SlotLimit, Snapshot, Work
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.wording import seconds
 
 __all__ = ["Slots"]

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from typing_extensions import override
 
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate
-from adaptive_assets.planning.pace import Pace
 
 
 class Freshness(StrEnum):
@@ -261,9 +261,9 @@ class Snapshot:
     ``actions`` are those that launchers will support for runs that are launched now.
 
     ``nodes`` are given where runs can be placed on several machines; without them there is ``machine`` alone.
-    ``estimates`` are by :func:`~adaptive_assets.planning.demand.estimate_key`.  ``usage`` is what each owner
-    (or policy) has used of late, in core-seconds that count half after a half-life.  ``slowdown`` is how many
-    times as long as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
+    ``estimates`` are by ``estimate_key``.  ``usage`` is what each owner (or policy) has used of
+    late, in core-seconds that count half after a half-life.  ``slowdown`` is how many times as long
+    as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
 
     ``limits`` are those of Dagster's own of which queued runs take slots.  ``paused`` are the code locations
     of which Dagster launches nothing, with the time until which.  ``launches`` are the times at which runs
@@ -282,7 +282,7 @@ class Snapshot:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)
     slowdown: float | None = None
-    pace: Pace | None = None
+    pace: ConcurrencyLimit | None = None
     limits: Mapping[str, SlotLimit] = field(default_factory=dict)
     paused: Mapping[str, float] = field(default_factory=dict)
     launches: tuple[float, ...] = ()

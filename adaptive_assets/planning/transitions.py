@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
+from adaptive_assets.planning.decisions import AnyDecision, Plan, Verdict
 from adaptive_assets.planning.snapshot import Work
-from adaptive_assets.planning.verdicts import AnyDecision, Plan, Verdict
 from adaptive_assets.planning.work_key import work_key
 
 __all__ = ["Stance", "kind_key", "run_key", "stance", "stance_of", "transitions"]

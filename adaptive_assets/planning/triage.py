@@ -9,24 +9,24 @@ from math import ceil, inf
 from operator import attrgetter, lt
 from typing import Final
 
-from adaptive_assets.planning.bulk import LEAST, bulk_of, largest
 from adaptive_assets.planning.composition import essentials, spares
-from adaptive_assets.planning.demand import FULL, Demand
-from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.deadline import Deadline
+from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.explanation import no_rung
 from adaptive_assets.planning.gating import not_ready
 from adaptive_assets.planning.prices import too_dear
-from adaptive_assets.planning.promise import Promise
 from adaptive_assets.planning.ranks import rank_of
+from adaptive_assets.planning.requests import ResourceRequests
+from adaptive_assets.planning.resource_request import FULL, ResourceRequest
+from adaptive_assets.planning.size_order import LEAST, largest, size_class_of
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, Snapshot, Work
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.policy import Gates, Policy, PolicyBook, Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["AGE", "Band", "Position", "Triage", "after_use", "triage"]
+__all__ = ["AGE", "Position", "RunGroup", "Triage", "after_use", "triage"]
 
 Position = tuple[int, float, int, int, int, float, str]
 """Where a run stands in line: tier, latest start in full, its owner's use of late, the user's priority
@@ -44,7 +44,7 @@ FRONT = -1
 
 
 @dataclass(slots=True)
-class Band:
+class RunGroup:
     """Queued runs of one kind of work in the same situation, first in line first; all claim the same slots.
 
     ``shut`` are the gates and hours that are against them. When they may go all the same, the policy says
@@ -52,13 +52,13 @@ class Band:
     optional stages alone, since nobody else reads what is not ready. Machines that cost more than ``most``
     are too dear for them. ``promoted`` ones have waited beyond their tier's patience and stand before all
     others. ``mode`` is the one in which all is made, and ``full`` what that takes; it is another than full
-    mode where that could ``never`` fit. How much of a machine that is, their ``bulk`` says.
+    mode where that could ``never`` fit. How much of a machine that is, their ``size_class`` says.
     """
 
     work: Work
     policy: Policy
     rank: int
-    full: Demand
+    full: ResourceRequest
     runs: list[QueuedRun]
     shut: tuple[Reason, ...] = ()
     only_rungs: bool = False
@@ -72,20 +72,22 @@ class Band:
     spared: bool = False
     mode: str = FULL
     never: tuple[Reason, ...] = ()
-    bulk: int = 0
+    size_class: int = 0
     gates: Gates = field(default_factory=Gates)
     """Those that rule, which may be another policy's."""
     favoured: str = ""
     """The run whose bulk does not matter any more, because it has waited for long, if it is one of these."""
 
     @classmethod
-    def of(cls, work: Work, book: PolicyBook, runs: list[QueuedRun], demands: Demands, at: float) -> "Band":
+    def of(
+        cls, work: Work, book: PolicyBook, runs: list[QueuedRun], requests: ResourceRequests, at: float
+    ) -> "RunGroup":
         """A band of ``runs``, all of the kind ``work``, with nothing against them."""
         policy = book.policy(work.policy)
         rank = rank_of(policy, book)
         most = policy.cost.at_most if policy.cost and book.prices else inf
         gates = book.policy(work.gated_by or work.policy).gates
-        return cls(work, policy, rank, demands.of_run(runs[0]), runs, most=most, at=at, gates=gates)
+        return cls(work, policy, rank, requests.of_run(runs[0]), runs, most=most, at=at, gates=gates)
 
     def position(self, run: QueuedRun) -> Position:
         """The place of ``run`` in the line of all runs, as if its owner had used nothing.
@@ -93,7 +95,7 @@ class Band:
         One that cannot be in time any more is given as much time again as it had, as often as it takes: what
         is late anyway is not to make others late.
         """
-        due = Promise.of(self.policy, run).deadline_at
+        due = Deadline.of(self.policy, run).deadline_at
         latest_start = inf
         if due is not None:
             late = self.at - (due - self.full.median)
@@ -102,8 +104,8 @@ class Band:
                 due += ceil(late / allowed) * allowed
             latest_start = due - self.full.duration
         rank = FRONT if self.promoted else self.rank
-        bulk = 0 if due is not None else LEAST if run.run_id == self.favoured else self.bulk
-        return (rank, latest_start, 0, -run.priority, bulk, run.submitted_at, run.run_id)
+        size_class = 0 if due is not None else LEAST if run.run_id == self.favoured else self.size_class
+        return (rank, latest_start, 0, -run.priority, size_class, run.submitted_at, run.run_id)
 
     @property
     def claims(self) -> Claims | None:
@@ -111,7 +113,7 @@ class Band:
         return self.runs[0].claims
 
     @property
-    def typical(self) -> Demand:
+    def typical(self) -> ResourceRequest:
         """The demand in full, of a run that takes its median."""
         return replace(self.full, duration=self.full.median)
 
@@ -140,7 +142,7 @@ class Band:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):
                 runs.sort(key=AGE)
-            due = Promise.of(self.policy, runs[0]).deadline_at
+            due = Deadline.of(self.policy, runs[0]).deadline_at
             self.by_age = due is None or due - self.full.median >= self.at
         if not self.by_age:
             runs.sort(key=self.position)
@@ -155,16 +157,16 @@ def after_use(position: Position, level: int) -> Position:
 class Triage:
     """``ready`` bands go on to admission; ``waiting`` ones wait for data or time; ``expired`` ones fail."""
 
-    ready: list[Band] = field(default_factory=list)
-    waiting: list[Band] = field(default_factory=list)
-    expired: list[Band] = field(default_factory=list)
+    ready: list[RunGroup] = field(default_factory=list)
+    waiting: list[RunGroup] = field(default_factory=list)
+    expired: list[RunGroup] = field(default_factory=list)
 
 
 def triage(
     snapshot: Snapshot,
     book: PolicyBook,
-    demands: Demands,
-    settle: Callable[[Band], None] | None = None,
+    requests: ResourceRequests,
+    settle: Callable[[RunGroup], None] | None = None,
 ) -> Triage:
     """Sort the queue into bands. Gates are evaluated once per kind of work, not once per run.
 
@@ -175,29 +177,29 @@ def triage(
     hours: dict[str, tuple[Reason, ...]] = {}
     for runs in _by_kind(snapshot.queued):
         work = runs[0].work
-        band = Band.of(work, book, runs, demands, snapshot.at)
+        group = RunGroup.of(work, book, runs, requests, snapshot.at)
         if settle:
-            settle(band)
-        if band.rank > 0:  # in the highest tier nobody is let go ahead who has waited for long
-            band.bulk = bulk_of(band.full, machine)
-        band.sort()
-        policy = band.policy
-        closed = not_ready(band.gates, work, snapshot)
+            settle(group)
+        if group.rank > 0:  # in the highest tier nobody is let go ahead who has waited for long
+            group.size_class = size_class_of(group.full, machine)
+        group.sort()
+        policy = group.policy
+        closed = not_ready(group.gates, work, snapshot)
         if policy.name not in hours:
             hours[policy.name] = (
                 *_outside(policy, snapshot.at),
                 *too_dear(policy, book.prices, snapshot),
             )
         outside = hours[policy.name]
-        if closed or outside or band.most < inf:
-            _split(band, closed, outside, snapshot.at, sorted_out)
+        if closed or outside or group.most < inf:
+            _split(group, closed, outside, snapshot.at, sorted_out)
         else:
-            sorted_out.ready.append(band)
+            sorted_out.ready.append(group)
     if not snapshot.clock_certain:
         sorted_out.waiting += sorted_out.expired
         sorted_out.expired = []
-    for bands in (sorted_out.waiting, sorted_out.expired):
-        bands.sort(key=lambda band: band.position(band.runs[0]))
+    for groups in (sorted_out.waiting, sorted_out.expired):
+        groups.sort(key=lambda group: group.position(group.runs[0]))
     return sorted_out
 
 
@@ -239,18 +241,18 @@ class _Fate(Enum):
 
 
 def _split(
-    band: Band, closed: tuple[Reason, ...], outside: tuple[Reason, ...], at: float, into: Triage
+    group: RunGroup, closed: tuple[Reason, ...], outside: tuple[Reason, ...], at: float, into: Triage
 ) -> None:
     """Part the runs that still wait from those whose patience is over."""
     parts: defaultdict[tuple[_Fate, float], list[QueuedRun]] = defaultdict(list)
-    spared = bool(closed) and spares(band.policy, band.work, closed)
-    for run in band.runs:
-        fate = _fate(band, run, bool(closed), outside, at, spared=spared)
-        parts[fate, _most(band, run, at)].append(run)
+    spared = bool(closed) and spares(group.policy, group.work, closed)
+    for run in group.runs:
+        fate = _fate(group, run, bool(closed), outside, at, spared=spared)
+        parts[fate, _most(group, run, at)].append(run)
     for (fate, most), runs in parts.items():
         only_rungs = fate in (_Fate.DEGRADED, _Fate.SPARED)
         part = replace(
-            band,
+            group,
             runs=runs,
             shut=(*closed, *outside),
             only_rungs=only_rungs,
@@ -266,19 +268,19 @@ def _split(
                 into.waiting.append(replace(part, shut=closed))
             case _Fate.STUCK:
                 into.waiting.append(
-                    replace(part, shut=(*closed, no_rung(band.policy, band.work, band.gates.wait_at_most)))
+                    replace(part, shut=(*closed, no_rung(group.policy, group.work, group.gates.wait_at_most)))
                 )
             case _Fate.EXPIRED:
                 into.expired.append(replace(part, shut=closed))
 
 
 def _fate(
-    band: Band, run: QueuedRun, closed: bool, outside: tuple[Reason, ...], at: float, *, spared: bool
+    group: RunGroup, run: QueuedRun, closed: bool, outside: tuple[Reason, ...], at: float, *, spared: bool
 ) -> _Fate:
-    gates = band.gates
+    gates = group.gates
     waited = at - run.submitted_at
-    hurried = Promise.of(band.policy, run).endangered(band.full, at)
-    if not hurried and any(not _over(_latest(band.policy, reason), waited) for reason in outside):
+    hurried = Deadline.of(group.policy, run).endangered(group.full, at)
+    if not hurried and any(not _over(_latest(group.policy, reason), waited) for reason in outside):
         return _Fate.EARLY
     if not closed:
         return _Fate.READY
@@ -286,17 +288,17 @@ def _fate(
     if spared and ((over and gates.then != "launch") or (hurried and not over)):
         return _Fate.SPARED
     if not over:
-        return _Fate.DEGRADED if hurried and gates.then == "degrade" and band.rungs else _Fate.UNREADY
+        return _Fate.DEGRADED if hurried and gates.then == "degrade" and group.rungs else _Fate.UNREADY
     if gates.then == "degrade":
-        return _Fate.DEGRADED if band.rungs else _Fate.STUCK
+        return _Fate.DEGRADED if group.rungs else _Fate.STUCK
     return _Fate.EXPIRED if gates.then == "fail" else _Fate.WAIVED
 
 
-def _most(band: Band, run: QueuedRun, at: float) -> float:
+def _most(group: RunGroup, run: QueuedRun, at: float) -> float:
     """The price that it still insists on: not when its deadline leaves no time, or it has waited for long."""
-    if band.most == inf or Promise.of(band.policy, run).endangered(band.full, at):
+    if group.most == inf or Deadline.of(group.policy, run).endangered(group.full, at):
         return inf
-    return inf if band.policy.cost and _over(band.policy.cost.latest, at - run.submitted_at) else band.most
+    return inf if group.policy.cost and _over(group.policy.cost.latest, at - run.submitted_at) else group.most
 
 
 def _latest(policy: Policy, shut: Reason) -> float | None:

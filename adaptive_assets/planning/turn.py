@@ -2,26 +2,26 @@
 
 from dataclasses import dataclass
 
-from adaptive_assets.planning.host import shareable
-from adaptive_assets.planning.promise import Promise
+from adaptive_assets.planning.deadline import Deadline
+from adaptive_assets.planning.decisions import Reason, ReasonCode
+from adaptive_assets.planning.node_capacity import shareable
 from adaptive_assets.planning.snapshot import QueuedRun
-from adaptive_assets.planning.triage import Band
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
+from adaptive_assets.planning.triage import RunGroup
 
 __all__ = ["Turn"]
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The first run of ``band`` at ``at``: what is in the way of full mode, and whether that matters.
+    """The first run of ``group`` at ``at``: what is in the way of full mode, and whether that matters.
 
     ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``trickles`` says
     that strangers have kept it waiting for long enough while nothing of ours is active.
     """
 
-    band: Band
+    group: RunGroup
     run: QueuedRun
-    promise: Promise
+    deadline: Deadline
     at: float
     lacks: tuple[Reason, ...]
     behind: tuple[Reason, ...]
@@ -35,24 +35,24 @@ class Turn:
     @property
     def pressed(self) -> bool:
         """Whether full mode cannot be waited for: it may not be taken, never fits, or would be late."""
-        endangered = self.promise.endangered(self.band.full, self.at)
-        return self.band.only_rungs or self.never_fits or endangered
+        endangered = self.deadline.endangered(self.group.full, self.at)
+        return self.group.only_rungs or self.never_fits or endangered
 
     @property
     def full_is_open(self) -> bool:
         """Whether it may go in full, in time or not."""
-        if self.behind or self.band.only_rungs:
+        if self.behind or self.group.only_rungs:
             return False
         return not self.lacks or (self.trickles and shareable(self.lacks))
 
     @property
     def in_time(self) -> bool:
         """Whether full mode, launched now, keeps the deadline."""
-        return self.promise.met_by(self.band.full, self.at)
+        return self.deadline.met_by(self.group.full, self.at)
 
     @property
     def late(self) -> tuple[Reason, ...]:
         """That full mode cannot be waited for any longer, if so."""
-        if not self.promise.endangered(self.band.full, self.at):
+        if not self.deadline.endangered(self.group.full, self.at):
             return ()
-        return (self.promise.reason(self.band.full, self.at, self.band.mode),)
+        return (self.deadline.reason(self.group.full, self.at, self.group.mode),)

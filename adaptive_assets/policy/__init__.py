@@ -9,7 +9,7 @@ from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.schema import policy_schema
 from adaptive_assets.policy.terms import (
     Cost,
-    Estimate,
+    DeclaredEstimate,
     Gates,
     Guards,
     Objective,
@@ -31,7 +31,7 @@ __all__ = [
     "Catalogue",
     "CheckFacts",
     "Cost",
-    "Estimate",
+    "DeclaredEstimate",
     "Gates",
     "Guards",
     "HourRange",

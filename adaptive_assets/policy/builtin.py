@@ -3,14 +3,14 @@
 from typing import Final
 
 from adaptive_assets.policy.model import PolicyBook
-from adaptive_assets.policy.terms import Estimate, Guards, Policy
+from adaptive_assets.policy.terms import DeclaredEstimate, Guards, Policy
 
 __all__ = ["BUILT_IN"]
 
 BUILT_IN: Final = PolicyBook(
     version=1,
     guards=Guards(cpu=1.0, adaptive=False),
-    default=Policy(name="default", estimate=Estimate(cpu=0.0, memory=1, duration=60.0)),
+    default=Policy(name="default", estimate=DeclaredEstimate(cpu=0.0, memory=1, duration=60.0)),
 )
 """The usual tiers, and nothing promised.
 

@@ -16,7 +16,7 @@ from adaptive_assets.policy.terms import (
     ESSENTIAL_IN_SEQUENCE,
     FULL,
     IN_SEQUENCE,
-    Estimate,
+    DeclaredEstimate,
     Policy,
     Stage,
 )
@@ -60,12 +60,12 @@ def optional_reads(stages: tuple[Stage, ...]) -> frozenset[str]:
     return frozenset(optional - essential)
 
 
-def whole_estimate(policy: Policy) -> Estimate | None:
+def whole_estimate(policy: Policy) -> DeclaredEstimate | None:
     """What a run of ``policy`` is declared to take in full: by its own estimate, else by its stages."""
     if not policy.stages:
         return policy.estimate
     full = compositions(policy.stages)[0]
-    by_stages = Estimate(cpu=full.cpu, memory=full.memory, duration=full.duration)
+    by_stages = DeclaredEstimate(cpu=full.cpu, memory=full.memory, duration=full.duration)
     declared = policy.estimate.model_dump(exclude_none=True) if policy.estimate else {}
     return by_stages.model_copy(update=declared)
 

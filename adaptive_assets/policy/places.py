@@ -43,7 +43,7 @@ class ListNode:
         return [node.plain() for node in self.items]
 
 
-class Entry(NamedTuple):
+class KeyedNode(NamedTuple):
     """What a mapping has under a key: the position of the key, and the value."""
 
     line: int
@@ -57,7 +57,7 @@ class MappingNode:
 
     line: int
     column: int
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, KeyedNode] = field(default_factory=dict)
     size: int = 0
 
     def plain(self) -> object:

@@ -104,7 +104,7 @@ class Guards(PolicyValue):
     """How fast runs may start; without it, as fast as there is room."""
 
 
-class Estimate(PolicyValue):
+class DeclaredEstimate(PolicyValue):
     """What one run takes, until runs have taught us better."""
 
     cpu: Cores | None = None
@@ -163,7 +163,7 @@ class Rung(PolicyValue):
         default_factory=dict, max_length=100, validation_alias="with", serialization_alias="with"
     )
     """What the asset is told along with the mode."""
-    estimate: Estimate | None = None
+    estimate: DeclaredEstimate | None = None
     """What one run takes in this mode."""
 
     @field_validator("mode")
@@ -269,7 +269,7 @@ class Policy(PolicyValue):
     """The parts of a run, where they can be run in other ways than all at once."""
     window: Window | None = None
     """Hours in which it prefers to run."""
-    estimate: Estimate | None = None
+    estimate: DeclaredEstimate | None = None
     """What one run takes in full, until runs have taught us better."""
     cost: Cost | None = None
     """What a run may cost."""

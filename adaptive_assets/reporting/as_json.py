@@ -3,10 +3,10 @@
 from typing import Any
 
 from adaptive_assets.reporting.figures import OVERALL, TIERED
-from adaptive_assets.simulation.bounds import most_work, soonest_end
-from adaptive_assets.simulation.comparison import Comparison, Contender
-from adaptive_assets.simulation.sweep import Trial
-from adaptive_assets.simulation.waiting import waiting
+from adaptive_assets.simulation.baselines.bounds import most_work, soonest_end
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender
+from adaptive_assets.simulation.evaluation.sweep import Trial
+from adaptive_assets.simulation.evaluation.waiting import waiting
 
 __all__ = ["as_json"]
 

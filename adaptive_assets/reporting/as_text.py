@@ -8,8 +8,8 @@ from adaptive_assets.planning.wording import number, seconds, size
 from adaptive_assets.reporting.figures import OVERALL, TIERED, Figure, marked, told_figures
 from adaptive_assets.reporting.labels import share_label
 from adaptive_assets.reporting.trials import trial_figures, trial_heads
-from adaptive_assets.simulation.bounds import soonest_end
-from adaptive_assets.simulation.comparison import Comparison, setting_text
+from adaptive_assets.simulation.baselines.bounds import soonest_end
+from adaptive_assets.simulation.evaluation.comparison import Comparison, setting_text
 
 __all__ = ["as_text"]
 

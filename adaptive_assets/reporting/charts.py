@@ -8,10 +8,10 @@ from typing import Any, Final
 from adaptive_assets.planning.wording import number, seconds, size
 from adaptive_assets.reporting.colours import planner_colour
 from adaptive_assets.reporting.incidents import periods
-from adaptive_assets.reporting.intervals import Spread, intervals
+from adaptive_assets.reporting.intervals import MinMeanMax, intervals
 from adaptive_assets.reporting.labels import count
-from adaptive_assets.simulation.comparison import Comparison, Contender
-from adaptive_assets.simulation.measures import quantile
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender
+from adaptive_assets.simulation.evaluation.measures import quantile
 
 __all__ = ["chart_data", "queue_summary", "waits_at"]
 
@@ -69,7 +69,7 @@ def _planner(comparison: Comparison, contender: Contender, most: int) -> dict[st
     }
 
 
-def _percents(name: str, found: list[Spread]) -> dict[str, list[float]]:
+def _percents(name: str, found: list[MinMeanMax]) -> dict[str, list[float]]:
     return {
         name: [round(each.mean * 100, 1) for each in found],
         f"{name} low": [round(each.low * 100, 1) for each in found],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from adaptive_assets.simulation.comparison import Comparison, Contender, Role
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender, Role
 
 __all__ = ["planner_colour", "tier_colour"]
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from adaptive_assets.planning.wording import number, seconds
 from adaptive_assets.reporting.labels import share_label
-from adaptive_assets.simulation.comparison import Comparison, Contender, Role
-from adaptive_assets.simulation.measures import TierMeasures
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender, Role
+from adaptive_assets.simulation.evaluation.measures import TierMeasures
 
 __all__ = ["MEANINGS", "OVERALL", "TIERED", "Figure", "best_of", "marked", "told_figures"]
 

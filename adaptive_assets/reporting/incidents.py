@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from adaptive_assets.planning.wording import cores, number, seconds, size
-from adaptive_assets.simulation.comparison import Contender
-from adaptive_assets.simulation.events import (
+from adaptive_assets.simulation.evaluation.comparison import Contender
+from adaptive_assets.simulation.scenarios.events import (
     ClockSkew,
     DataTrouble,
     DurationDrift,

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.comparison import Contender
-from adaptive_assets.simulation.outcome import Sample
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.evaluation.comparison import Contender
+from adaptive_assets.simulation.evaluation.outcome import Sample
 
-__all__ = ["Interval", "Spread", "intervals"]
+__all__ = ["Interval", "MinMeanMax", "intervals"]
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class MinMeanMax:
     """The least, mean and greatest value of a quantity over an interval."""
 
     low: float
@@ -35,8 +35,8 @@ class Interval:
     queued: tuple[int, ...]
     active: int
     suspended: int
-    cpu: Spread
-    memory: Spread
+    cpu: MinMeanMax
+    memory: MinMeanMax
     killed: int
     preempted: int
 
@@ -105,5 +105,5 @@ def _memory(sample: Sample) -> int:
     return sum(use.memory + use.stranger_memory for use in sample.nodes)
 
 
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(min(values), sum(values) / len(values), max(values))
+def _spread(values: Sequence[float]) -> MinMeanMax:
+    return MinMeanMax(min(values), sum(values) / len(values), max(values))

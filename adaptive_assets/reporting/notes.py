@@ -2,7 +2,7 @@
 
 from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.planning.wording import seconds
-from adaptive_assets.simulation.outcome import RunOutcome
+from adaptive_assets.simulation.evaluation.outcome import RunOutcome
 
 __all__ = ["notes"]
 

@@ -18,9 +18,9 @@ from adaptive_assets.reporting.intervals import intervals
 from adaptive_assets.reporting.notes import notes
 from adaptive_assets.reporting.trials import trial_figures, trial_heads
 from adaptive_assets.reporting.whom import behind_rows, reason_rows
-from adaptive_assets.simulation.comparison import Comparison, setting_text
-from adaptive_assets.simulation.outcome import RunOutcome
-from adaptive_assets.simulation.waiting import waiting
+from adaptive_assets.simulation.evaluation.comparison import Comparison, setting_text
+from adaptive_assets.simulation.evaluation.outcome import RunOutcome
+from adaptive_assets.simulation.evaluation.waiting import waiting
 
 if TYPE_CHECKING:
     from jinja2 import Environment

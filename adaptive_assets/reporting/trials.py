@@ -2,7 +2,7 @@
 
 from adaptive_assets.planning.wording import seconds
 from adaptive_assets.reporting.labels import share_label
-from adaptive_assets.simulation.sweep import Trial
+from adaptive_assets.simulation.evaluation.sweep import Trial
 
 __all__ = ["trial_figures", "trial_heads"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from adaptive_assets.simulation.waiting import IDLE, Waiting
+from adaptive_assets.simulation.evaluation.waiting import IDLE, Waiting
 
 __all__ = ["Row", "behind_rows", "reason_rows"]
 

@@ -5,9 +5,9 @@ Reads ``/proc``, ``/sys`` and psutil, and knows nothing of Dagster.
 
 from adaptive_assets.signals.belonging import Belonging, Claim
 from adaptive_assets.signals.cgroup import CpuLimit, Limits, MemoryLimit, read_limits
-from adaptive_assets.signals.faults import Fault
+from adaptive_assets.signals.faults import SignalFault
 from adaptive_assets.signals.host import HostCounters, read_host
-from adaptive_assets.signals.machine import Machine
+from adaptive_assets.signals.machine import MachineReader
 from adaptive_assets.signals.oom import OomRise
 from adaptive_assets.signals.pressure import read_pressure, stalled_share
 from adaptive_assets.signals.processes import RunProcesses, RunUsage
@@ -17,15 +17,15 @@ __all__ = [
     "Belonging",
     "Claim",
     "CpuLimit",
-    "Fault",
     "HostCounters",
     "Limits",
-    "Machine",
+    "MachineReader",
     "MachineSampler",
     "MemoryLimit",
     "OomRise",
     "RunProcesses",
     "RunUsage",
+    "SignalFault",
     "read_host",
     "read_limits",
     "read_pressure",

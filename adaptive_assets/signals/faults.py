@@ -8,7 +8,7 @@ _MOST_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SignalFault:
     """One failure: the exception's type and message, and when (POSIX seconds) it was last seen."""
 
     type: str
@@ -22,12 +22,12 @@ class FaultLog:
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
         self._logged: set[tuple[str, str]] = set()
-        self.current: tuple[Fault, ...] = ()
-        self.last: Fault | None = None
+        self.current: tuple[SignalFault, ...] = ()
+        self.last: SignalFault | None = None
 
     def update(self, errors: Sequence[Exception], now: float) -> None:
         """Take ``errors`` as all that is wrong at ``now``; an empty sequence means that all is well again."""
-        faults = tuple(Fault(type(error).__name__, str(error), now) for error in errors)
+        faults = tuple(SignalFault(type(error).__name__, str(error), now) for error in errors)
         for fault, error in zip(faults, errors, strict=True):
             self._log_once(fault, error)
         if self.current and not faults:
@@ -37,7 +37,7 @@ class FaultLog:
         if faults:
             self.last = faults[0]
 
-    def _log_once(self, fault: Fault, error: Exception) -> None:
+    def _log_once(self, fault: SignalFault, error: Exception) -> None:
         key = (fault.type, fault.message)
         if key in self._logged:
             return

@@ -54,7 +54,7 @@ class _Observation:
         return groups
 
 
-class Machine:
+class MachineReader:
     """Takes readings; rates are measured from one to the next.  Not for use by two threads at once.
 
     ``root`` is where ``/proc`` and ``/sys`` are found, ``host`` where the host's own counters come from.  The
@@ -70,7 +70,7 @@ class Machine:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root
-        self._host = host
+        self._node = host
         self._settle_s = settle_s
         self._wait = wait
         self._previous: _Observation | None = None
@@ -109,7 +109,7 @@ class Machine:
         )
 
     def _observe(self) -> _Observation:
-        return _Observation(host=self._host(), limits=read_limits(self._root))
+        return _Observation(host=self._node(), limits=read_limits(self._root))
 
 
 def _memory(seen: _Observation) -> tuple[int, int]:

@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable
 
 from adaptive_assets.planning.snapshot import MachineReading
-from adaptive_assets.signals.faults import Fault, FaultLog
-from adaptive_assets.signals.machine import Machine
+from adaptive_assets.signals.faults import FaultLog, SignalFault
+from adaptive_assets.signals.machine import MachineReader
 from adaptive_assets.signals.processes import RunProcesses
 from adaptive_assets.signals.smoothing import TIME_CONSTANT_S, smoothed
 
@@ -32,7 +32,7 @@ class MachineSampler:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: MachineReader,
         interval_s: float = 1.0,
         clock: Callable[[], float] = time.time,
         *,
@@ -66,12 +66,12 @@ class MachineSampler:
         return self._thread is not None and self._thread.is_alive()
 
     @property
-    def fault(self) -> Fault | None:
+    def fault(self) -> SignalFault | None:
         """What went wrong in the latest sample; ``None`` once one went well."""
         return next(iter(self._faults.current), None)
 
     @property
-    def last_fault(self) -> Fault | None:
+    def last_fault(self) -> SignalFault | None:
         """The last fault there ever was, also after recovery."""
         return self._faults.last
 

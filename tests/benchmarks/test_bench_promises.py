@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from adaptive_assets.simulation.measures import Measures, TierMeasures
+from adaptive_assets.simulation.evaluation.measures import Measures, TierMeasures
 from benchmarks.bounds import Bound, bounds_table, plain_bounds
 from benchmarks.pooled import Pooled, pool
 from benchmarks.promises import Compared, best_baseline, distances, promises

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.policy import load_policy_book
-from adaptive_assets.simulation.capabilities import Capabilities
-from adaptive_assets.simulation.scaling import offered_load
-from adaptive_assets.simulation.sweep import FAMILIES
-from adaptive_assets.simulation.trace import TraceError, Workload
+from adaptive_assets.simulation.engine.capabilities import Capabilities
+from adaptive_assets.simulation.evaluation.sweep import FAMILIES
+from adaptive_assets.simulation.traces.scaling import offered_load
+from adaptive_assets.simulation.traces.trace import TraceError, Workload
 from benchmarks import cells, fidelity, planning, side_by_side, simulation
 from benchmarks.__main__ import main
 from benchmarks.long_queues import RUNNING, book, long_queue

@@ -18,13 +18,13 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 from typing_extensions import override
 
+from adaptive_assets.coordinator.book_watch import BookWatch
+from adaptive_assets.coordinator.catalogue_store import CatalogueStore
+from adaptive_assets.coordinator.cycle import Cycle
+from adaptive_assets.coordinator.deployment import open_ledger
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.snapshot import MachineReading, Pressure
 from adaptive_assets.signals import MachineSampler, RunProcesses
-from adaptive_assets.workflow.book_watch import BookWatch
-from adaptive_assets.workflow.catalogue_store import CatalogueStore
-from adaptive_assets.workflow.cycle import Cycle
-from adaptive_assets.workflow.deployment import open_ledger
 
 PROJECT = Path(__file__).with_name("project.py")
 LOCATION = "project"

@@ -9,7 +9,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.test_utils import create_run_for_test
 
-from adaptive_assets.cli.explain import RunFacts
+from adaptive_assets.cli.explain import ExplainedRun
 from adaptive_assets.cli.explain_text import deadline_kept
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
@@ -207,7 +207,7 @@ def test_a_deadline_is_kept_by_a_good_end_in_time(
     status: str, ended_at: float | None, now: float, kept: bool | None
 ) -> None:
     """It counts from submission to end; a run that failed in time has not kept it."""
-    run = RunFacts(
+    run = ExplainedRun(
         name="forecast",
         status=status,
         policy="forecast",

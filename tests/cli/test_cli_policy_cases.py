@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adaptive_assets.casebook.notation import CaseFileTerms
 from adaptive_assets.policy.shape import models_of, written_key
+from adaptive_assets.policy_cases.notation import CaseFileTerms
 from tests.cli.sites import Adaptive, Told
 from tests.docs.pages import DOCS, Block, blocks
 

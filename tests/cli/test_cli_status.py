@@ -10,8 +10,8 @@ import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
+from adaptive_assets.coordinator.lease import Holder, Lease
 from adaptive_assets.ledger import LedgerWriter, Outbox, entries
-from adaptive_assets.workflow.lease import Holder, Lease
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 from tests.conftest import MakeInstance
 

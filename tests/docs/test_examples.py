@@ -8,12 +8,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from adaptive_assets.casebook import judge, load_cases
+from adaptive_assets.assets.selection import resolve
 from adaptive_assets.cli.main import cli
+from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
 from adaptive_assets.ledger import Ledger, sqlite_ledger_url
 from adaptive_assets.policy import check_policy_book, parse_policy_book
-from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
-from adaptive_assets.workflow.selection import resolve
+from adaptive_assets.policy_cases import judge, load_cases
 from tests.docs.pages import DOCS, ROOT, Block, anchors, blocks, links, pages
 
 YAML = [block for page in pages() for block in blocks(page, "yaml")]

@@ -5,30 +5,31 @@ from collections.abc import Mapping
 
 import pytest
 
+from adaptive_assets.assets import tags
+from adaptive_assets.coordinator import enactment, experience, on_failure, submission
+from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
 from adaptive_assets.planning import (
-    bulk,
-    continuation,
-    demand,
-    evictable,
-    eviction,
-    host,
+    concurrency_limit,
+    deadline,
+    expected_completions,
+    fair_share,
     memory,
+    memory_pressure,
+    node_capacity,
     openings,
-    pacing,
-    patience,
     prediction,
     preemption,
-    promise,
-    releases,
+    preemption_candidates,
+    preemption_cost,
     reservations,
-    shares,
+    resource_request,
+    resumption,
+    size_order,
+    starvation,
     triage,
-    victims,
 )
-from adaptive_assets.planning.verdicts import ReasonCode
+from adaptive_assets.planning.decisions import ReasonCode
 from adaptive_assets.policy.terms import USUAL_TIERS
-from adaptive_assets.workflow import enactment, experience, on_failure, submission, tags
-from adaptive_assets.workflow.coordinator import AdaptiveRunCoordinator
 from tests.docs.pages import DOCS, table_keys
 
 REFERENCE = DOCS / "reference"
@@ -79,55 +80,55 @@ def test_the_page_on_the_cycle_says_how_much_is_recalled() -> None:
 
 
 FIGURES: Mapping[str, str] = {
-    "from the verdict to the first line of your code": f"{promise.LAUNCH_S:g} s",
-    "a deadline is in danger with less slack than": f"{promise.LOOKAHEAD_S:g} s",
-    "CPU is promised to a run that started less than": f"{host.SETTLING_S:g} s ago",
-    "a run insists on at most this share of the guarded CPU": f"{host.WIDEST:.0%}",
-    "a wide estimate counts for at most this share of the guarded memory": f"{host.WIDEST:.0%}",
-    "urgent runs of a tier and above may together ask for": f"{host.CROWD:g} times the guarded CPU",
-    "in a sum, a run's memory counts with its percentile": f"{100 * demand.SUMMED:g}",
+    "from the verdict to the first line of your code": f"{deadline.LAUNCH_S:g} s",
+    "a deadline is in danger with less slack than": f"{deadline.LOOKAHEAD_S:g} s",
+    "CPU is promised to a run that started less than": f"{node_capacity.SETTLING_S:g} s ago",
+    "a run insists on at most this share of the guarded CPU": f"{node_capacity.WIDEST:.0%}",
+    "a wide estimate counts for at most this share of the guarded memory": f"{node_capacity.WIDEST:.0%}",
+    "urgent runs of a tier and above may together ask for": f"{node_capacity.CROWD:g} times the guarded CPU",
+    "in a sum, a run's memory counts with its percentile": f"{100 * resource_request.SUMMED:g}",
     "the mean of memory together is exceeded by": f"{memory.SIGMAS:g} standard deviations",
     "or, where some of them can leave, by": f"{memory.EVICTABLE_SIGMAS:g} standard deviations",
     "a run has grown as far as it will, at the latest, after": (
         f"{memory.GROWS_FOR:.0%} of its median duration"
     ),
     "a young run that takes more than expected will take": f"{memory.OUTGROWN:g} times as much",
-    "runs leave where more of the margin beyond the memory guard is in use than": f"{eviction.EDGE:.0%}",
-    "the area of a run counts in its bulk, beside what it takes for each core,": f"{bulk.SIZE:.0%}",
-    "to start a run again counts as": f"{victims.STARTING_CORE_S:g} core-seconds",
+    "runs leave where more of the margin beyond the memory guard is in use than": f"{memory_pressure.EDGE:.0%}",
+    "the area of a run counts in its bulk, beside what it takes for each core,": f"{size_order.SIZE:.0%}",
+    "to start a run again counts as": f"{preemption_cost.STARTING_CORE_S:g} core-seconds",
     "what is late is given again, at the least": f"{triage.AGAIN_S:g} s",
     "strangers are waited for at most": f"{openings.TRICKLE_S:g} s",
     "reserved starts at a time, at most": f"{reservations.MOST}",
     "runs for which others give way at a time, at most": f"{preemption.HEADS}",
-    "a run gives way, at most": f"{evictable.MOST_TIMES} times",
+    "a run gives way, at most": f"{preemption_candidates.MOST_TIMES} times",
     "a run that was changed stays as it is for": f"{preemption.HOLD_S:g} s",
-    "nobody gives way for room that comes by itself within": f"{releases.LEAVING_S:g} s",
+    "nobody gives way for room that comes by itself within": f"{expected_completions.LEAVING_S:g} s",
     "without a deadline, progress is thrown away only for a wait of more than": f"{preemption.WORTH_S:g} s",
     "progress that may be lost, beside as much as the waiting run takes": (
         f"{preemption.LOSS_AT_LEAST:g} core-seconds"
     ),
-    "what gave way goes on after, at the latest": f"{continuation.SUSPENDED_AT_MOST_S:g} s",
-    "runs that go by patience while it lasts, at most": f"{patience.DOORS}",
-    "and no more often than in so many times what such a run takes": f"{patience.APART}",
-    "use below which owners are alike": f"{shares.UNIT:g} core-seconds",
+    "what gave way goes on after, at the latest": f"{resumption.SUSPENDED_AT_MOST_S:g} s",
+    "runs that go by patience while it lasts, at most": f"{starvation.DOORS}",
+    "and no more often than in so many times what such a run takes": f"{starvation.APART}",
+    "use below which owners are alike": f"{fair_share.UNIT:g} core-seconds",
     "work ahead leaves idle, of the guarded machine": f"{openings.IDLE:.0%}",
-    "the first pace": f"{pacing.FIRST} runs for each core, at least {pacing.LEAST}",
+    "the first pace": f"{concurrency_limit.FIRST} runs for each core, at least {concurrency_limit.LEAST}",
     "the pace is lowered when runs take, against what was expected, more than": (
-        f"{pacing.TOLERANCE:g} times as long"
+        f"{concurrency_limit.TOLERANCE:g} times as long"
     ),
-    "and when tasks wait for the machine for more than": f"{pacing.CALM:.0%} of the time",
+    "and when tasks wait for the machine for more than": f"{concurrency_limit.CALM:.0%} of the time",
     "one step lowers the pace, from the runs at work, by at most": (
-        f"{pacing.SMOOTHING * (1 - pacing.DEEPEST):.0%}"
+        f"{concurrency_limit.SMOOTHING * (1 - concurrency_limit.DEEPEST):.0%}"
     ),
-    "the pace grows only while it is used to": f"{pacing.USED:.0%}",
-    "the pace is moved no more often than every": f"{pacing.EVERY_S:g} s",
+    "the pace grows only while it is used to": f"{concurrency_limit.USED:.0%}",
+    "the pace is moved no more often than every": f"{concurrency_limit.EVERY_S:g} s",
     "starts are foreseen for": f"{prediction.HORIZON_S / 3600:g} h",
     "assumed of a run of which nothing is known or declared": (
-        f"{demand.PRIOR.cpu:g} cores, {demand.PRIOR.memory // 2**20} MiB, {demand.PRIOR.duration:g} s"
+        f"{resource_request.PRIOR.cpu:g} cores, {resource_request.PRIOR.memory // 2**20} MiB, {resource_request.PRIOR.duration:g} s"
     ),
     "assumed of serving the last good version, or less if full mode takes less": (
-        f"{demand.LAST_GOOD_PRIOR.cpu:g} cores, {demand.LAST_GOOD_PRIOR.memory // 2**20} MiB,"
-        f" {demand.LAST_GOOD_PRIOR.duration:g} s"
+        f"{resource_request.LAST_GOOD_PRIOR.cpu:g} cores, {resource_request.LAST_GOOD_PRIOR.memory // 2**20} MiB,"
+        f" {resource_request.LAST_GOOD_PRIOR.duration:g} s"
     ),
 }
 
@@ -147,8 +148,8 @@ def test_the_page_on_planning_has_no_other_figures() -> None:
 
 def test_what_the_page_on_planning_says_in_words_is_so() -> None:
     """The bound on waiting, the usual patience, and the percentiles that are added up."""
-    assert f"(max(patience / {patience.DOORS}, {patience.APART} D) + D)" in PLANNING
-    assert f"sum of their {100 * demand.SUMMED:g}th percentiles" in PLANNING
+    assert f"(max(patience / {starvation.DOORS}, {starvation.APART} D) + D)" in PLANNING
+    assert f"sum of their {100 * resource_request.SUMMED:g}th percentiles" in PLANNING
     assert "**patience** (two hours, unless" in PLANNING
     assert {tier.patience for tier in USUAL_TIERS} == {7200.0}
     assert "goes after two minutes although" in PLANNING

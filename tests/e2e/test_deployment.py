@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
-from adaptive_assets.signals import Machine
-from adaptive_assets.workflow import tags
-from adaptive_assets.workflow.deployment import open_ledger
+from adaptive_assets.assets import tags
+from adaptive_assets.coordinator.deployment import open_ledger
+from adaptive_assets.signals import MachineReader
 from tests.conftest import write_dagster_home
 from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 
@@ -142,7 +142,7 @@ def test_taking_it_out_leaves_stock_dagster_and_the_queued_runs(stack: Stack) ->
 
 def _guard(room: int) -> int:
     """The memory guard, in per cent, that leaves about ``room`` bytes on this machine as it is now."""
-    reading = Machine().read(time.time())
+    reading = MachineReader().read(time.time())
     return round(100 * (reading.memory_used + room) / reading.memory_capacity)
 
 

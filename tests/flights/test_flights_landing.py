@@ -247,7 +247,7 @@ def test_status_file_ages(folder: FlightsFolder) -> None:
 
 def test_the_coordinator_reads_the_status_file(folder: FlightsFolder) -> None:
     """The file is in the form in which `dagster.yaml` has the coordinator take backlogs."""
-    from adaptive_assets.workflow.backlogs import read_backlogs
+    from adaptive_assets.coordinator.backlogs import read_backlogs
 
     replay(folder, 2)
     assert [(b.source, b.items) for b in read_backlogs([folder.root / "backlog.json"])] == [

@@ -47,7 +47,7 @@ def lasting(median_s: float, scatter: float, runs: int, seed: int = 0) -> list[f
     return [median_s * math.exp(chance.gauss(0, scatter)) for _ in range(runs)]
 
 
-def kin(kinds: int, median_s: float = 60.0, scatter: float = 0.5) -> list[Observation]:
+def similar(kinds: int, median_s: float = 60.0, scatter: float = 0.5) -> list[Observation]:
     """Three runs of each of some other kinds under the policy of ``WORK``."""
     return [
         ended(duration, work=Work(f"other-{number % kinds}", WORK.policy))

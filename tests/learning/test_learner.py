@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_assets.learning import Learner, Observation
-from adaptive_assets.planning.demand import Demand, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source
+from adaptive_assets.planning.resource_request import ResourceRequest, estimate_key
 from adaptive_assets.planning.snapshot import Work
-from tests.learning.ended import GIB, WORK, ended, failed, histories, kin, lasting, taught
+from tests.learning.ended import GIB, WORK, ended, failed, histories, lasting, similar, taught
 
 LONGER = Work("longer", "reports")
 
@@ -65,7 +65,7 @@ def test_without_evidence_there_is_no_estimate() -> None:
 
 def test_the_same_object_is_returned_while_nothing_changed() -> None:
     """Callers compare estimates by identity; sizes share one where size was not seen to matter."""
-    learner = taught([ended(), *kin(5)])
+    learner = taught([ended(), *similar(5)])
     first = learner.estimate(WORK, "full")
     assert learner.estimate(WORK, "full") is first
     assert learner.estimate(WORK, "full", 77.0) is first
@@ -157,20 +157,20 @@ def test_one_run_far_off_changes_little() -> None:
 
 def test_a_kind_that_never_ran_is_like_its_kin() -> None:
     """The kinds of its policy, and only those; two of them are too few to go by."""
-    learner = taught(kin(12))
+    learner = taught(similar(12))
     newcomer = estimate(learner)
-    assert newcomer.source is Source.KIN
+    assert newcomer.source is Source.SIMILAR
     assert newcomer.runs == 12
     assert newcomer.duration.p50 == pytest.approx(60, rel=0.5)
     assert newcomer.duration.p90 > 2 * newcomer.duration.p50
     assert learner.estimate(Work("report", "elsewhere"), "full") is None
     assert learner.estimate(WORK, "reduced") is None
-    assert taught(kin(2)).estimate(WORK, "full") is None
+    assert taught(similar(2)).estimate(WORK, "full") is None
 
 
 def test_own_runs_soon_count_more_than_kin() -> None:
     """Kin pull the first runs towards themselves, and hardly the tenth."""
-    found = [estimate(taught([*kin(12), *(ended(600.0) for _ in range(runs))])) for runs in (1, 3, 10)]
+    found = [estimate(taught([*similar(12), *(ended(600.0) for _ in range(runs))])) for runs in (1, 3, 10)]
     levels = [each.duration.p50 for each in found]
     assert 150 < levels[0] <= levels[1] <= levels[2] <= 601
     assert levels[2] > 550
@@ -179,8 +179,8 @@ def test_own_runs_soon_count_more_than_kin() -> None:
 
 def test_kin_that_are_all_alike_count_more() -> None:
     """Where all kinds take the same, one odd run is taken for chance."""
-    alike = taught([*kin(40, scatter=0.02), ended(100.0)])
-    mixed = taught([*kin(40, scatter=2.0), ended(100.0)])
+    alike = taught([*similar(40, scatter=0.02), ended(100.0)])
+    mixed = taught([*similar(40, scatter=2.0), ended(100.0)])
     assert estimate(alike).duration.p90 < estimate(mixed).duration.p90
     assert estimate(alike).duration.p50 < estimate(mixed).duration.p50
 
@@ -246,7 +246,7 @@ def test_a_kill_asks_for_no_more_than_a_run_can_be_given() -> None:
 
 def test_a_first_run_that_was_killed_is_evidence_of_memory_alone() -> None:
     """What it would take otherwise is assumed, as it is without any run."""
-    learner = Learner(assumed=lambda work, mode: Demand(2.0, GIB, 90.0))
+    learner = Learner(assumed=lambda work, mode: ResourceRequest(2.0, GIB, 90.0))
     learner.observe(failed(4 * GIB, killed=True))
     found = estimate(learner)
     assert (found.cpu.p90, found.memory.p50, found.duration.p90) == (2.0, 6 * GIB, 90.0)
@@ -261,7 +261,7 @@ def test_killed_without_a_peak_it_asks_for_more_than_it_ever_took() -> None:
 
 def test_what_nobody_saw_is_assumed() -> None:
     """Durations are known of every run, memory only where its processes can be seen."""
-    learner = Learner(assumed=lambda work, mode: Demand(2.0, GIB, 90.0))
+    learner = Learner(assumed=lambda work, mode: ResourceRequest(2.0, GIB, 90.0))
     learner.observe(ended(30.0, cpu=None, memory=None))
     found = estimate(learner)
     assert found.duration.p50 == pytest.approx(30)
@@ -348,7 +348,7 @@ def test_the_kinds_that_are_remembered_are_bounded() -> None:
             rooms.append(room(learner))
     assert rooms[-1] < 2 * rooms[0]
     assert estimate(learner, Work("kind-1499", "policy-2")).source is Source.OWN
-    assert estimate(learner, Work("kind-0", "policy-0")).source is Source.KIN
+    assert estimate(learner, Work("kind-0", "policy-0")).source is Source.SIMILAR
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from statistics import NormalDist
 
 import pytest
 
-from adaptive_assets.learning.outlook import student_t
+from adaptive_assets.learning.forecast import student_t
 
 
 @pytest.mark.parametrize(

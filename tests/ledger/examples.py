@@ -1,6 +1,7 @@
 """Small values to fill a ledger with."""
 
 from adaptive_assets.ledger import RunUsageRow
+from adaptive_assets.planning.decisions import Decision, Reason, ReasonCode, Verdict
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
     Backlog,
@@ -13,7 +14,6 @@ from adaptive_assets.planning.snapshot import (
     Snapshot,
     Work,
 )
-from adaptive_assets.planning.verdicts import Decision, Reason, ReasonCode, Verdict
 
 GIB = 1024**3
 

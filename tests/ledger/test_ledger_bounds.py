@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.ledger.texts import LONGEST_MESSAGE, LONGEST_TEXT, bounded
-from adaptive_assets.planning.verdicts import Reason, ReasonCode
+from adaptive_assets.planning.decisions import Reason, ReasonCode
 from tests.ledger.examples import degrade, queued, snapshot_of, usage
 
 LONG = "x" * 2**20

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from adaptive_assets.ledger import Ledger
+from adaptive_assets.planning.decisions import Decision
 from adaptive_assets.planning.snapshot import QueuedRun
-from adaptive_assets.planning.verdicts import Decision
 from adaptive_assets.planning.work_key import work_key
 from tests.ledger.examples import FORECAST, REPORT, deferral, degrade, launch, queued, snapshot_of
 

@@ -9,10 +9,10 @@ from math import floor, inf, sqrt
 from statistics import NormalDist
 from typing import Final
 
-from adaptive_assets.planning.demand import KIN_CONFIDENCE, demand_of, estimate_key
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
-from adaptive_assets.planning.host import CROWD, SETTLING_S, WIDEST
 from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWS_FOR, OUTGROWN, SIGMAS
+from adaptive_assets.planning.node_capacity import CROWD, SETTLING_S, WIDEST
+from adaptive_assets.planning.resource_request import SIMILAR_CONFIDENCE, estimate_key, request_of
 from adaptive_assets.planning.snapshot import Action, ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
 from adaptive_assets.policy import Guards, Policy, PolicyBook
 from adaptive_assets.policy.compositions import compositions
@@ -96,7 +96,7 @@ def _expected(run: QueuedRun | ActiveRun, mode: str, snapshot: Snapshot, book: P
     known = mode if mode in {*composed, *(rung.mode for rung in policy.degrade)} else "full"
     most = inf if known in composed else 1.0  # full mode is a composition too, where there are stages
     basis, learned = _telling(run, known, snapshot, composed)
-    declared, whole = demand_of(policy, known), demand_of(policy, basis)
+    declared, whole = request_of(policy, known), request_of(policy, basis)
     if learned is None:
         memory, duration = declared.memory, declared.duration
         return Expected(declared.cpu, memory, memory, memory, memory, 0.0, duration, duration, learned=False)
@@ -152,8 +152,8 @@ def _learned(estimate: Estimate, policy: Policy, declared_cpu: float) -> Expecte
     """What was learned; what was declared to need no CPU here never needs any."""
     confidence = policy.objective.confidence if policy.objective else 0.9
     memory = estimate.memory
-    if estimate.source is Source.KIN:
-        memory = Spread(memory.p50, _quantile(memory, KIN_CONFIDENCE), memory.p90)
+    if estimate.source is Source.SIMILAR:
+        memory = Spread(memory.p50, _quantile(memory, SIMILAR_CONFIDENCE), memory.p90)
     return Expected(
         estimate.cpu.p50 + _sigma(estimate.cpu) / 3 if declared_cpu else 0.0,
         round(memory.p90),

@@ -12,10 +12,9 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.demand import estimate_key
-from adaptive_assets.planning.estimates import Estimate as Learned
-from adaptive_assets.planning.estimates import Source, Spread
-from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
+from adaptive_assets.planning.estimates import Estimate, Source, Spread
+from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
@@ -35,7 +34,7 @@ from adaptive_assets.planning.snapshot import (
 )
 from adaptive_assets.policy import (
     Cost,
-    Estimate,
+    DeclaredEstimate,
     Gates,
     Guards,
     Objective,
@@ -63,7 +62,7 @@ AGES: Final = (0.0, 1.0, 25.0, 59.0, 60.0, 119.0, 120.0, 290.0, 600.0, 90_000.0)
 SHARES: Final = (0.2, 0.5, 0.85, 1.0)
 
 ESTIMATES: Final = tuple(
-    Estimate(cpu=cpu, memory=steps and steps * STEP, duration=duration)
+    DeclaredEstimate(cpu=cpu, memory=steps and steps * STEP, duration=duration)
     for cpu, steps, duration in product(
         (None, 0.0, 0.1, 0.5, 1.0, 1.7, 8.0), (None, 1, 2, 3, 8, 40), (None, 1.0, 30.0, 300.0)
     )
@@ -149,7 +148,7 @@ PRESSURE_GUARDS: Final = (
     PressureGuards(cpu=0.2, memory=0.85, io=0.2),
 )
 LEARNED: Final = tuple(
-    Learned(duration, cpu, memory, runs=runs, source=source)
+    Estimate(duration, cpu, memory, runs=runs, source=source)
     for duration, cpu, memory, (runs, source) in product(
         (Spread.exactly(30.0), Spread(20.0, 60.0, 290.0), Spread.exactly(0.0)),
         (Spread.exactly(0.5), Spread(0.2, 1.7, 2.0), Spread.exactly(0.0), Spread(4.0, 8.0, 64.0)),
@@ -160,7 +159,7 @@ LEARNED: Final = tuple(
             Spread.exactly(40 * STEP),
             Spread(0.0, 0.0, STEP),
         ),
-        ((20.0, Source.OWN), (4.0, Source.OWN), (20.0, Source.KIN)),
+        ((20.0, Source.OWN), (4.0, Source.OWN), (20.0, Source.SIMILAR)),
     )
 )
 """What was learned: quantities that are known, and such as spread, up to ones with a tail alone."""
@@ -236,7 +235,7 @@ def staged(draw: st.DrawFn) -> tuple[PolicyBook, Snapshot]:
     """
     book = draw(books())
     stages = st.sampled_from([each for each in STAGES if any(stage.optional for stage in each)])
-    estimates = st.sampled_from((None, None, None, Estimate(memory=6 * STEP, duration=100.0)))
+    estimates = st.sampled_from((None, None, None, DeclaredEstimate(memory=6 * STEP, duration=100.0)))
     dues = st.none() | st.sampled_from((60.0, 130.0, 300.0))
     changed = [
         policy.model_copy(
@@ -423,7 +422,7 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
             | st.dictionaries(st.sampled_from((*NAMES, *OWNERS)), st.sampled_from((500.0, 5000.0, 9e6)))
         ),
         slowdown=draw(st.none() | st.sampled_from((0.8, 1.5, 1.6, 4.0))),
-        pace=draw(st.none() | st.builds(Pace, paces, st.just(AT - moved))),
+        pace=draw(st.none() | st.builds(ConcurrencyLimit, paces, st.just(AT - moved))),
         limits=draw(slot_limits()),
         paused=draw(st.just({}) | st.just({}) | st.just({}) | st.sampled_from(PAUSES)),
         launches=tuple(

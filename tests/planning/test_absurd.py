@@ -6,11 +6,11 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.demand import MOST, Demand
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
-from adaptive_assets.planning.line import line
-from adaptive_assets.planning.pace import Pace
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.queue_position import line
+from adaptive_assets.planning.resource_request import MOST, ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot
 from adaptive_assets.policy import PolicyBook
 from tests.planning.strategies import AT, UNHURRIED, books, snapshots
@@ -61,7 +61,7 @@ def absurd(draw: st.DrawFn) -> Snapshot:
         estimates={key: draw(ESTIMATES) for key in base.estimates},
         usage={owner: draw(AMOUNTS) for owner in base.usage},
         slowdown=draw(st.none() | AMOUNTS),
-        pace=draw(st.none() | st.builds(Pace, AMOUNTS, TIMES)),
+        pace=draw(st.none() | st.builds(ConcurrencyLimit, AMOUNTS, TIMES)),
     )
 
 
@@ -76,14 +76,14 @@ def test_every_run_is_decided_whatever_the_numbers_say(book: PolicyBook, snapsho
 
 def test_a_demand_that_is_small_enough_stays_as_it_is() -> None:
     """The bound is far beyond whatever a run can take."""
-    demand = Demand(1e5, 2**50, 1e9, typical=1e8, mean_memory=2.0**49, memory_sigma=2.0**40)
-    assert demand.bounded() is demand
+    request = ResourceRequest(1e5, 2**50, 1e9, typical=1e8, mean_memory=2.0**49, memory_sigma=2.0**40)
+    assert request.bounded() is request
 
 
 def test_a_demand_is_bounded_in_every_respect() -> None:
     """What is not known stays unknown."""
-    absurd = Demand(1e300, 2**1000, 1e300, typical=1e200, memory_sigma=1e300, highest_memory=1e300)
-    assert absurd.bounded() == Demand(
+    absurd = ResourceRequest(1e300, 2**1000, 1e300, typical=1e200, memory_sigma=1e300, highest_memory=1e300)
+    assert absurd.bounded() == ResourceRequest(
         MOST.cpu,
         MOST.memory,
         MOST.duration,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_assets.casebook import Case, judge, load_cases
-from adaptive_assets.planning.verdicts import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.policy_cases import Case, judge, load_cases
 
 CASES = {
     f"{path.stem}: {case.name}": case

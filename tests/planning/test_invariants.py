@@ -12,12 +12,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from adaptive_assets.ledger.codec import decode, encode, pack, unpack
+from adaptive_assets.planning.deadline import LAUNCH_S, LOOKAHEAD_S
+from adaptive_assets.planning.decisions import Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.planning.openings import TRICKLE_S
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.prices import price_of
-from adaptive_assets.planning.promise import LAUNCH_S, LOOKAHEAD_S
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
-from adaptive_assets.planning.verdicts import Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.policy import PolicyBook, Stage
 from adaptive_assets.policy.compositions import compositions
@@ -48,7 +48,7 @@ ROOM_CODES = {
     ReasonCode.CPU,
     ReasonCode.PRESSURE,
     ReasonCode.CONCURRENCY,
-    ReasonCode.PACE,
+    ReasonCode.ADAPTIVE_CONCURRENCY,
     ReasonCode.RAMP,
 }
 HOLDS_BACK = {ReasonCode.LOCATION_PAUSED, ReasonCode.POOL, ReasonCode.TAG_LIMIT}
@@ -529,7 +529,7 @@ def test_a_deferral_names_every_rule_that_blocks(book: PolicyBook, snapshot: Sna
             assert {
                 ReasonCode.CONCURRENCY,
                 ReasonCode.NO_READING,
-                ReasonCode.PACE,
+                ReasonCode.ADAPTIVE_CONCURRENCY,
                 ReasonCode.RAMP,
             } & set(said)
 

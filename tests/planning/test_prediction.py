@@ -2,8 +2,8 @@
 
 import pytest
 
+from adaptive_assets.planning.deadline import LAUNCH_S
 from adaptive_assets.planning.prediction import LONGEST_STEP_S, Prediction, predict
-from adaptive_assets.planning.promise import LAUNCH_S
 from tests.planning.compact import book_of, snapshot_of
 
 HOLDER = {"name": "holder", "estimate": {"memory": "4GiB", "duration": "30s"}}

@@ -7,13 +7,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 
-from adaptive_assets.planning.continuation import SUSPENDED_AT_MOST_S
-from adaptive_assets.planning.evictable import MOST_TIMES, is_evictable
+from adaptive_assets.planning.deadline import LAUNCH_S
+from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.preemption import HOLD_S
-from adaptive_assets.planning.promise import LAUNCH_S
+from adaptive_assets.planning.preemption_candidates import MOST_TIMES, is_evictable
+from adaptive_assets.planning.resumption import SUSPENDED_AT_MOST_S
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
-from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import SLIVER, Forecast, expected

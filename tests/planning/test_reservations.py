@@ -5,13 +5,13 @@ from math import inf
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.demand import demand_of
-from adaptive_assets.planning.demands import Demands
+from adaptive_assets.planning.deadline import LAUNCH_S
+from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.expected_completions import ends_at
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.promise import LAUNCH_S
-from adaptive_assets.planning.releases import ends_at
+from adaptive_assets.planning.requests import ResourceRequests
+from adaptive_assets.planning.resource_request import request_of
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot
-from adaptive_assets.planning.verdicts import ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import SLIVER
@@ -48,8 +48,8 @@ def situation(book: PolicyBook, ages: dict[str, float], behind: int) -> Snapshot
             "policy": number.split("-")[0],
             "launched": f"{age + LAUNCH_S}s",
             "started": f"{age}s",
-            "cpu_used": demand_of(book.policy(number.split("-")[0]), "full").cpu,
-            "memory_used": f"{demand_of(book.policy(number.split('-')[0]), 'full').memory}B",
+            "cpu_used": request_of(book.policy(number.split("-")[0]), "full").cpu,
+            "memory_used": f"{request_of(book.policy(number.split('-')[0]), 'full').memory}B",
         }
         for number, age in ages.items()
     ]
@@ -68,19 +68,19 @@ def start_of_head(snapshot: Snapshot, book: PolicyBook, passing: list[QueuedRun]
     """When the head finds room, if all goes on for as long as it is expected to, and ``passing`` go now."""
     assert snapshot.machine is not None
     cores, memory = 4 * book.guards.cpu, 8 * GIB * book.guards.memory
-    demands = Demands(snapshot, book)
+    requests = ResourceRequests(snapshot, book)
 
     def takes(run: QueuedRun | ActiveRun) -> tuple[float, float]:
-        demand = demand_of(book.policy(run.work.policy), "full")
-        return demand.cpu, demand.memory
+        request = request_of(book.policy(run.work.policy), "full")
+        return request.cpu, request.memory
 
     def insists(run: QueuedRun) -> tuple[float, float]:
         cpu, size = takes(run)
         return min(cpu, cores / 2), size
 
-    until = [(ends_at(run, demands.of_run(run), snapshot.at), takes(run)) for run in snapshot.active]
+    until = [(ends_at(run, requests.of_run(run), snapshot.at), takes(run)) for run in snapshot.active]
     until += [
-        (snapshot.at + LAUNCH_S + demand_of(book.policy(run.work.policy), "full").duration, insists(run))
+        (snapshot.at + LAUNCH_S + request_of(book.policy(run.work.policy), "full").duration, insists(run))
         for run in passing
     ]
     needs = insists(next(run for run in snapshot.queued if run.run_id == "head"))

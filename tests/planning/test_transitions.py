@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import given
 
+from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.transitions import stance, transitions
-from adaptive_assets.planning.verdicts import Plan
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.strategies import UNHURRIED, books, snapshots

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from adaptive_assets.planning.demand import demand_of
-from adaptive_assets.planning.pace import Pace
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
+from adaptive_assets.planning.deadline import LAUNCH_S
+from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.promise import LAUNCH_S
+from adaptive_assets.planning.resource_request import request_of
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
@@ -21,7 +22,6 @@ from adaptive_assets.planning.snapshot import (
     Snapshot,
     Work,
 )
-from adaptive_assets.planning.verdicts import Plan, Verdict
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["ALL", "GIB", "START", "Toy"]
@@ -54,7 +54,7 @@ class Toy:
     usage: dict[str, float] = field(default_factory=dict)
     submitted: dict[str, float] = field(default_factory=dict)
     works: dict[str, Work] = field(default_factory=dict)
-    pace: Pace | None = None
+    pace: ConcurrencyLimit | None = None
 
     def submit(self, policy: str, run_id: str, *, ago: float = 0.0, priority: int = 0) -> None:
         """Queue a run of a kind that is named after its policy."""
@@ -144,7 +144,7 @@ class Toy:
         decay = 0.5 ** (seconds / self.half_life_s)
         self.usage = {owner: used * decay for owner, used in self.usage.items()}
         for run in list(self.active.values()):
-            demand = demand_of(self.book.policy(run.work.policy), run.mode)
+            request = request_of(self.book.policy(run.work.policy), run.mode)
             if run.state is RunState.LEAVING:
                 if self.at - (run.acted_at or 0.0) >= LEAVES_S:
                     del self.active[run.run_id]
@@ -158,8 +158,8 @@ class Toy:
             ran = (run.ran_s or 0.0) + max(0.0, min(seconds, self.at - started))
             policy = self.book.policy(run.work.policy)
             owner = policy.owner or policy.name
-            self.usage[owner] = self.usage.get(owner, 0.0) + demand.cpu * (ran - (run.ran_s or 0.0))
-            if ran >= demand.duration:
+            self.usage[owner] = self.usage.get(owner, 0.0) + request.cpu * (ran - (run.ran_s or 0.0))
+            if ran >= request.duration:
                 del self.active[run.run_id]
                 self.ended[run.run_id] = self.at
                 continue
@@ -168,8 +168,8 @@ class Toy:
                 run,
                 started_at=started if begun else None,
                 ran_s=ran,
-                cpu_used=demand.cpu if begun else 0.0,
-                memory_used=demand.memory if begun else 0,
+                cpu_used=request.cpu if begun else 0.0,
+                memory_used=request.memory if begun else 0,
             )
 
     def _reading(self, name: str, cores: float, memory: int) -> MachineReading:

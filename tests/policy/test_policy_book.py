@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from adaptive_assets.policy import (
     Cost,
-    Estimate,
+    DeclaredEstimate,
     Gates,
     Guards,
     HourRange,
@@ -45,9 +45,9 @@ def test_a_file_and_code_make_the_same_book() -> None:
         tier="batch",
         objective=Objective(deadline=90.0),
         gates=Gates(fresh="warn", wait_at_most=5400.0, then="launch"),
-        degrade=(Rung(mode="reduced", parameters={"sample": 0.25}, estimate=Estimate(memory=2**29)),),
+        degrade=(Rung(mode="reduced", parameters={"sample": 0.25}, estimate=DeclaredEstimate(memory=2**29)),),
         window=Window(prefer=HourRange(22 * 60, 6 * 60), timezone="America/New_York", latest=86400.0),
-        estimate=Estimate(cpu=1.5, memory=3 * 2**29, duration=180.0),
+        estimate=DeclaredEstimate(cpu=1.5, memory=3 * 2**29, duration=180.0),
     )
     guards = Guards.model_validate({"cpu": 0.5, "memory": 0.8, "pressure": {"io": 0.4}, "concurrency": 3})
     built = PolicyBook(version=1, guards=guards, policies=(reports,))
@@ -126,7 +126,7 @@ default: {tier: low, cost: {at_most: 0.02, latest: 2h}, owner: team, weight: 3, 
         (lambda: Gates(then="fail"), "`then: fail` does not say when"),
         (lambda: Rung(mode="full"), "`full` is no way to do less"),
         (lambda: Rung(mode="last_good", parameters={"a": 1}), "`last_good` makes nothing"),
-        (lambda: Estimate(cpu=-1.0), "greater than or equal to 0"),
+        (lambda: DeclaredEstimate(cpu=-1.0), "greater than or equal to 0"),
         (lambda: Guards(cpu=1.5), "less than or equal to 1"),
         (lambda: PolicyBook(version=1, tiers=(Tier(name="a"), Tier(name="a"))), "two tiers are named `a`"),
         (lambda: PolicyBook(version=1, default=Policy(name="x", jobs=("a",))), "holds for everything else"),
@@ -216,7 +216,9 @@ def books(draw: st.DrawFn) -> PolicyBook:
                 for mode in draw(st.lists(NAMES.filter(lambda mode: mode != "full"), max_size=2))
             ),
             window=draw(st.none() | st.just(Window(prefer=HourRange(60, 30), timezone="UTC"))),
-            estimate=Estimate(memory=draw(st.none() | st.integers(1, 2**63 - 1)), duration=draw(DURATIONS)),
+            estimate=DeclaredEstimate(
+                memory=draw(st.none() | st.integers(1, 2**63 - 1)), duration=draw(DURATIONS)
+            ),
         )
         for name in draw(st.lists(NAMES, max_size=3, unique=True))
     )
@@ -241,4 +243,4 @@ policies:
   - {name: c, jobs: [c], estimate: {duration: 5m, <<: [*small, *large]}}
 """
     estimate = parse_policy_book(text, "p.yaml").policy("c").estimate
-    assert estimate == Estimate(cpu=1.0, memory=4 * 2**30, duration=300.0)
+    assert estimate == DeclaredEstimate(cpu=1.0, memory=4 * 2**30, duration=300.0)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from adaptive_assets.coordinator.book_watch import BookWatch
+from adaptive_assets.coordinator.dry_run import try_book
 from adaptive_assets.policy import PolicyBook, PolicyError, parse_policy_book
-from adaptive_assets.workflow.book_watch import BookWatch
-from adaptive_assets.workflow.dry_run import try_book
 
 HOSTILE = (
     *("0x", "0x" + "f" * 4000, "9" * 4000, "9" * 10_000, "1e400", "1.0e400", ".inf", ".nan", "1:30", "0o17"),
@@ -59,7 +59,7 @@ def test_whatever_fails_leaves_the_last_good_book(tmp_path: Path, monkeypatch: p
     def fail(book: PolicyBook) -> None:
         raise RecursionError(f"too deep for {book.revision}")
 
-    monkeypatch.setattr("adaptive_assets.workflow.book_watch.try_book", fail)
+    monkeypatch.setattr("adaptive_assets.coordinator.book_watch.try_book", fail)
     file.write_text("version: 1\nguards: {concurrency: 44}\n")
     state = books.current()
     assert state.book == good

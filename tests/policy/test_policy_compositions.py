@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.policy import Estimate, Policy, PolicyBook, Stage
+from adaptive_assets.policy import DeclaredEstimate, Policy, PolicyBook, Stage
 from adaptive_assets.policy.compositions import Composition, compositions, optional_reads, whole_estimate
 
 GIB = 2**30
@@ -82,11 +82,11 @@ def test_without_stages_there_is_nothing_to_compose() -> None:
 def test_what_full_mode_takes_is_what_is_declared_and_else_by_the_stages() -> None:
     """A policy may declare a part of it."""
     some = (stage("a", s=30), stage("b", cpu=2, s=50), stage("c", "a", "b", gib=4))
-    assert whole_estimate(Policy(name="p", jobs=("p",), stages=some)) == Estimate(
+    assert whole_estimate(Policy(name="p", jobs=("p",), stages=some)) == DeclaredEstimate(
         cpu=3, memory=4 * GIB, duration=110
     )
-    declared = Policy(name="p", jobs=("p",), stages=some, estimate=Estimate(memory=GIB))
-    assert whole_estimate(declared) == Estimate(cpu=3, memory=GIB, duration=110)
+    declared = Policy(name="p", jobs=("p",), stages=some, estimate=DeclaredEstimate(memory=GIB))
+    assert whole_estimate(declared) == DeclaredEstimate(cpu=3, memory=GIB, duration=110)
     assert whole_estimate(Policy(name="p", jobs=("p",))) is None
 
 

@@ -3,9 +3,9 @@
 import random
 from collections.abc import Sequence
 
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.outcome import NodeUse, Outcome, RunOutcome, Sample
-from adaptive_assets.simulation.trace import TracedRun, Workload
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.evaluation.outcome import NodeUse, Outcome, RunOutcome, Sample
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 
 TIERS = ("critical", "standard", "batch")
 GIB = 2**30

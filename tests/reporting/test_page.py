@@ -13,11 +13,11 @@ import pytest
 
 from adaptive_assets.reporting import page
 from adaptive_assets.reporting.labels import short_seconds
-from adaptive_assets.simulation.comparison import Comparison, Role
-from adaptive_assets.simulation.events import DataTrouble, Scenario
-from adaptive_assets.simulation.outcome import NodeUse, Sample
-from adaptive_assets.simulation.preemptions import Preemption
-from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Role
+from adaptive_assets.simulation.evaluation.outcome import NodeUse, Sample
+from adaptive_assets.simulation.evaluation.preemptions import PreemptionRecord
+from adaptive_assets.simulation.scenarios.events import DataTrouble, Scenario
+from adaptive_assets.simulation.traces.trace import Workload
 from tests.reporting.comparisons import NASTY, comparison, contender
 from tests.reporting.outcomes import CLUSTER, workload
 from tests.reporting.page_elements import Elements
@@ -166,7 +166,7 @@ def test_names_are_text_wherever_they_stand() -> None:
     runs = tuple(replace(run, name=NASTY, run_id=f"{run.run_id}{NASTY}") for run in usual.runs)
     nasty = comparison(replace(usual, name=NASTY, runs=runs))
     ours, stock, oracle = nasty.contenders
-    told = replace(ours, preemptions=(Preemption(1.0, NASTY),))
+    told = replace(ours, preemptions=(PreemptionRecord(1.0, NASTY),))
     found = page(
         replace(
             nasty,
@@ -211,7 +211,7 @@ def test_a_long_simulation_makes_no_large_page(compared: Comparison) -> None:
 
 def test_incidents_are_told_one_by_one_up_to_a_number(compared: Comparison) -> None:
     """Of a thousand preemptions there are forty, and how many more there were."""
-    many = tuple(Preemption(float(at), f"run {at} suspended: memory") for at in range(1000))
+    many = tuple(PreemptionRecord(float(at), f"run {at} suspended: memory") for at in range(1000))
     text = page(replace(compared, contenders=(replace(compared.ours, preemptions=many),)))
     kills = [at for run in compared.ours.outcome.runs for at in run.killed_at]
     assert text.count("suspended: memory") == 40 - sum(at < 40 for at in kills)

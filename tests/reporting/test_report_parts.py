@@ -13,10 +13,15 @@ from adaptive_assets.reporting.intervals import intervals
 from adaptive_assets.reporting.labels import count, share_label, short_seconds
 from adaptive_assets.reporting.notes import notes
 from adaptive_assets.reporting.whom import behind_rows, reason_rows
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.compare import compare
-from adaptive_assets.simulation.comparison import Contender, Role
-from adaptive_assets.simulation.events import (
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.policy_assignment import plain_book
+from adaptive_assets.simulation.evaluation.compare import compare
+from adaptive_assets.simulation.evaluation.comparison import Contender, Role
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.evaluation.outcome import NodeUse, Outcome, RunOutcome, Sample
+from adaptive_assets.simulation.evaluation.preemptions import PreemptionRecord
+from adaptive_assets.simulation.evaluation.waiting import Waiting, waiting
+from adaptive_assets.simulation.scenarios.events import (
     ClockSkew,
     DataTrouble,
     DurationDrift,
@@ -25,12 +30,7 @@ from adaptive_assets.simulation.events import (
     StrangerCpu,
     StrangerMemory,
 )
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.outcome import NodeUse, Outcome, RunOutcome, Sample
-from adaptive_assets.simulation.policies import plain_book
-from adaptive_assets.simulation.preemptions import Preemption
-from adaptive_assets.simulation.trace import TracedRun
-from adaptive_assets.simulation.waiting import Waiting, waiting
+from adaptive_assets.simulation.traces.trace import TracedRun
 from tests.reporting.outcomes import CLUSTER, workload
 from tests.reporting.page_elements import Elements
 
@@ -70,7 +70,7 @@ def test_counts() -> None:
 
 
 def planner(
-    series: tuple[Sample, ...], end_s: float, *preemptions: Preemption, cores: float = 4.0
+    series: tuple[Sample, ...], end_s: float, *preemptions: PreemptionRecord, cores: float = 4.0
 ) -> Contender:
     """One with these samples and no runs."""
     outcome = Outcome("p", Cluster.of(cores, 100), TIERS, (), series, 0, (), end_s)
@@ -99,7 +99,7 @@ def test_a_peak_is_never_lost(points: list[tuple[int, int]], most: int) -> None:
 @example([100.0], 7)
 def test_every_preemption_is_in_one_interval(times: list[float], most: int) -> None:
     """Also one at the very end."""
-    marks = [Preemption(at, "memory") for at in times]
+    marks = [PreemptionRecord(at, "memory") for at in times]
     found = intervals(planner((Sample(0.0, (NodeUse(1.0, 1),), {}, {}),), 100.0, *marks), 100.0, most)
     assert sum(each.preempted for each in found) == len(times)
 
@@ -152,7 +152,7 @@ def test_every_kill_and_preemption_is_told_with_its_time() -> None:
     """Of all runs in the order of time; one that was killed before says for which time it is now."""
     one = replace(run("a", "batch", 0.0, 50.0, 100.0), killed_at=(20.0, 40.0))
     other = replace(run("b", "critical", 0.0, 50.0, 100.0), killed_at=(30.0,))
-    told = planner((), 100.0, Preemption(25.0, "c suspended: memory"))
+    told = planner((), 100.0, PreemptionRecord(25.0, "c suspended: memory"))
     assert incidents(replace(told, outcome=replace(told.outcome, runs=(one, other)))) == [
         (20.0, "killed", "a (a) ran out of memory"),
         (25.0, "preempted", "c suspended: memory"),

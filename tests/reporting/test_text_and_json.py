@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from adaptive_assets.reporting import as_json, as_text
-from adaptive_assets.simulation.comparison import Comparison, Role
+from adaptive_assets.simulation.evaluation.comparison import Comparison, Role
 from tests.reporting.comparisons import NASTY, comparison, contender
 from tests.reporting.outcomes import workload
 
@@ -82,7 +82,8 @@ def test_an_unfinished_run_is_no_success(compared: Comparison) -> None:
 def test_no_template_library_is_loaded_without_a_page() -> None:
     """Text and JSON are made without jinja2, and the simulator does not load the report."""
     code = (
-        "import sys; import adaptive_assets.simulation.compare; assert not [m for m in sys.modules if"
+        "import sys; import adaptive_assets.simulation.evaluation.compare;"
+        " assert not [m for m in sys.modules if"
         " m.startswith('adaptive_assets.reporting')]; import adaptive_assets.reporting;"
         " assert 'jinja2' not in sys.modules"
     )

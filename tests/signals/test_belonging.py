@@ -90,8 +90,14 @@ def test_the_run_is_named_on_the_command_line(child: "Start") -> None:
 def test_the_run_is_named_in_the_environment() -> None:
     """As where a launcher starts a process or a container for one run."""
     with subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={**os.environ, "RUN": RUN_ID}
+        [sys.executable, "-c", "print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "RUN": RUN_ID},
     ) as run:
+        assert run.stdout
+        run.stdout.readline()  # the environment can be read a moment after the process is there
         assert RunProcesses().claim(claim(run.pid)) is Belonging.OWN
 
 

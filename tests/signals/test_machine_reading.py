@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.signals import HostCounters, Machine, read_host
+from adaptive_assets.signals import HostCounters, MachineReader, read_host
 from adaptive_assets.signals.smoothing import smoothed
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 GIB = 1024**3
 
 
-def machine_on(root: "FakeRoot", host: "FakeHost", cores: float = 0.0) -> Machine:
+def machine_on(root: "FakeRoot", host: "FakeHost", cores: float = 0.0) -> MachineReader:
     """A machine that has taken its first reading, with ``cores`` busy meanwhile."""
-    machine = Machine(root.path, host=host, wait=lambda seconds: host.advance(seconds, cores))
+    machine = MachineReader(root.path, host=host, wait=lambda seconds: host.advance(seconds, cores))
     machine.read(0.0)
     return machine
 
@@ -39,7 +39,9 @@ def test_rates_are_measured_between_readings(root: "FakeRoot", host: "FakeHost")
 
 def test_the_first_reading_measures_too(root: "FakeRoot", host: "FakeHost") -> None:
     """It waits a moment, rather than call a busy machine idle."""
-    machine = Machine(root.path, host=host, settle_s=0.25, wait=lambda seconds: host.advance(seconds, 4.0))
+    machine = MachineReader(
+        root.path, host=host, settle_s=0.25, wait=lambda seconds: host.advance(seconds, 4.0)
+    )
     assert machine.read(0.0).cpu_used == pytest.approx(4.0)
     assert host.at == 1000.25
 
@@ -212,7 +214,7 @@ def test_no_history_of_counters_makes_a_rate_negative(
         at, cpu, disk, network = next(after)
         return HostCounters(at, 4, cpu, GIB, GIB, disk, disk, network, network)
 
-    machine = Machine(Path("/nonexistent"), host=host, settle_s=0, wait=lambda _: None)
+    machine = MachineReader(Path("/nonexistent"), host=host, settle_s=0, wait=lambda _: None)
     for now in range(1, len(looks)):
         try:
             reading = machine.read(now)
@@ -244,7 +246,7 @@ def test_smoothing_follows_its_time_constant() -> None:
 
 def test_the_real_machine() -> None:
     """A reading of this machine is one that can be."""
-    reading = Machine().read(time.time())
+    reading = MachineReader().read(time.time())
     assert 0 < reading.cpu_capacity <= (psutil.cpu_count() or 1)
     assert reading.cpu_used >= 0
     assert 0 < reading.memory_used < reading.memory_capacity <= psutil.virtual_memory().total

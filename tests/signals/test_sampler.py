@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adaptive_assets.signals import Machine, MachineSampler, RunProcesses
+from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses
 
 if TYPE_CHECKING:
     from tests.signals.conftest import Child, FakeHost, FakeRoot
 
 
 @pytest.fixture
-def machine(root: "FakeRoot", host: "FakeHost") -> Machine:
+def machine(root: "FakeRoot", host: "FakeHost") -> MachineReader:
     """A machine whose every reading is a second and, at first, no load after the one before."""
-    return Machine(root.path, host=host, wait=host.advance)
+    return MachineReader(root.path, host=host, wait=host.advance)
 
 
 def is_running(sampler: MachineSampler) -> bool:
@@ -44,7 +44,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 def test_readings_arrive_in_the_background() -> None:
     """Nobody waits: there is no reading before the first sample, and one soon after."""
-    sampler = MachineSampler(Machine(settle_s=0.01), interval_s=0.01)
+    sampler = MachineSampler(MachineReader(settle_s=0.01), interval_s=0.01)
     assert sampler.latest(time.time()) is None
     sampler.start()
     try:
@@ -55,7 +55,7 @@ def test_readings_arrive_in_the_background() -> None:
         sampler.stop()
 
 
-def test_start_and_stop_as_often_as_you_like(machine: Machine) -> None:
+def test_start_and_stop_as_often_as_you_like(machine: MachineReader) -> None:
     """One thread at a time, none after stop, and a new one after the next start."""
     sampler = MachineSampler(machine, interval_s=0.01)
     sampler.stop()
@@ -72,7 +72,7 @@ def test_start_and_stop_as_often_as_you_like(machine: Machine) -> None:
         assert not thread.is_alive()
 
 
-def test_old_readings_are_not_given_out(machine: Machine) -> None:
+def test_old_readings_are_not_given_out(machine: MachineReader) -> None:
     """Nor those from before the clock was set back, whose age nobody can tell."""
     sampler = MachineSampler(machine, clock=lambda: 1000.0)
     sampler.sample()
@@ -83,7 +83,7 @@ def test_old_readings_are_not_given_out(machine: Machine) -> None:
     assert sampler.latest(1000.0 - 3600.0) is None
 
 
-def test_cpu_use_is_smoothed_and_nothing_else_is(host: "FakeHost", machine: Machine) -> None:
+def test_cpu_use_is_smoothed_and_nothing_else_is(host: "FakeHost", machine: MachineReader) -> None:
     """A step of four cores shows as 18 % after a second and as 63 % after the time constant."""
     sampler = MachineSampler(machine, clock=lambda: host.at, monotonic=lambda: host.at)
     sampler.sample()
@@ -102,7 +102,7 @@ def test_cpu_use_is_smoothed_and_nothing_else_is(host: "FakeHost", machine: Mach
 
 
 def test_a_fault_is_kept_logged_once_and_got_over(
-    host: "FakeHost", machine: Machine, caplog: pytest.LogCaptureFixture
+    host: "FakeHost", machine: MachineReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is there for whoever asks, does not flood the log, and goes away when a sample goes well."""
     caplog.set_level(logging.INFO)
@@ -136,7 +136,7 @@ def test_a_fault_is_kept_logged_once_and_got_over(
     assert reading.at == host.at
 
 
-def test_messages_that_never_repeat_do_not_pile_up(host: "FakeHost", machine: Machine) -> None:
+def test_messages_that_never_repeat_do_not_pile_up(host: "FakeHost", machine: MachineReader) -> None:
     """Memory of what was logged is bounded."""
     logging.getLogger("adaptive_assets.signals.sampler").disabled = True
     try:
@@ -149,7 +149,7 @@ def test_messages_that_never_repeat_do_not_pile_up(host: "FakeHost", machine: Ma
     assert len(sampler._faults._logged) <= 256
 
 
-def test_the_thread_outlives_faults(host: "FakeHost", machine: Machine) -> None:
+def test_the_thread_outlives_faults(host: "FakeHost", machine: MachineReader) -> None:
     """Sampling goes on, and readings come back when the cause is gone."""
     host.error = OSError("not yet")
     sampler = MachineSampler(machine, interval_s=0.01)
@@ -163,7 +163,7 @@ def test_the_thread_outlives_faults(host: "FakeHost", machine: Machine) -> None:
         sampler.stop()
 
 
-def test_what_a_reading_did_without_is_a_fault(root: "FakeRoot", machine: Machine) -> None:
+def test_what_a_reading_did_without_is_a_fault(root: "FakeRoot", machine: MachineReader) -> None:
     """The reading is given out all the same."""
     root.write("proc/pressure/cpu", "?")
     sampler = MachineSampler(machine, clock=lambda: 1.0)
@@ -174,7 +174,7 @@ def test_what_a_reading_did_without_is_a_fault(root: "FakeRoot", machine: Machin
 
 
 def test_runs_are_swept_by_the_same_thread(
-    host: "FakeHost", machine: Machine, child: "Callable[[str], Child]"
+    host: "FakeHost", machine: MachineReader, child: "Callable[[str], Child]"
 ) -> None:
     """Also while the machine itself cannot be read."""
     host.error = OSError("no machine")
@@ -191,7 +191,7 @@ def test_runs_are_swept_by_the_same_thread(
 
 
 def test_what_went_wrong_with_a_run_is_a_fault(
-    machine: Machine, child: "Callable[[str], Child]", monkeypatch: pytest.MonkeyPatch
+    machine: MachineReader, child: "Callable[[str], Child]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One run that cannot be looked at is told, and the others are looked at."""
     runs = [child("say('ready'); hear()") for _ in range(2)]
@@ -213,7 +213,7 @@ def test_what_went_wrong_with_a_run_is_a_fault(
 
 
 @pytest.mark.parametrize(("interval_s", "smoothing_s"), [(0.0, 5.0), (-1.0, 5.0), (1.0, -0.1)])
-def test_senseless_times_are_refused(machine: Machine, interval_s: float, smoothing_s: float) -> None:
+def test_senseless_times_are_refused(machine: MachineReader, interval_s: float, smoothing_s: float) -> None:
     """A sampler that never waits, or an average that looks ahead."""
     with pytest.raises(ValueError, match=r"interval_s must be positive"):
         MachineSampler(machine, interval_s, smoothing_s=smoothing_s)
@@ -221,7 +221,7 @@ def test_senseless_times_are_refused(machine: Machine, interval_s: float, smooth
 
 FORK = """
     import os, threading, time
-    from adaptive_assets.signals import Machine, MachineSampler, RunProcesses, read_host
+    from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses, read_host
 
     parent, caught = os.getpid(), threading.Event()
 
@@ -239,7 +239,7 @@ FORK = """
 
     processes = RunProcesses()
     processes.watch("run", parent)
-    sampler = MachineSampler(Machine(host=host, settle_s=0.01), 0.01, processes=processes)
+    sampler = MachineSampler(MachineReader(host=host, settle_s=0.01), 0.01, processes=processes)
     sampler.start()
     until(caught.is_set)
     assert sampler._sampling.locked()

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
+from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.verdicts import Plan
-from adaptive_assets.policy import Estimate, Policy, PolicyBook
-from adaptive_assets.simulation.baselines import Edf, Stock, TagLimits
-from adaptive_assets.simulation.bounds import most_work, oracle, soonest_end
-from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.easy import Easy
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.outcome import Outcome
-from adaptive_assets.simulation.policies import USUAL
-from adaptive_assets.simulation.requests import Requests
-from adaptive_assets.simulation.settings import Knowledge, Settings
-from adaptive_assets.simulation.shown import requested
-from adaptive_assets.simulation.sweep import best_of, sweep, typical_runs
-from adaptive_assets.simulation.trace import TracedRun, Workload
+from adaptive_assets.policy import DeclaredEstimate, Policy, PolicyBook
+from adaptive_assets.simulation.baselines.bounds import most_work, oracle, soonest_end
+from adaptive_assets.simulation.baselines.easy import Easy
+from adaptive_assets.simulation.baselines.observed_requests import requested
+from adaptive_assets.simulation.baselines.requests import Requests
+from adaptive_assets.simulation.baselines.stock import Edf, Stock, TagLimits
+from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
+from adaptive_assets.simulation.engine.policy_assignment import USUAL
+from adaptive_assets.simulation.engine.settings import Knowledge, Settings
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.evaluation.sweep import best_of, sweep, typical_runs
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from tests.simulation.worlds import BARE, GIB, by_id, ends, play, traced
 
 
@@ -146,7 +146,7 @@ def requests(*runs: TracedRun, slots: int = 99, **more: Any) -> Outcome:
 
 def test_before_a_kind_has_shown_anything_it_requests_what_was_declared() -> None:
     """By the trace, by the policy, or by nobody: then the prior, with which both are started at once."""
-    said = Estimate(cpu=1, memory=6 * GIB, duration=100)
+    said = DeclaredEstimate(cpu=1, memory=6 * GIB, duration=100)
     policy = Policy(name="p", jobs=("kind",), estimate=said)
     runs = [traced(name, 100, name="kind", memory=6 * GIB) for name in ("a", "b")]
     declared = [replace(run, declared=said) for run in runs]
@@ -192,7 +192,7 @@ def test_what_was_killed_requests_more() -> None:
     outcome = requests(
         *small,
         traced("hog", 150, at=399, name="kind", memory=6 * GIB),
-        traced("other", 300, at=400, name="other", memory=3 * GIB, declared=Estimate(memory=3 * GIB)),
+        traced("other", 300, at=400, name="other", memory=3 * GIB, declared=DeclaredEstimate(memory=3 * GIB)),
     )
     hog = by_id(outcome)["hog"]
     assert hog.oom_kills == 1
@@ -201,7 +201,7 @@ def test_what_was_killed_requests_more() -> None:
 
 def test_requests_pass_by_what_does_not_fit() -> None:
     """And go on with the next in order, as far as there are slots."""
-    big, small = Estimate(cpu=4, memory=GIB), Estimate(cpu=1, memory=GIB)
+    big, small = DeclaredEstimate(cpu=4, memory=GIB), DeclaredEstimate(cpu=1, memory=GIB)
     runs = (
         traced("running", 100, declared=small),
         traced("big", 10, at=1, cpu=4.0, tier="critical", declared=big),
@@ -256,7 +256,7 @@ def test_the_sweep_starts_at_what_the_cluster_has_room_for() -> None:
 
 
 def test_nobody_works_faster_than_the_work_bound() -> None:
-    """Capacity times time, from when there is work; the oracle stays below it too."""
+    """FreeCapacity times time, from when there is work; the oracle stays below it too."""
     workload = Workload.of("w", [traced("a", 100), traced("b", 100), traced("c", 100, at=500)])
     cluster = Cluster.of(1, 64 * GIB)
     assert most_work(workload, cluster, 150) == 150

@@ -6,11 +6,11 @@ import pytest
 
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action
-from adaptive_assets.simulation.capabilities import EVERYTHING, NOTHING, WORDS, Capabilities
-from adaptive_assets.simulation.compare import compare, fine_settings
-from adaptive_assets.simulation.policies import Kinds, plain_book
-from adaptive_assets.simulation.settings import Knowledge, Settings
-from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING, WORDS, Capabilities
+from adaptive_assets.simulation.engine.policy_assignment import Kinds, plain_book
+from adaptive_assets.simulation.engine.settings import Knowledge, Settings
+from adaptive_assets.simulation.evaluation.compare import compare, fine_settings
+from adaptive_assets.simulation.traces.trace import Workload
 from tests.planning.compact import book_of
 from tests.reporting.outcomes import CLUSTER, workload
 from tests.simulation.worlds import BARE, GIB, Scripted, play, traced

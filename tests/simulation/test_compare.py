@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adaptive_assets.planning.decisions import ActiveDecision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.planning.snapshot import ActiveRun, Snapshot, Work
-from adaptive_assets.planning.verdicts import ActiveDecision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.compare import compare
-from adaptive_assets.simulation.comparison import Role, setting_text
-from adaptive_assets.simulation.outcome import RunOutcome
-from adaptive_assets.simulation.policies import plain_book
-from adaptive_assets.simulation.preemptions import Observed, Preemption
-from adaptive_assets.simulation.trace import TracedRun
-from adaptive_assets.simulation.waiting import IDLE, waiting
+from adaptive_assets.simulation.engine.policy_assignment import plain_book
+from adaptive_assets.simulation.evaluation.compare import compare
+from adaptive_assets.simulation.evaluation.comparison import Role, setting_text
+from adaptive_assets.simulation.evaluation.outcome import RunOutcome
+from adaptive_assets.simulation.evaluation.preemptions import Observed, PreemptionRecord
+from adaptive_assets.simulation.evaluation.waiting import IDLE, waiting
+from adaptive_assets.simulation.traces.trace import TracedRun
 from tests.reporting.outcomes import CLUSTER, workload
 
 TIERS = ("critical", "batch")
@@ -106,7 +106,7 @@ def test_an_observed_planner_plans_the_same() -> None:
     )
     observed = Observed(lambda snapshot, book: decided, 1000.0)
     assert observed(Snapshot(1010.0), PolicyBook(version=1)) is decided
-    assert observed.preemptions == [Preemption(10.0, "nightly suspended: room for `forecast`")]
+    assert observed.preemptions == [PreemptionRecord(10.0, "nightly suspended: room for `forecast`")]
 
 
 def test_settings_are_said_in_words() -> None:

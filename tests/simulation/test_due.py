@@ -6,11 +6,11 @@ import pytest
 
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.policy import Objective, Policy, PolicyBook
-from adaptive_assets.simulation.baselines import Edf, Stock
-from adaptive_assets.simulation.due import soonest_ends
-from adaptive_assets.simulation.measures import measure
-from adaptive_assets.simulation.settings import Knowledge, Planner
-from adaptive_assets.simulation.trace import Workload
+from adaptive_assets.simulation.baselines.stock import Edf, Stock
+from adaptive_assets.simulation.engine.due import soonest_ends
+from adaptive_assets.simulation.engine.settings import Knowledge, Planner
+from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.traces.trace import Workload
 from tests.simulation.worlds import BARE, GIB, Scripted, by_id, play, traced
 
 PLAYERS = [

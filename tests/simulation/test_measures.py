@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.measures import measure, quantile
-from adaptive_assets.simulation.outcome import Outcome, RunOutcome
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.evaluation.measures import measure, quantile
+from adaptive_assets.simulation.evaluation.outcome import Outcome, RunOutcome
 from tests.simulation.worlds import GIB, traced
 
 

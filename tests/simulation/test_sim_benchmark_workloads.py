@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_assets.simulation.trace import TracedRun
+from adaptive_assets.simulation.traces.trace import TracedRun
 from benchmarks import alibaba, workloads
 
 TASKS = """\

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_assets.policy.places import Place
-from adaptive_assets.simulation.csv_trace import load_csv_trace, parse_csv_trace
-from adaptive_assets.simulation.trace import MOST_PROBLEMS, DeclaredEstimate, TracedRun, TraceError
+from adaptive_assets.simulation.traces.csv_trace import load_csv_trace, parse_csv_trace
+from adaptive_assets.simulation.traces.trace import MOST_PROBLEMS, DeclaredEstimate, TracedRun, TraceError
 
 HEADER = "id,name,submit_s,duration_s,cpu,memory_mb,tier,deadline_s,depends_on"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.simulation.csv_trace import load_csv_trace
-from adaptive_assets.simulation.csv_writing import write_csv_trace
-from adaptive_assets.simulation.generated import steady
-from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
+from adaptive_assets.simulation.traces.csv_trace import load_csv_trace
+from adaptive_assets.simulation.traces.csv_writing import write_csv_trace
+from adaptive_assets.simulation.traces.generated import steady
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
 
 SECONDS = st.floats(0, 1e8)
 TEXT = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=";"), min_size=1, max_size=8)

@@ -4,9 +4,12 @@ from collections import Counter
 
 import pytest
 
-from adaptive_assets.simulation.generated import MIX, WorkKind, diurnal, steady, surge_and_lull
-from adaptive_assets.simulation.scaling import offered_load
-from adaptive_assets.simulation.shapes import full_pool_hides_an_empty_one, small_work_against_a_huge_run
+from adaptive_assets.simulation.traces.generated import MIX, WorkKind, diurnal, steady, surge_and_lull
+from adaptive_assets.simulation.traces.scaling import offered_load
+from adaptive_assets.simulation.traces.shapes import (
+    full_pool_hides_an_empty_one,
+    small_work_against_a_huge_run,
+)
 
 
 @pytest.mark.parametrize(

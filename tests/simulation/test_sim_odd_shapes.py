@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from adaptive_assets.reporting import as_json, as_text, page
-from adaptive_assets.simulation.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.compare import compare
-from adaptive_assets.simulation.comparison import Comparison
-from adaptive_assets.simulation.policies import plain_book
-from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, Workload
+from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
+from adaptive_assets.simulation.engine.policy_assignment import plain_book
+from adaptive_assets.simulation.evaluation.compare import compare
+from adaptive_assets.simulation.evaluation.comparison import Comparison
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
 from tests.reporting.page_elements import Elements
 
 GIB = 2**30

@@ -6,13 +6,13 @@ import pytest
 
 from adaptive_assets.ledger import Ledger, RunUsageRow, sqlite_ledger_url
 from adaptive_assets.ledger.location import FILE_NAME
-from adaptive_assets.planning.demand import PRIOR
+from adaptive_assets.planning.decisions import Decision, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.resource_request import PRIOR
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
-from adaptive_assets.planning.verdicts import Decision, Reason, ReasonCode, Verdict
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import parse_policy_book
-from adaptive_assets.simulation.recorded import load_recorded, recorded_book, workload_of
-from adaptive_assets.simulation.trace import TracedRun, TraceError
+from adaptive_assets.simulation.traces.recorded import load_recorded, recorded_book, workload_of
+from adaptive_assets.simulation.traces.trace import TracedRun, TraceError
 
 FORECAST = Work("forecast", "delay-forecast")
 KEY = work_key(FORECAST)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.simulation.generated import steady
-from adaptive_assets.simulation.scaling import clipped, offered_load, sampled, scaled
-from adaptive_assets.simulation.trace import TracedRun, Workload
+from adaptive_assets.simulation.traces.generated import steady
+from adaptive_assets.simulation.traces.scaling import clipped, offered_load, sampled, scaled
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 
 WORKLOAD = steady(7, span_s=10_000)
 

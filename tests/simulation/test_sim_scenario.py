@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.simulation.scenario import (
+from adaptive_assets.simulation.scenarios.scenario import (
     ClockSkew,
     DataTrouble,
     DurationDrift,

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from adaptive_assets.simulation.csv_columns import COLUMNS
-from adaptive_assets.simulation.csv_trace import parse_csv_trace
-from adaptive_assets.simulation.events import EVENTS
-from adaptive_assets.simulation.scenario import ScenarioError, parse_scenario
-from adaptive_assets.simulation.text_source import MOST_RUNS
-from adaptive_assets.simulation.trace import MOST_PROBLEMS, TraceError
+from adaptive_assets.simulation.scenarios.events import EVENTS
+from adaptive_assets.simulation.scenarios.scenario import ScenarioError, parse_scenario
+from adaptive_assets.simulation.traces.csv_columns import COLUMNS
+from adaptive_assets.simulation.traces.csv_trace import parse_csv_trace
+from adaptive_assets.simulation.traces.text_source import MOST_RUNS
+from adaptive_assets.simulation.traces.trace import MOST_PROBLEMS, TraceError
 from tests.docs.pages import DOCS, blocks
 
 TRACES = DOCS / "reference" / "trace-files.md"

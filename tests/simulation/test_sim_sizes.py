@@ -2,9 +2,9 @@
 
 import pytest
 
-from adaptive_assets.planning.demand import estimate_key
+from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
-from adaptive_assets.simulation.trace import TracedRun
+from adaptive_assets.simulation.traces.trace import TracedRun
 from tests.simulation.worlds import Scripted, play, traced
 
 SIZES = [1000.0 * (1 + number % 5) for number in range(25)]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from adaptive_assets.policy.places import Place
-from adaptive_assets.simulation.swf import load_swf, parse_swf
-from adaptive_assets.simulation.trace import DeclaredEstimate, TracedRun, TraceError
+from adaptive_assets.simulation.traces.swf import load_swf, parse_swf
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, TraceError
 
 LOG = """\
 ; Version: 2.2

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from adaptive_assets.simulation.generated import DAY_S, HOUR_S
-from adaptive_assets.simulation.scaling import offered_load, scaled
-from adaptive_assets.simulation.team import CORES, KINDS, MEMORY, PARTITIONS, SUNDAY, team
-from adaptive_assets.simulation.trace import TracedRun
+from adaptive_assets.simulation.traces.generated import DAY_S, HOUR_S
+from adaptive_assets.simulation.traces.scaling import offered_load, scaled
+from adaptive_assets.simulation.traces.team import CORES, KINDS, MEMORY, PARTITIONS, SUNDAY, team
+from adaptive_assets.simulation.traces.trace import TracedRun
 
 WEEK = team(3)
 

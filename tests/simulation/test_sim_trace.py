@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_assets.policy.places import Place
-from adaptive_assets.simulation.dependencies import find_cycle
-from adaptive_assets.simulation.trace import MOST_PROBLEMS, TracedRun, TraceError, Workload, check_tiers
+from adaptive_assets.simulation.traces.dependencies import find_cycle
+from adaptive_assets.simulation.traces.trace import (
+    MOST_PROBLEMS,
+    TracedRun,
+    TraceError,
+    Workload,
+    check_tiers,
+)
 
 
 def run(run_id: str, submit_s: float = 0.0, *depends_on: str, tier: str | None = None) -> TracedRun:

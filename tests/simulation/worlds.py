@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from adaptive_assets.planning.demand import FULL
+from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import ActiveRun, Snapshot
-from adaptive_assets.planning.verdicts import ActiveDecision, Decision, Plan, Reason, ReasonCode, Verdict
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.capabilities import EVERYTHING
-from adaptive_assets.simulation.cluster import Cluster
-from adaptive_assets.simulation.outcome import Outcome, RunOutcome
-from adaptive_assets.simulation.policies import plain_book
-from adaptive_assets.simulation.settings import Settings
-from adaptive_assets.simulation.trace import TracedRun, Workload
-from adaptive_assets.simulation.world import simulate
+from adaptive_assets.simulation.engine.capabilities import EVERYTHING
+from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.policy_assignment import plain_book
+from adaptive_assets.simulation.engine.settings import Settings
+from adaptive_assets.simulation.engine.simulator import simulate
+from adaptive_assets.simulation.evaluation.outcome import Outcome, RunOutcome
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 
 GIB: Final = 2**30
 BARE: Final = Settings(

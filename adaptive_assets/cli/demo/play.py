@@ -107,7 +107,7 @@ class _Watch:
         """Whether runs are at work, or wait for nothing but the machine."""
         import dagster as dg
 
-        from adaptive_assets.workflow import tags
+        from adaptive_assets.assets import tags
 
         for record in self._records():
             reason = record.dagster_run.tags.get(tags.REASON, "")

@@ -11,7 +11,7 @@ from adaptive_assets.planning.wording import seconds
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.demo.play import Played
-    from adaptive_assets.cli.explain import RunFacts
+    from adaptive_assets.cli.explain import ExplainedRun
     from adaptive_assets.cli.installation import Installation
     from adaptive_assets.ledger import DecisionRow
 
@@ -27,7 +27,7 @@ class Row:
     """One run: what was decided about it in the end, and why it waited before."""
 
     run_id: str
-    run: "RunFacts"
+    run: "ExplainedRun"
     last: "DecisionRow | None"
     deferrals: "tuple[DecisionRow, ...]"
     kept: bool | None
@@ -99,7 +99,7 @@ def gather(installation: "Installation", played: "Played") -> Report:
     return Report(played, tuple(rows))
 
 
-def _ended_by(run: "RunFacts", instant: float) -> bool:
+def _ended_by(run: "ExplainedRun", instant: float) -> bool:
     return run.ended_at is not None and run.ended_at <= instant
 
 

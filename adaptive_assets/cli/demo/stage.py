@@ -20,7 +20,7 @@ from adaptive_assets.cli.errors import PROBLEMS, CliError
 from adaptive_assets.flights.children import Child, Family
 from adaptive_assets.flights.feed import Feed
 from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.signals import Machine
+from adaptive_assets.signals import MachineReader
 
 __all__ = ["Stage", "staged"]
 
@@ -55,7 +55,7 @@ class Stage:
 
         At a low priority: the machine is as full as the readings say, and what runs all the same gets on.
         """
-        cores = math.ceil(Machine().read(time.time()).cpu_capacity)
+        cores = math.ceil(MachineReader().read(time.time()).cpu_capacity)
         press = ["--cpu", str(cores), "--seconds", str(LONGEST_SQUEEZE_S)]
         command = ["nice", "-n", "10", sys.executable, "-m", "adaptive_assets.flights.squeeze", *press]
         self._squeeze = self._family.start(

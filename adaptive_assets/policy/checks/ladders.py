@@ -10,7 +10,7 @@ from typing import Final
 
 from adaptive_assets.policy.compositions import whole_estimate
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.terms import FULL, LAST_GOOD, Estimate, Policy
+from adaptive_assets.policy.terms import FULL, LAST_GOOD, DeclaredEstimate, Policy
 
 _DIMENSIONS: Final = ("cpu", "memory", "duration")
 _DECLARE: Final = "declare what it takes, such as `estimate: {cpu: 0.5, duration: 20s}`"
@@ -37,7 +37,7 @@ def ladder_findings(policy: Policy) -> Iterator[Finding]:
 
 def _dear_rungs(policy: Policy) -> Iterator[Finding]:
     """Rungs that are not known to do less than what is above them."""
-    full = whole_estimate(policy) or Estimate()
+    full = whole_estimate(policy) or DeclaredEstimate()
     above, name = full, FULL
     for position, rung in enumerate(policy.degrade):
         path = ("degrade", position)
@@ -61,13 +61,13 @@ def _dear_rungs(policy: Policy) -> Iterator[Finding]:
         above, name = below, rung.mode
 
 
-def _filled(estimate: Estimate, full: Estimate) -> Estimate:
+def _filled(estimate: DeclaredEstimate, full: DeclaredEstimate) -> DeclaredEstimate:
     """``estimate``, with what it does not declare taken from ``full``."""
     declared = {name: getattr(estimate, name) for name in _DIMENSIONS if getattr(estimate, name) is not None}
     return full.model_copy(update=declared)
 
 
-def _may_be_cheaper(below: Estimate, above: Estimate) -> bool:
+def _may_be_cheaper(below: DeclaredEstimate, above: DeclaredEstimate) -> bool:
     """Whether one of the dimensions is less, or is declared below and unknown above."""
     for name in _DIMENSIONS:
         less, more = getattr(below, name), getattr(above, name)

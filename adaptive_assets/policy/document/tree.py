@@ -13,7 +13,7 @@ import yaml
 
 from adaptive_assets.policy.document.scalars import is_merge, known_tag, read_scalar
 from adaptive_assets.policy.document.syntax import explain_yaml_error
-from adaptive_assets.policy.places import Entry, ListNode, MappingNode, Node, ScalarNode
+from adaptive_assets.policy.places import KeyedNode, ListNode, MappingNode, Node, ScalarNode
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.text import quoted
 
@@ -181,7 +181,7 @@ class _Builder:
             hint = f"keep one; the first is on line {mapping.entries[key.text].line}"
             self._report(key.line, key.column, f"`{quoted(key.text)}` is given twice", hint)
         else:
-            mapping.entries[key.text] = Entry(key.line, key.column, node)
+            mapping.entries[key.text] = KeyedNode(key.line, key.column, node)
 
     def _awaits_key(self) -> bool:
         """Whether what comes next is the key of a mapping."""

@@ -1,0 +1,1 @@
+"""The side of users' code: `adapt()`, checks, contracts, modes and stored versions."""

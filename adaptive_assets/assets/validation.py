@@ -1,0 +1,133 @@
+"""What a policy book asks of a project's definitions that they cannot do."""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import dagster as dg
+
+from adaptive_assets.assets.asset_keys import text_of
+from adaptive_assets.assets.pandera_checks import CONTRACT
+from adaptive_assets.assets.policy_assignment import PolicyAssignment
+from adaptive_assets.policy import Policy, Problem
+
+__all__ = ["RUN_MODE", "SHORTEST_WINDOW", "unfit"]
+
+RUN_MODE: Final = "run_mode"
+"""The key of the resource `RunMode`."""
+SHORTEST_WINDOW: Final = 60.0
+"""Seconds; Dagster looks at no freshness shorter than that."""
+_MOST_NAMED: Final = 5
+
+
+def unfit(defs: dg.Definitions, assignment: PolicyAssignment) -> list[Problem]:
+    """All in which the policies and the definitions do not fit together, each at its line of the policy file.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
+    """
+    _check_contracts(defs)
+    return [
+        *_never_degrading(defs, assignment),
+        *_divided(defs, assignment),
+        *_too_fresh(assignment),
+    ]
+
+
+def _never_degrading(defs: dg.Definitions, assignment: PolicyAssignment) -> Iterator[Problem]:
+    deaf: dict[str, set[dg.AssetKey]] = {}
+    graph = defs.resolve_asset_graph()
+    asked: dict[int, bool] = {}  # by computation: to look at one again for each of its assets takes minutes
+    for key in graph.materializable_asset_keys:
+        made_by = graph.get(key).assets_def
+        if id(made_by) not in asked:
+            asked[id(made_by)] = RUN_MODE in made_by.required_resource_keys
+        if not asked[id(made_by)]:
+            deaf.setdefault(assignment.policy_of_asset(text_of(key)), set()).add(key)
+    all_deaf = {key for keys in deaf.values() for key in keys}
+    jobs = _assets_of_jobs(defs, assignment)
+    for policy in (*assignment.book.policies, assignment.book.default):
+        if not policy.degrade:
+            continue
+        of_jobs = {key for job in policy.jobs for key in jobs.get(job, ())} & all_deaf
+        keys = deaf.get(policy.name, set()) | of_jobs
+        if keys:
+            yield _problem(
+                assignment,
+                policy,
+                "degrade",
+                f"`{policy.name}` has a ladder, and of what it governs these do not ask for the run's mode "
+                f"and would never degrade: {_listed(keys)}",
+                "add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, "
+                "narrow the selection, or remove `degrade`",
+            )
+
+
+def _assets_of_jobs(
+    defs: dg.Definitions, assignment: PolicyAssignment
+) -> dict[str, AbstractSet[dg.AssetKey]]:
+    named = {job for policy in assignment.book.policies if policy.degrade for job in policy.jobs}
+    # Resolving every job of a project takes time that only a ladder for a job is worth.
+    jobs = defs.resolve_all_job_defs() if named else ()
+    return {job.name: job.asset_layer.selected_asset_keys for job in jobs if job.name in named}
+
+
+def _divided(defs: dg.Definitions, assignment: PolicyAssignment) -> Iterator[Problem]:
+    graph = defs.resolve_asset_graph()
+    seen: set[dg.AssetKey] = set()
+    for key in sorted(graph.materializable_asset_keys):
+        if key in seen:
+            continue
+        together = sorted(graph.get(key).execution_set_asset_keys)
+        seen.update(together)
+        names = {assignment.policy_of_asset(text_of(other)) for other in together}
+        if len(names) > 1:
+            named = min(names - {assignment.book.default.name})
+            yield _problem(
+                assignment,
+                assignment.book.policy(named),
+                "select",
+                f"one computation always makes {_listed(together)} together, and they have several policies: "
+                f"{', '.join(f'`{name}`' for name in sorted(names))}",
+                "select all of them with one policy, or let the computation be subset (`can_subset=True`)",
+            )
+
+
+def _too_fresh(assignment: PolicyAssignment) -> Iterator[Problem]:
+    for policy in (*assignment.book.policies, assignment.book.default):
+        promised = policy.objective.freshness if policy.objective else None
+        if promised is not None and promised < SHORTEST_WINDOW:
+            yield _problem(
+                assignment,
+                policy,
+                "objective",
+                f"`{policy.name}` promises data no older than {promised:g}s, which Dagster cannot watch",
+                "promise `1m` or more",
+            )
+
+
+def _check_contracts(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in sorted(graph.asset_check_keys, key=str):
+        spec = graph.get_check_spec(key)
+        if CONTRACT not in spec.metadata or spec.partitions_def or not graph.has(key.asset_key):
+            continue
+        if graph.get(key.asset_key).partitions_def:
+            asset = text_of(key.asset_key)
+            raise dg.DagsterInvalidDefinitionError(
+                f"The check `{key.name}` of the partitioned asset `{asset}` would load all its partitions in "
+                "each run of one: give pandera_checks() the asset itself, or `partitions_def=` too."
+            )
+
+
+def _listed(keys: set[dg.AssetKey] | list[dg.AssetKey]) -> str:
+    names = [f"`{text_of(key)}`" for key in sorted(keys)]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _problem(assignment: PolicyAssignment, policy: Policy, field: str, message: str, hint: str) -> Problem:
+    book = assignment.book
+    path = ("default", field) if policy is book.default else ("policies", book.policies.index(policy), field)
+    file, line, column = book.locate(path)
+    return Problem(file, line, column, message, hint)

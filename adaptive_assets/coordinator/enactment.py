@@ -1,0 +1,204 @@
+"""Acts on a plan: run tags and events. Idempotent, and only what changed is written."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+
+import dagster as dg
+
+from adaptive_assets.assets import tags
+from adaptive_assets.coordinator.parts import Parts
+from adaptive_assets.coordinator.queue_watch import QueueWatch
+from adaptive_assets.dagster_compat.events import EngineEventData
+from adaptive_assets.dagster_compat.runs import MAX_RETRIES_TAG
+from adaptive_assets.dagster_compat.storage import gather_tag_statistics, spare_event_file_check
+from adaptive_assets.planning.decisions import AnyDecision, Decision, Plan, Verdict
+from adaptive_assets.planning.snapshot import QueuedRun
+
+__all__ = ["Enactment", "line", "reason_text"]
+
+DEFERRALS_PER_CYCLE = 25
+"""How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
+first in line are told first, and the others in the cycles after."""
+
+LONG = 200
+"""Runs in a queue that is long enough for the database to learn from it how tags are best found."""
+
+FAILURES_IN_A_ROW = 3
+"""After so many failures in a row it is asked whether the storage fails, or the runs."""
+
+PROBE = "adaptive_assets/probe"
+"""The key of a value in Dagster's storage that means nothing."""
+
+REASON_LENGTH = 300
+"""A tag is one line in the UI; the event in the run's log has every reason in full."""
+
+
+def reason_text(decision: Decision) -> str:
+    """The reason as the tag shows it: ``memory: needs 2.0 GiB, …``."""
+    text = f"{decision.reason.code}: {decision.reason.sentence}"
+    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
+
+
+def line(decision: AnyDecision) -> str:
+    """The decision in one line of the daemon's log."""
+    runs = decision.runs[0].run_id[:8] if len(decision.runs) == 1 else f"{len(decision.runs)} runs"
+    mode = "" if decision.mode == tags.FULL else f" to {decision.mode}"
+    work = f"{decision.work.name} ({decision.work.policy}, {decision.tier})"
+    return f"{decision.verdict.capitalize()} {runs} of {work}{mode}: {decision.reason.sentence}"
+
+
+class Enactment:
+    """Writes plans to the runs of one instance. What fails for one run is told, and the others go on."""
+
+    def __init__(self, instance: dg.DagsterInstance, queue: QueueWatch, parts: Parts) -> None:
+        self._instance = instance
+        self._queue = queue
+        self._parts = parts
+        self._learned = False
+        self._failures = 0
+
+    def enact(self, plan: Plan, decision_ids: Mapping[str, int]) -> int:
+        """Make the runs carry what ``plan`` says of them; returns how many are now free to launch.
+
+        Raises:
+            Exception: what the storage raised, where it refuses one run after another.
+        """
+        self._failures = 0
+        self._parts.attempt("statistics", lambda: self._prepare(plan), None)
+        free = 0
+        waiting: list[Decision] = []
+        for decision in plan.decisions:
+            match decision.verdict:
+                case Verdict.LAUNCH | Verdict.DEGRADE:
+                    for run in decision.runs:
+                        free += self._act("admit", run, partial(self._admit, run, decision, decision_ids))
+                case Verdict.FAIL:
+                    for run in decision.runs:
+                        self._act("fail", run, partial(self._fail, run, decision, decision_ids))
+                case Verdict.DEFER:
+                    waiting.append(decision)
+        self._defer(waiting)
+        return free
+
+    def _act(self, part: str, run: QueuedRun, act: Callable[[], None]) -> bool:
+        """Whether ``act`` went well. A run that has left the queue meanwhile is nobody's fault."""
+        try:
+            act()
+        except Exception as error:
+            if self._has_left(run):
+                return False
+            self._failures += 1
+            if self._failures >= FAILURES_IN_A_ROW:
+                if not self._takes_writes():
+                    raise
+                self._failures = 0
+            self._parts.failed(part, error, subject=f"run {run.run_id}")
+            return False
+        self._failures = 0
+        return True
+
+    def _takes_writes(self) -> bool:
+        """Whether the storage takes another write: then it is the runs that fail, and others may go."""
+        try:
+            self._instance.daemon_cursor_storage.set_cursor_values({PROBE: ""})
+        except Exception:  # noqa: BLE001  the error that led here tells it
+            return False
+        return True
+
+    def _has_left(self, run: QueuedRun) -> bool:
+        """Whether a user has deleted or cancelled the run since it was observed."""
+        with suppress(Exception):  # the storage that cannot be read is told by the error that led here
+            now = self._instance.get_run_by_id(run.run_id)
+            return now is None or now.status is not dg.DagsterRunStatus.QUEUED
+        return False
+
+    def _prepare(self, plan: Plan) -> None:
+        """Once in a long queue, see to it that a tag is rewritten as fast as in a short one."""
+        if not self._learned and sum(len(decision.runs) for decision in plan.decisions) >= LONG:
+            self._learned = True
+            gather_tag_statistics(self._instance)
+
+    def _admit(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
+        if run.admitted_mode == decision.mode:
+            return
+        wanted = {
+            tags.ADMISSION: tags.ADMITTED,
+            tags.MODE: decision.mode,
+            tags.REASON: reason_text(decision),
+            tags.POLICY: decision.work.policy,
+            tags.TIER: decision.tier,
+        }
+        if decision.parameters or tags.MODE_PARAMETERS in self._queue.run(run.run_id).tags:
+            wanted[tags.MODE_PARAMETERS] = json.dumps(dict(decision.parameters), sort_keys=True)
+        if (decision_id := decision_ids.get(run.run_id)) is not None:
+            wanted[tags.DECISION] = str(decision_id)
+        self._tell(run, decision)
+        self._tag(run, wanted)
+
+    def _fail(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
+        if self._has_left(run):
+            return  # what a user has cancelled stays cancelled
+        wanted = {tags.REASON: reason_text(decision), MAX_RETRIES_TAG: "0"}
+        if (decision_id := decision_ids.get(run.run_id)) is not None:
+            wanted[tags.DECISION] = str(decision_id)
+        self._tag(run, wanted)
+        self._tell(run, decision)
+        self._instance.report_run_failed(
+            self._queue.run(run.run_id), f"{decision.reason.sentence} (policy `{decision.work.policy}`)"
+        )
+
+    def _defer(self, waiting: Iterable[Decision]) -> None:
+        """Hold every run, and tell the first in line why; what they were told is not told again."""
+        budget = DEFERRALS_PER_CYCLE
+        for decision in waiting:
+            code = f"{decision.reason.code}:"
+            for run in decision.runs:
+                carries = self._queue.run(run.run_id).tags
+                told = carries.get(tags.REASON, "").startswith(code)
+                if carries.get(tags.ADMISSION) == tags.HELD and (told or not budget):
+                    continue
+                tell = not told and budget > 0
+                budget -= tell
+                self._act("hold", run, partial(self._hold, run, decision, tell=tell))
+
+    def _hold(self, run: QueuedRun, decision: Decision, *, tell: bool) -> None:
+        if tell:
+            self._tell(run, decision)
+        wanted = {
+            tags.ADMISSION: tags.HELD,
+            tags.MODE: tags.FULL,
+            tags.REASON: reason_text(decision),
+            tags.POLICY: decision.work.policy,
+            tags.TIER: decision.tier,
+        }
+        self._tag(run, wanted)
+
+    def _tag(self, run: QueuedRun, wanted: dict[str, str]) -> None:
+        present = self._queue.run(run.run_id).tags
+        changed = {key: value for key, value in wanted.items() if present.get(key) != value}
+        if changed:
+            self._instance.add_run_tags(run.run_id, changed)
+            self._queue.tagged(run.run_id, changed)
+
+    def _tell(self, run: QueuedRun, decision: Decision) -> None:
+        """The full sentences and their numbers, in the run's event log."""
+        lines = [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
+        mode = "" if decision.mode == tags.FULL else f" in mode {decision.mode}"
+        metadata: dict[str, dg.MetadataValue] = {
+            "policy": dg.MetadataValue.text(decision.work.policy),
+            "tier": dg.MetadataValue.text(decision.tier),
+            "reasons": dg.MetadataValue.json(
+                [
+                    {"code": reason.code.value, "sentence": reason.sentence, "numbers": dict(reason.numbers)}
+                    for reason in decision.reasons
+                ]
+            ),
+        }
+        spare_event_file_check(self._instance, run.run_id)
+        self._instance.report_engine_event(
+            f"{decision.verdict.capitalize()}{mode}. " + "; ".join(lines),
+            self._queue.run(run.run_id),
+            EngineEventData(metadata),
+        )

@@ -1,0 +1,170 @@
+"""How a case writes a snapshot: what is true, in as few words as will do.
+
+Times are ages and amounts carry their units, as in a policy file.  What is not given is a machine of four
+idle cores and eight free gibibytes, an empty queue, and work that is named after its policy.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
+
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
+from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.resource_request import estimate_key
+from adaptive_assets.planning.snapshot import (
+    Action,
+    CheckState,
+    DataState,
+    Freshness,
+    SlotKind,
+    SlotLimit,
+    Snapshot,
+)
+from adaptive_assets.policy.fields import Duration, Text, Weight
+from adaptive_assets.policy.terms import FULL, PolicyValue
+from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy_cases.estimates import LearnedTerms
+from adaptive_assets.policy_cases.machines import MachineTerms, NodeTerms
+from adaptive_assets.policy_cases.runs import HERE, ActiveTerms, QueuedTerms, WorkTerms
+
+__all__ = ["SnapshotTerms"]
+
+NOON: Final = datetime(2026, 6, 15, 12, tzinfo=UTC).timestamp()
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2999
+"""A century of age or of waiting on either side of these, the calendar still goes on."""
+
+
+def _instant(value: object) -> object:
+    """POSIX seconds of ``2026-06-15T12:00:00-04:00``."""
+    if isinstance(value, float):
+        return value
+    example = "write one such as `2026-06-15T12:00:00-04:00`"
+    try:
+        instant = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise UnitError(f"`{quoted(str(value))}` is not an instant", example) from None
+    if instant.tzinfo is None:
+        raise UnitError(f"`{quoted(str(value))}` has no offset from UTC", example)
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise UnitError(f"`{quoted(str(value))}` is not from {FIRST_YEAR} to {LAST_YEAR}", example)
+    return instant.timestamp()
+
+
+class DataTerms(PolicyValue):
+    """An asset that runs read."""
+
+    age: Duration | None = 600.0
+    """How long ago it was last materialized; `null` for never."""
+    freshness: Freshness = Freshness.NO_POLICY
+    """What its freshness policy last said."""
+    checks: CheckState = CheckState.NO_CHECKS
+    """What its blocking checks said of its latest version."""
+    failed: tuple[Text, ...] = ()
+    """The blocking checks that failed."""
+    missing: tuple[Text, ...] = ()
+    """The blocking checks that were not evaluated."""
+    mode: Text = FULL
+    """The mode in which its latest version was made."""
+    source: StrictBool = False
+    """Whether nothing here makes it, so that nobody waits for it."""
+
+    def data_state(self, asset: str, now: float) -> DataState:
+        """The asset of that name, as it is known at ``now``."""
+        made_at = None if self.age is None else now - self.age
+        return DataState(
+            asset, made_at, self.freshness, self.checks, self.failed, self.missing, self.mode, self.source
+        )
+
+
+class PaceTerms(PolicyValue):
+    """The adaptive limit on runs at once, as the last plan left it."""
+
+    limit: Weight
+    """How many runs at once."""
+    moved: Duration = 0.0
+    """How long ago it was moved."""
+
+
+class SnapshotTerms(PolicyValue):
+    """What is true at one instant."""
+
+    at: Annotated[float, BeforeValidator(_instant)] = NOON
+    """When, with the offset from UTC."""
+    machine: MachineTerms = MachineTerms()
+    """The machine, where there is one."""
+    reading: StrictBool = True
+    """Whether there is a reading of it."""
+    nodes: tuple[NodeTerms, ...] = ()
+    """The machines, where there are several."""
+    run_limit: StrictInt | None = Field(default=None, ge=0)
+    """The coordinator's `max_concurrent_runs`."""
+    actions: tuple[Action, ...] = ()
+    """What launchers will be able to do with runs that are launched now."""
+    queued: tuple[QueuedTerms, ...] = ()
+    """The queue."""
+    active: tuple[ActiveTerms, ...] = ()
+    """The runs that hold resources."""
+    data: Mapping[Text, DataTerms] = Field(default_factory=dict)
+    """The assets that runs read, by name."""
+    estimates: tuple[LearnedTerms, ...] = ()
+    """What was learned of kinds of work."""
+    usage: Mapping[Text, Duration] = Field(default_factory=dict)
+    """What owners have used of late: how long of one core."""
+    slowdown: Weight | None = None
+    """How many times as long as expected the runs took that ended of late."""
+    pace: PaceTerms | None = None
+    """The adaptive limit on runs at once."""
+    pools: Mapping[Text, StrictInt] = Field(default_factory=dict)
+    """How many slots of each pool are free; a pool that is not named has no limit."""
+    tag_limits: Mapping[Text, StrictInt] = Field(default_factory=dict)
+    """How many slots of each tag concurrency limit are free."""
+    paused: Duration | None = None
+    """For how much longer Dagster launches no run, because the code location could not be reached."""
+    launches: tuple[Duration, ...] = ()
+    """How long ago runs were launched that have ended since."""
+
+    @property
+    def runs(self) -> Iterator[WorkTerms]:
+        """All runs, the queue first."""
+        yield from self.queued
+        yield from self.active
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot that the planner is given."""
+        now = self.at
+        alone = self.reading and (not self.nodes or "machine" in self.model_fields_set)
+        return Snapshot(
+            at=now,
+            queued=tuple(
+                run.queued_run(now) for run in sorted(self.queued, key=lambda run: run.waited, reverse=True)
+            ),
+            active=tuple(run.active_run(now) for run in self.active),
+            machine=self.machine.machine_reading(now) if alone else None,
+            data={asset: state.data_state(asset, now) for asset, state in self.data.items()},
+            run_limit=self.run_limit,
+            actions=self.actions,
+            nodes=tuple(node.node(now) for node in self.nodes),
+            estimates=dict(self._learned()),
+            usage=dict(self.usage),
+            slowdown=self.slowdown,
+            pace=None if self.pace is None else ConcurrencyLimit(self.pace.limit, now - self.pace.moved),
+            limits={
+                f"{kind}:{name}": SlotLimit(kind, name, max(free, 0), free)
+                for kind, slots in ((SlotKind.POOL, self.pools), (SlotKind.TAG, self.tag_limits))
+                for name, free in slots.items()
+            },
+            paused={} if self.paused is None else {HERE: now + self.paused},
+            launches=tuple(now - ago for ago in self.launches),
+        )
+
+    def _learned(self) -> Iterator[tuple[str, Estimate]]:
+        """An estimate speaks of all kinds of work that have its name, whatever they read."""
+        kinds = dict.fromkeys(run.work() for run in self.runs) if self.estimates else {}
+        for learned in self.estimates:
+            for work in kinds:
+                if work.name == learned.of:
+                    yield estimate_key(work, learned.mode), learned.estimate()

@@ -1,0 +1,1 @@
+"""Planners to compare with: stock Dagster, priority with requests, EASY backfilling, bounds."""

@@ -1,0 +1,1 @@
+"""What a simulation measured, and planners compared by it."""

@@ -1,0 +1,1 @@
+"""Scenario files: what happens to nodes and data while a workload runs."""

@@ -1,0 +1,1 @@
+"""Workloads: traces from files and ledgers, and generated ones."""

@@ -1,1 +1,0 @@
-"""The workflow layer: where policies, signals and plans meet Dagster."""
