@@ -34,13 +34,14 @@ def measure(
     first: int = FIRST,
     jobs: int = 1,
     actions: Capabilities = EVERYTHING,
+    share: float = 1.0,
     keep: Path = KEPT,
     say: Callable[[str], None] = print,
 ) -> Finding:
     """Play what is not kept yet of every rule at every trace and load, with so many seeds from ``first`` on.
 
     Rules that act on running work are measured where launchers can do ``actions``, the others in the default
-    world. Every finished cell is written to ``keep`` at once, so that a stopped run goes on where it was.
+    world. ``share`` is the middle part of the time of each workload that is played. Every finished cell is written to ``keep`` at once, so that a stopped run goes on where it was.
 
     Raises what :func:`~benchmarks.cells.drawn` raises, and :class:`~benchmarks.ablation_cells.KeepError`.
     """
@@ -53,7 +54,7 @@ def measure(
             f"{keep} has {stale:,} cells of other versions of the code, or of other traces: they do not count"
         )
     places = [(trace, load) for trace in traces for load in loads or loads_of(trace)]
-    cells = cells_of(rules, places, range(first, first + seeds), actions)
+    cells = cells_of(rules, places, range(first, first + seeds), actions, share)
     lacking = [cell for cell in cells if kept.figures(cell, versions[cell.cell.trace]) is None]
     _play(lacking, kept, versions, jobs, say)
     played = {cell: figures for cell in cells if (figures := kept.figures(cell, versions[cell.cell.trace]))}
@@ -61,9 +62,10 @@ def measure(
     return Finding(
         "ablation",
         INTRO,
-        body(found, played),
+        body(found, played, share),
         True,
         {
+            "share": share,
             "seeds": [*range(first, first + seeds)],
             "compared": [_plain(each) for each in found],
             "played": [{**_named(each), "figures": figures} for each, figures in played.items()],

@@ -1,10 +1,11 @@
-"""One cell of the ablation: a workload at a load with a seed, planned without a rule. Finished ones are kept."""
+"""One cell of the ablation: a workload at a load with a seed, planned without a rule. Those played are kept."""
 
 import json
 import random
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -13,10 +14,12 @@ from adaptive_assets import learning, planning, policy, simulation
 from adaptive_assets.simulation.engine.settings import Settings
 from adaptive_assets.simulation.engine.simulator import simulate
 from adaptive_assets.simulation.evaluation.measures import measure
+from adaptive_assets.simulation.traces.scaling import clipped, scaled
 from adaptive_assets.simulation.traces.trace import Workload
+from benchmarks import cells
 from benchmarks.ablation_arithmetic import Figures, figures_of
 from benchmarks.ablation_rules import Rule
-from benchmarks.cells import TRACES, Cell, brought, cluster_of, policy_book
+from benchmarks.cells import Cell, cluster_of, drawn, policy_book
 
 __all__ = ["KeepError", "Kept", "Without", "play_without", "version_of"]
 
@@ -38,10 +41,11 @@ class KeepError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """A cell that is planned without ``rule``."""
+    """A cell that is planned without ``rule``; of the time of its workload the middle ``share``, above 0."""
 
     rule: Rule
     cell: Cell
+    share: float = 1.0
 
     @property
     def label(self) -> str:
@@ -53,18 +57,27 @@ def play_without(without: Without) -> tuple[Without, dict[str, float], float]:
     """Simulate as the benchmark of simulations does; the cell, its figures and the seconds it took."""
     began = time.perf_counter()
     rule, cell = without.rule, without.cell
-    workload = brought(cell)
+    workload = _workload(cell, without.share)
     settings = Settings(
         horizon_s=workload.span_s,
         capabilities=cell.world,
-        tuning=rule.planning_without(),
+        tuning=rule.tuning,
     )
     if rule.moves_s:
         workload = moved(workload, rule.moves_s, cell.seed)
-    outcome = simulate(
-        workload, policy_book(cell.trace), cluster_of(cell.trace), settings=settings, seed=cell.seed
-    )
+    book, cluster = policy_book(cell.trace), cluster_of(cell.trace)
+    outcome = simulate(workload, book, cluster, settings=settings, seed=cell.seed)
     return without, figures_of(measure(outcome)), time.perf_counter() - began
+
+
+@lru_cache(maxsize=8)
+def _workload(cell: Cell, share: float) -> Workload:
+    """The workload of a cell; most of the time that some cells take is that of drawing it."""
+    whole = drawn(cell.trace, cell.seed)
+    if share < 1:
+        start = whole.runs[0].submit_s + whole.span_s * (1 - share) / 2
+        whole = clipped(whole, start, start + whole.span_s * share)
+    return scaled(whole, cell.load, cluster_of(cell.trace).cores)
 
 
 def moved(workload: Workload, most_s: float, seed: int) -> Workload:
@@ -79,7 +92,7 @@ def version_of(trace: str) -> str:
     digest = sha256()
     files = [file for folder in _SOURCES for file in sorted(folder.rglob("*.py"))]
     files += [_HERE / name for name in _OURS]
-    if trace not in TRACES:
+    if trace not in cells.TRACES:
         files.append(Path(trace))
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
@@ -155,13 +168,14 @@ def _what(without: Without, version: str) -> dict[str, Any]:
     return {
         **{name: value for name, value in asdict(cell).items() if name != "world"},
         "world": list(cell.world.words),
+        "share": without.share,
         "rule": rule.name,
         "off": rule.changes,
         "version": version,
     }
 
 
-_KEYS: Final = {"trace", "load", "seed", "world", "rule", "off", "version"}
+_KEYS: Final = {"trace", "load", "seed", "world", "share", "rule", "off", "version"}
 
 
 def _key(without: Without, version: str) -> str:

@@ -33,6 +33,7 @@ def cells_of(
     places: Iterable[tuple[str, float]],
     seeds: Iterable[int],
     actions: Capabilities = EVERYTHING,
+    share: float = 1.0,
 ) -> list[Without]:
     """The cells of ``rules``, and of the full planner and the control in each of their worlds; by seed."""
     wanted, places = list(rules), list(places)
@@ -40,7 +41,7 @@ def cells_of(
     players = [(rule, world) for world in worlds for rule in (FULL, CONTROL)]
     players += [(rule, actions if rule.acts else NOTHING) for rule in wanted]
     return [
-        Without(rule, Cell(trace, load, seed, world))
+        Without(rule, Cell(trace, load, seed, world), share)
         for seed in seeds
         for trace, load in places
         for rule, world in players

@@ -31,7 +31,6 @@ __all__ = [
     "Cell",
     "Part",
     "Played",
-    "brought",
     "cluster_of",
     "drawn",
     "loads_of",
@@ -92,7 +91,8 @@ class Played:
 def play(cell: Cell, part: Part) -> Played:
     """Simulate from the first submission to the last; what has not ended by then is not finished."""
     began = time.perf_counter()
-    workload, cluster = brought(cell), cluster_of(cell.trace)
+    cluster = cluster_of(cell.trace)
+    workload = scaled(drawn(cell.trace, cell.seed), cell.load, cluster.cores)
     settings = Settings(horizon_s=workload.span_s, capabilities=cell.world)
     book, seed = policy_book(cell.trace), cell.seed
     clock = time.perf_counter
@@ -107,11 +107,6 @@ def play(cell: Cell, part: Part) -> Played:
         trials = (Trial(part, {}, measure(outcome), best=True),)
     possible = most_work(workload, cluster, workload.span_s)
     return Played(cell, part, trials, possible, time.perf_counter() - began)
-
-
-def brought(cell: Cell) -> Workload:
-    """The workload of ``cell`` at its load; raises what :func:`drawn` raises."""
-    return scaled(drawn(cell.trace, cell.seed), cell.load, cluster_of(cell.trace).cores)
 
 
 def cluster_of(trace: str) -> Cluster:
