@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adaptive_assets.cli.text import clock, iso, labelled, short_id, wrapped
-from adaptive_assets.planning.wording import cores, seconds, share, size
+from adaptive_assets.planning.formatting import cores, seconds, share, size
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.explain import ExplainedRun, Explanation, Foreseen

@@ -10,7 +10,7 @@ import click
 
 from adaptive_assets.cli.installation import Installation, home_option, opened
 from adaptive_assets.cli.text import emit_json, iso, short_id, shortened, table
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.formatting import seconds
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -98,7 +98,7 @@ def _places(
     """Where each run stands by what the last recorded plan knew, with those that were submitted since."""
     from adaptive_assets.assets.policy_assignment import facts_of
     from adaptive_assets.coordinator.queue_watch import queued_run
-    from adaptive_assets.planning.queue_position import line
+    from adaptive_assets.planning.queue_position import queue_positions
 
     recorded = _last_snapshot(installation)
     known = {run.run_id: run for run in recorded.queued}
@@ -108,7 +108,7 @@ def _places(
         found = known.get(run.run_id)
         submitted_at = record.create_timestamp.timestamp()
         runs.append(found or queued_run(run, assignment.work_of(facts_of(run)), submitted_at))
-    in_line = line(replace(recorded, queued=tuple(runs)), assignment.book)
+    in_line = queue_positions(replace(recorded, queued=tuple(runs)), assignment.book)
     return {run_id: place for place, run_id in enumerate(in_line)}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_assets.cli.errors import masked
 from adaptive_assets.cli.text import age, clock, iso, labelled
-from adaptive_assets.planning.wording import cores, share, size
+from adaptive_assets.planning.formatting import cores, share, size
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.status import Governed, Queue, Status

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.formatting import seconds
 
 __all__ = ["age", "clock", "emit_json", "iso", "labelled", "short_id", "shortened", "table", "wrapped"]
 

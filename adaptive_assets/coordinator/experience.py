@@ -10,11 +10,11 @@ from adaptive_assets.learning import DecayedUsage, Learner, Observation, asking_
 from adaptive_assets.ledger import Ledger, RunUsageRow
 from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
-from adaptive_assets.planning.deadline import LAUNCH_S
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.estimates import Estimate, Spread
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest, estimate_key, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["REMEMBERED", "Experience"]
@@ -137,7 +137,7 @@ def _observed(work: Work, usage: RunUsageRow) -> Observation:
     duration = None if usage.started_at is None else max(0.0, usage.ended_at - usage.started_at)
     # the process works before the run is started, and its CPU time covers that: imports, the definitions
     worked = usage.cpu_seconds
-    cpu = None if worked is None or duration is None else worked / (LAUNCH_S + duration)
+    cpu = None if worked is None or duration is None else worked / (TUNING.launch_s + duration)
     return Observation(
         work,
         usage.mode,

@@ -1,17 +1,17 @@
-"""Room: what the machines can still take under the guards and under the limits on runs at once."""
+"""What the nodes can still take, under the guards and under the limits on runs at once."""
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import floor, inf
 
-from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.node_capacity import SLIVER, NodeCapacity
 from adaptive_assets.planning.prices import price_of
 from adaptive_assets.planning.ranks import rank_of
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest
 from adaptive_assets.planning.snapshot import Node, Snapshot
-from adaptive_assets.planning.wording import number, seconds, share, size
+from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import PolicyBook, Ramp
 
 __all__ = ["Capacity"]
@@ -29,20 +29,22 @@ class Capacity:
     nodes: list[NodeCapacity]
     places: Mapping[str, NodeCapacity] = field(default_factory=dict)
     run_limit: int | None = None
-    pace: float | None = None
+    adaptive_limit: float | None = None
     ramp: Ramp | None = None
     runs: int = 0
     launched: int = 0
     _known: dict[tuple[int, int, str, float], tuple[Reason, ...]] = field(default_factory=dict)
-    """What was found to be lacking since room was last taken: many kinds of work ask for the same."""
+    """What was found to be lacking since capacity was last taken: many kinds of work ask for the same."""
     _largest: NodeCapacity | None = field(init=False)
 
     def __post_init__(self) -> None:
         self._largest = max(self.nodes, key=lambda node: node.memory_ceiling, default=None)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests) -> "Capacity":
-        """The room at the instant of ``snapshot``."""
+    def of(
+        cls, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests, tuning: Tuning
+    ) -> "Capacity":
+        """The capacity left at the instant of ``snapshot``."""
         limits = [limit for limit in (snapshot.run_limit, book.guards.concurrency) if limit is not None]
         present = snapshot.nodes or (Node("", snapshot.machine, snapshot.at),)
         nodes = {
@@ -50,6 +52,7 @@ class Capacity:
                 node.name,
                 book.guards,
                 node.reading,
+                tuning,
                 price=price_of(book.prices, node.node_class, snapshot.at),
             )
             for node in present
@@ -65,7 +68,7 @@ class Capacity:
             usable,
             places=nodes,
             run_limit=min(limits, default=None),
-            pace=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
+            adaptive_limit=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
             ramp=ramp,
             runs=len(snapshot.active),
             launched=sum(snapshot.at - at < ramp.every for at in launches) if ramp else 0,
@@ -76,10 +79,9 @@ class Capacity:
         node = self.places.get(name) or next(iter(self.places.values()), None)
         return node if node in self.nodes else None
 
-    def trickles(self, request: ResourceRequest) -> bool:
-        """Whether it is strangers that keep some machine busy.
-
-        Our own work, with a run more, takes no more of it than a single run may insist on.
+    def is_busy_with_strangers(self, request: ResourceRequest) -> bool:
+        """Whether our own work, with one run more, would take no more of some node than one run may insist
+        on.
         """
         return any(
             node.our_cpu + node.insists_on(request) <= node.most_for_one + SLIVER for node in self.nodes
@@ -93,10 +95,10 @@ class Capacity:
     def take(
         self, request: ResourceRequest, rank: int, most: float = inf, avoid: Container[str] = ()
     ) -> NodeCapacity | None:
-        """Promise ``request`` to a run that this cycle admits, on the machine returned.
+        """Allocate ``request`` to a run that this cycle admits, on the node returned.
 
         It is one where it fits, if there is one, and none of ``avoid``, if it can: the cheapest, and of those
-        the one that it fills most, so that room for large runs stays in one piece.
+        the one that it fills most, so that capacity for large runs stays in one piece.
         """
         nodes = self.affordable(most) or self.nodes
         node: NodeCapacity | None = nodes[0] if nodes else None
@@ -118,7 +120,7 @@ class Capacity:
         return node
 
     def shared_by(self, request: ResourceRequest, rank: int, most: float = inf) -> list[NodeCapacity]:
-        """The machines that ``request`` could share with its peers, whatever the pace."""
+        """The machines that ``request`` could share with its peers, whatever the adaptive limit."""
         if any(reason.code is not ReasonCode.ADAPTIVE_CONCURRENCY for reason in self._limits()):
             return []
         return [
@@ -131,14 +133,16 @@ class Capacity:
         least = request.memory if request.least_memory is None else request.least_memory
         if largest is None or largest.machine is None or least <= largest.memory_ceiling:
             return None
-        ceiling, machine = largest.memory_ceiling, largest.machine
         return Reason(
             ReasonCode.NEVER_FITS,
-            f"{'' if mode == FULL else f'mode {mode} '}needs {size(least)}, more than the"
-            f" {share(largest.guards.memory)} guard leaves of the whole {_machine(largest)}"
-            f" ({size(ceiling, at_most=True)} of {size(machine.memory_capacity)}):"
-            " lower the estimate, raise the guard or add a rung that needs less",
-            {"mode": mode, "needs": least, "ceiling": ceiling, "capacity": machine.memory_capacity},
+            {
+                "mode": mode,
+                "needs": least,
+                "ceiling": largest.memory_ceiling,
+                "capacity": largest.machine.memory_capacity,
+                "guard": largest.guards.memory,
+                "node": largest.name,
+            },
         )
 
     def lacks(
@@ -152,7 +156,7 @@ class Capacity:
         key = (id(request), rank, mode, most)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = (*self._on_the_best_host(request, rank, mode, most), *self._limits())
+            known = self._known[key] = (*self._on_the_best_node(request, rank, mode, most), *self._limits())
         return known
 
     def open_to(self, request: ResourceRequest, rank: int, most: float = inf) -> list[NodeCapacity]:
@@ -164,7 +168,7 @@ class Capacity:
         """The machines that cost no more than ``most``."""
         return self.nodes if most == inf else [node for node in self.nodes if node.price <= most]
 
-    def _on_the_best_host(
+    def _on_the_best_node(
         self, request: ResourceRequest, rank: int, mode: str, most: float
     ) -> tuple[Reason, ...]:
         nodes = self.affordable(most)
@@ -174,44 +178,20 @@ class Capacity:
             return ()
         if not nodes:
             if self.nodes:
-                return (
-                    Reason(ReasonCode.PRICE, f"no machine costs {number(most)} or less", {"at_most": most}),
-                )
-            why = "no machine was heard of within its lease"
-            return (Reason(ReasonCode.NO_READING, why, {"silent": len(self.places)}),)
+                return (Reason(ReasonCode.PRICE, {"at_most": most}),)
+            return (Reason(ReasonCode.NO_READING, {"silent": len(self.places)}),)
         return min(nodes, key=lambda node: -_left(node, request, rank)).lacks(request, rank, mode)
 
     def _limits(self) -> Iterator[Reason]:
         if self.run_limit is None and self.runs and any(node.machine is None for node in self.nodes):
-            yield Reason(
-                ReasonCode.NO_READING,
-                "there is no recent reading of the machine: one run at a time until there is",
-                {"runs": self.runs},
-            )
+            yield Reason(ReasonCode.NO_READING, {"runs": self.runs})
         if self.run_limit is not None and self.runs >= self.run_limit:
-            yield Reason(
-                ReasonCode.CONCURRENCY,
-                f"of {self.run_limit} runs at once, {self.runs} are active or about to be",
-                {"runs": self.runs, "limit": self.run_limit},
-            )
-        if self.pace is not None and self.runs >= max(1, floor(self.pace)):
-            yield Reason(
-                ReasonCode.ADAPTIVE_CONCURRENCY,
-                f"more than {floor(self.pace)} runs at once would slow each other down by now,"
-                f" {self.runs} are active or about to be",
-                {"runs": self.runs, "limit": self.pace},
-            )
+            yield Reason(ReasonCode.CONCURRENCY, {"runs": self.runs, "limit": self.run_limit})
+        if self.adaptive_limit is not None and self.runs >= max(1, floor(self.adaptive_limit)):
+            yield Reason(ReasonCode.ADAPTIVE_CONCURRENCY, {"runs": self.runs, "limit": self.adaptive_limit})
         if self.ramp is not None and self.launched >= self.ramp.runs:
-            yield Reason(
-                ReasonCode.RAMP,
-                f"{number(self.launched)} runs were launched in the last {seconds(self.ramp.every)},"
-                f" the ramp allows {self.ramp.runs}",
-                {"launched": self.launched, "limit": self.ramp.runs, "every_s": self.ramp.every},
-            )
-
-
-def _machine(node: NodeCapacity) -> str:
-    return f"machine `{node.name}`" if node.name else "machine"
+            numbers = {"launched": self.launched, "limit": self.ramp.runs, "every_s": self.ramp.every}
+            yield Reason(ReasonCode.RAMP, numbers)
 
 
 def _left(node: NodeCapacity, request: ResourceRequest, rank: int) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from adaptive_assets.planning.decisions import Reason
+from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Policy
 from adaptive_assets.policy.compositions import Composition, compositions, optional_reads

@@ -9,8 +9,8 @@ __all__ = ["ConcurrencyLimit"]
 class ConcurrencyLimit:
     """How many runs at once the last plans found good for the machine, and whom they last let go ahead.
 
-    A plan is a pure function, so what it must remember travels in the snapshot: a world puts the pace that a
-    plan gave back into its next snapshot, unchanged.
+    A plan is a pure function, so what it must remember travels in the snapshot: whoever calls it puts
+    the limit that a plan gave back into the next snapshot, unchanged.
     """
 
     limit: float

@@ -1,26 +1,24 @@
-"""The ladder: which rung a run takes that cannot run in full."""
+"""The ladder: which way to do less a run takes that cannot run in full."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adaptive_assets.planning.capacity import Capacity
 from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.planning.deadline import Deadline
-from adaptive_assets.planning.decisions import Reason
 from adaptive_assets.planning.node_capacity import shareable
+from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.turn import Turn
 from adaptive_assets.policy import PolicyBook, Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["Ladder", "Squeeze", "Step", "ways_to_do_less"]
+__all__ = ["BelowFull", "Ladder", "Option"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A way to run, its demand, and what is in its way now; taken all the same, a rung is *forced*.
+class Option:
+    """A way to run other than in full, what it requests, and what is in its way now.
 
     It is a rung of the policy's ladder, or a composition of its stages.
     """
@@ -40,23 +38,8 @@ class Step:
         return self.way.parameters if isinstance(self.way, Rung) else {}
 
 
-def ways_to_do_less(turn: Turn, *, impatient: bool) -> tuple[Rung | Composition, ...]:
-    """What a run may leave out now, the least first: its optional stages, then what its ladder says.
-
-    Want of room alone is a reason to leave optional stages out, once a run was ``impatient``; it is none for
-    a rung. Where its data is not ready, either helps for data that it spares alone.
-    """
-    group = turn.group
-    if group.only_rungs:
-        rungs = group.rungs if not group.spared or group.gates.then == "degrade" else ()
-        return (*(group.essentials if group.spared else ()), *rungs)
-    if turn.pressed:
-        return (*group.essentials, *group.rungs)
-    return group.essentials if impatient else ()
-
-
 @dataclass(slots=True)
-class Squeeze:
+class BelowFull:
     """The CPU of runs below full mode, by the rank of their tier.
 
     A rung that is forced beyond the CPU guard may slow down strangers and lower tiers, and not its peers:
@@ -65,19 +48,26 @@ class Squeeze:
     """
 
     ceiling: float
+    forced: float
+    """How much of the ceiling the forced ones may take, as a share of one."""
     cores: dict[int, float] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests, ceiling: float
-    ) -> "Squeeze":
-        """The squeeze at the instant of ``snapshot``; ``ceiling`` in cores."""
-        squeeze = cls(ceiling)
+        cls,
+        snapshot: Snapshot,
+        book: PolicyBook,
+        requests: ResourceRequests,
+        ceiling: float,
+        forced: float,
+    ) -> "BelowFull":
+        """That of the active runs; ``ceiling`` in cores."""
+        below = cls(ceiling, forced)
         for run in snapshot.active:
             if run.mode not in WHOLE:
                 policy = book.policy(run.work.policy)
-                squeeze.take(book.rank(policy.tier), requests.of_run(run, run.mode))
-        return squeeze
+                below.take(book.rank(policy.tier), requests.of_run(run, run.mode))
+        return below
 
     def take(self, rank: int, request: ResourceRequest) -> None:
         """Count a run that goes below full mode."""
@@ -86,73 +76,60 @@ class Squeeze:
     def allows(self, rank: int, request: ResourceRequest) -> bool:
         """Whether one more run of that tier may be forced."""
         peers = sum(cores for other, cores in self.cores.items() if other <= rank)
-        return peers + min(request.cpu, self.ceiling) <= self.ceiling
+        return peers + min(request.cpu, self.ceiling) <= self.forced * self.ceiling
 
 
+@dataclass(frozen=True, slots=True)
 class Ladder:
-    """The ways in which one run can do less, the mildest first, as they stand in the room that is left.
+    """The ways in which one run can do less, the mildest first, as they stand in the capacity that is left.
 
-    ``in_the_way`` gives the reservation of a higher tier that a demand would delay, if there is one.
+    ``never`` says why there is none, where none could ever fit.
     """
 
-    def __init__(
-        self,
-        ways: Iterable[tuple[Rung | Composition, ResourceRequest]],
-        rank: int,
-        capacity: Capacity,
-        in_the_way: Callable[[ResourceRequest], Reason | None],
-    ) -> None:
-        self._steps: list[Step] = []
-        self._never: tuple[Reason, ...] = ()
-        for way, request in ways:
-            if never := capacity.never_fits(request, way.mode):
-                self._never = (never,)
-                continue
-            lacks = capacity.lacks(request, rank, way.mode)
-            if not lacks and (behind := in_the_way(request)):
-                lacks = (behind,)
-            self._steps.append(Step(way, request, lacks))
-
-    @property
-    def could_fit(self) -> bool:
-        """Whether it has a rung that is worth waiting for."""
-        return bool(self._steps)
+    options: Sequence[Option]
+    never: tuple[Reason, ...]
 
     @property
     def obstacles(self) -> tuple[Reason, ...]:
-        """What keeps the quickest rung from going now; where none could ever fit, why not."""
-        return min(self._steps, key=_duration).lacks if self._steps else self._never
+        """What keeps the quickest way from going now; where none could ever fit, why not."""
+        return min(self.options, key=_duration).lacks if self.options else self.never
 
     @property
     def least(self) -> ResourceRequest | None:
-        """What the quickest rung takes that could fit."""
-        return min(self._steps, key=_duration).request if self._steps else None
+        """What the quickest way requests that could fit."""
+        return min(self.options, key=_duration).request if self.options else None
 
-    def step(
-        self, deadline: Deadline, at: float, *, patient: bool, may_force: Callable[[ResourceRequest], bool]
-    ) -> Step | None:
-        """The rung to launch now, or ``None`` when there is none or when it can still wait for room.
+    def choose(
+        self, deadline: Deadline, at: float, rank: int, below: BelowFull, *, patient: bool
+    ) -> Option | None:
+        """The way to launch now, or ``None`` where there is none or where it can still wait for capacity.
 
-        The highest rung that fits and ends in time. When none does and waiting would break the deadline (or
-        the run is not ``patient``), the quickest goes all the same if it lacks only CPU or calm: a promise
-        is worth more than an idle margin. When all would be late, the quickest that fits. The memory guard
-        and the run limit are never broken.
+        The mildest that fits and ends in time. Where none does and waiting would break the deadline (or the
+        run is not ``patient``), the quickest goes all the same if it lacks only CPU or calm: a deadline is
+        worth more than an idle margin. Where all would be late, the quickest that fits. The memory guard and
+        the run limit are never broken.
         """
-        fitting = [step for step in self._steps if not step.lacks]
-        in_time = [step for step in fitting if deadline.met_by(step.request, at)]
+        fitting = [option for option in self.options if not option.lacks]
+        in_time = [option for option in fitting if deadline.met_by(option.request, at)]
         if in_time:
             return in_time[0]
-        if patient and any(not deadline.endangered(step.request, at) for step in self._steps):
+        if patient and any(not deadline.endangered(option.request, at) for option in self.options):
             return None
         forced = [
-            step for step in self._steps if step.lacks and shareable(step.lacks) and may_force(step.request)
+            option
+            for option in self.options
+            if option.lacks and shareable(option.lacks) and below.allows(rank, option.request)
         ]
         return min(
             fitting + forced,
-            key=lambda step: (not deadline.met_by(step.request, at), bool(step.lacks), step.request.duration),
+            key=lambda option: (
+                not deadline.met_by(option.request, at),
+                bool(option.lacks),
+                option.request.duration,
+            ),
             default=None,
         )
 
 
-def _duration(step: Step) -> float:
-    return step.request.duration
+def _duration(option: Option) -> float:
+    return option.request.duration

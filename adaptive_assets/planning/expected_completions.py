@@ -1,21 +1,14 @@
 """When active work is expected to give back what it holds."""
 
 from dataclasses import dataclass
-from typing import Final
 
-from adaptive_assets.planning.deadline import LAUNCH_S
 from adaptive_assets.planning.node_capacity import is_settling
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
+from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["LEAVING_S", "ExpectedCompletion", "ends_at", "expected_completions"]
-
-LEAVING_S: Final = 10.0
-"""How long a run takes to end once it was told to, with the cycle in which that is noticed."""
-
-OVERDUE: Final = 0.15
-"""A run that has outlived its estimate is given so much more of what it has run already."""
+__all__ = ["ExpectedCompletion", "ends_at", "expected_completions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +21,9 @@ class ExpectedCompletion:
     memory: float
 
 
-def expected_completions(snapshot: Snapshot, requests: ResourceRequests) -> list[ExpectedCompletion]:
+def expected_completions(
+    snapshot: Snapshot, requests: ResourceRequests, tuning: Tuning
+) -> list[ExpectedCompletion]:
     """What the active runs give back, the soonest first; suspended ones hold what they have."""
     expected = []
     for run in snapshot.active:
@@ -37,19 +32,19 @@ def expected_completions(snapshot: Snapshot, requests: ResourceRequests) -> list
         request = requests.of_run(run, run.mode)
         memory = max(request.memory, run.memory_used or 0)
         used = request.cpu if run.cpu_used is None else run.cpu_used
-        cpu = max(used, request.cpu) if is_settling(run, snapshot.at) else used
-        expected.append(ExpectedCompletion(ends_at(run, request, snapshot.at), run.node, cpu, memory))
+        cpu = max(used, request.cpu) if is_settling(run, snapshot.at, tuning) else used
+        expected.append(ExpectedCompletion(ends_at(run, request, snapshot.at, tuning), run.node, cpu, memory))
     expected.sort(key=lambda release: release.at)
     return expected
 
 
-def ends_at(run: ActiveRun, request: ResourceRequest, at: float) -> float:
+def ends_at(run: ActiveRun, request: ResourceRequest, at: float, tuning: Tuning) -> float:
     """When an active run is expected to end."""
     if run.state is RunState.LEAVING:
-        return max(at, (run.acted_at or at) + LEAVING_S)
+        return max(at, (run.acted_at or at) + tuning.leaving_s)
     if run.started_at is None:
-        return max(at, run.launched_at + LAUNCH_S) + request.median
+        return max(at, run.launched_at + tuning.launch_s) + request.median
     ran = at - run.started_at if run.ran_s is None else run.ran_s
     if ran < request.median:
         return at + request.median - ran
-    return at + max(request.duration - ran, OVERDUE * ran, LAUNCH_S)
+    return at + max(request.duration - ran, tuning.overdue * ran, tuning.launch_s)

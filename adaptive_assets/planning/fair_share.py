@@ -6,18 +6,13 @@ from typing import Final
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["UNIT", "FairShare"]
-
-UNIT: Final = 600.0
-"""Core-seconds below which a difference in use does not matter."""
+__all__ = ["FairShare"]
 
 MOST: Final = 1e30
-"""Core-seconds above which neither does."""
-
-STEPS: Final = 8
-"""Levels for each doubling: about 9 % apart."""
+"""Core-seconds above which a difference in use does not matter."""
 
 
 class FairShare:
@@ -29,7 +24,10 @@ class FairShare:
     served in the order of submission.
     """
 
-    def __init__(self, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests) -> None:
+    def __init__(
+        self, snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests, tuning: Tuning
+    ) -> None:
+        self._tuning = tuning
         self._used = dict(snapshot.usage)
         self._levels: dict[str, int] = {}
         """Of policies, since any was last used more."""
@@ -48,7 +46,9 @@ class FairShare:
         known = self._levels.get(policy.name)
         if known is None:
             used = min(self._used.get(policy.owner or policy.name, 0.0) / policy.weight, MOST)
-            known = self._levels[policy.name] = int(STEPS * log2(max(1.0, used / UNIT)))
+            known = self._levels[policy.name] = int(
+                self._tuning.share_levels * log2(max(1.0, used / self._tuning.share_unit))
+            )
         return known
 
     def _add(self, policy: Policy, core_seconds: float) -> None:

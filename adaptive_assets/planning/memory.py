@@ -2,25 +2,11 @@
 
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Final
 
 from adaptive_assets.planning.resource_request import ResourceRequest
+from adaptive_assets.planning.tuning import TUNING, Tuning
 
-__all__ = ["EVICTABLE_SIGMAS", "GROWS_FOR", "OUTGROWN", "SIGMAS", "Memory"]
-
-SIGMAS: Final = 1.5
-"""Standard deviations by which the memory of runs together is predicted to exceed its mean. Their tails are
-long: more of them would leave the machine half empty, and the guard keeps a margin beside."""
-
-EVICTABLE_SIGMAS: Final = 0.5
-"""As many do where enough of the runs can leave in time, should memory run short."""
-
-GROWS_FOR: Final = 0.4
-"""The share of its median duration after which a run has grown as far as it will: most read their input first
-and let go of some of it later."""
-
-OUTGROWN: Final = 2.0
-"""A run that takes more than was expected of it will take so many times as much, as long as it is young."""
+__all__ = ["Memory"]
 
 
 @dataclass(slots=True)
@@ -29,14 +15,17 @@ class Memory:
 
     The memory of runs together is predicted twice, and the larger prediction counts: the sum of their 75th
     percentiles, which is cautious where there are many, and the mean of the sum plus some of its standard
-    deviations (`SIGMAS`), which is where there are few (N-sigma and percentile-sum of Bashir et al., "Take it
-    to the limit: peak prediction-driven resource overcommitment in datacenters", 2021). The latter is no more
-    than the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail goes by itself.
+    deviations (`Tuning.memory_sigmas`), which is where there are few (N-sigma and percentile-sum of Bashir et
+    al., "Take it to the limit: peak prediction-driven resource overcommitment in datacenters", 2021). The
+    latter is no more than the sum of their 99th percentiles, and a run alone is no sum: one with a heavy tail
+    goes by itself.
 
     That caution is for runs that stay whatever happens. With those that can be requeued before memory runs
-    out (:mod:`.eviction`), it is enough if all together fit on average, and the others in all likelihood.
+    out (:mod:`.memory_pressure`), it is enough if all together fit on average, and the others in all
+    likelihood.
     """
 
+    tuning: Tuning = TUNING
     most_unknown: float = inf
     """What an estimate counts for at the most that is wide for want of evidence, unless its median does: a
     guess is no reason to keep a run waiting until nothing else is left."""
@@ -61,7 +50,7 @@ class Memory:
         *expected, sigma = self._amounts(request)
         variance = (to_come * sigma) ** 2 if used <= expected[0] else 0.0
         if used > expected[2] and request.mean_memory is not None:
-            expected = [max(amount, OUTGROWN * used) for amount in expected]
+            expected = [max(amount, self.tuning.outgrown * used) for amount in expected]
         alone, share, mean, high = [used + to_come * max(0.0, amount - used) for amount in expected]
         self._together = None
         self.seen += used
@@ -101,8 +90,14 @@ class Memory:
             else:
                 runs, alone, shares, mean = runs + 1, alone + itself, shares + share, mean + average
                 variance, highest = variance + sigma**2, highest + high
-        cautious = alone if runs < 2 else max(shares, min(mean + SIGMAS * sqrt(variance), highest))
-        return max(cautious, all_mean + EVICTABLE_SIGMAS * sqrt(all_variance)) if evictable else cautious
+        cautious = (
+            alone
+            if runs < 2
+            else max(shares, min(mean + self.tuning.memory_sigmas * sqrt(variance), highest))
+        )
+        if not evictable:
+            return cautious
+        return max(cautious, all_mean + self.tuning.evictable_sigmas * sqrt(all_variance))
 
     def _amounts(self, request: ResourceRequest) -> tuple[float, float, float, float, float]:
         """What a run counts for: alone, in a sum, on average, at the most, and its standard deviation."""

@@ -1,40 +1,29 @@
-"""One machine: what is in use and promised on it, against the guards."""
+"""What one node has in use, and what its guards leave."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Final
+from typing import Final
 
-from adaptive_assets.planning.decisions import Reason, ReasonCode
-from adaptive_assets.planning.memory import GROWS_FOR, Memory
+from adaptive_assets.planning.memory import Memory
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Pressure, RunState
-from adaptive_assets.planning.wording import cores, number, share, size
+from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import Guards, PressureGuards
 
-__all__ = ["SETTLING_S", "SLIVER", "WIDEST", "NodeCapacity", "is_settling", "shareable"]
-
-SETTLING_S: Final = 15.0
-"""How long a launched run may not show in the readings yet: start-up, plus the readings' smoothing."""
-
-WIDEST: Final = 0.5
-"""The share of the guarded CPU that a single run may insist on: one that would like every core takes longer
-on fewer, whereas a machine without a moment's stranger never comes. Of memory, the share that may be kept
-free for what is not known of a run."""
-
-CROWD: Final = 2.0
-"""How many times the guarded CPU the runs of a tier and above may be to share, where promises call for it."""
+__all__ = ["SLIVER", "NodeCapacity", "is_settling", "shareable"]
 
 SLIVER: Final = 1e-9
 """Cores: sums of fractions differ in their last digits by the order of adding."""
 
 
-def is_settling(run: ActiveRun, at: float) -> bool:
+def is_settling(run: ActiveRun, at: float, tuning: Tuning) -> bool:
     """Whether the readings cannot be trusted to show a run yet."""
-    return run.started_at is None or at - run.started_at < SETTLING_S
+    return run.started_at is None or at - run.started_at < tuning.settling_s
 
 
-def _to_come(run: ActiveRun, request: ResourceRequest, at: float) -> float:
+def _to_come(run: ActiveRun, request: ResourceRequest, at: float, tuning: Tuning) -> float:
     """How likely it is that the growth comes that is lacking, by the median duration if that was learned.
 
     Little doubt at first, and more and more: a peak that has not come by then is not to be expected.
@@ -42,7 +31,7 @@ def _to_come(run: ActiveRun, request: ResourceRequest, at: float) -> float:
     if request.mean_memory is None:
         return 1.0
     ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-    grows_for = GROWS_FOR * request.median
+    grows_for = tuning.grows_for * request.median
     return 1.0 - (ran / grows_for) ** 2 if abs(ran) < grows_for else 0.0
 
 
@@ -53,9 +42,9 @@ def shareable(lacks: Iterable[Reason]) -> bool:
 
 @dataclass(slots=True, eq=False)
 class NodeCapacity:
-    """What one machine has in use and has promised; ``take()`` promises more of it within one cycle.
+    """What one node has in use and has allocated; ``take()`` allocates more of it within one cycle.
 
-    In use is the live reading of the whole machine, strangers included. Promised (*shadow load*) is what
+    In use is the live reading of the whole machine, strangers included. Allocated (*shadow load*) is what
     runs are predicted to take beyond what the reading can already show of them.
     What a run may still grow by shrinks as it goes on, where it was learned how long it takes.
     """
@@ -63,6 +52,7 @@ class NodeCapacity:
     name: str
     guards: Guards
     machine: MachineReading | None
+    tuning: Tuning = TUNING
     price: float = 0.0
     our_cpu: float = 0.0
     """Cores that our runs use, or are soon to use."""
@@ -85,9 +75,10 @@ class NodeCapacity:
     def __post_init__(self) -> None:
         if self.machine is not None:
             self.cpu_ceiling = self.machine.cpu_capacity * self.guards.cpu
-            self.most_for_one = self.cpu_ceiling * WIDEST
+            self.most_for_one = self.cpu_ceiling * self.tuning.widest
             self.memory_ceiling = self.machine.memory_capacity * self.guards.memory
-            self.memory.most_unknown = self.memory_ceiling * WIDEST
+            self.memory.tuning = self.tuning
+            self.memory.most_unknown = self.memory_ceiling * self.tuning.widest
             self.strained = tuple(_strains(self.machine.pressure, self.guards.pressure))
 
     @property
@@ -97,7 +88,7 @@ class NodeCapacity:
 
     def count(self, run: ActiveRun, rank: int, request: ResourceRequest, at: float) -> None:
         """Count an active run, whose tier has the place ``rank``."""
-        settling = is_settling(run, at)
+        settling = is_settling(run, at, self.tuning)
         used = run.cpu_used or 0.0
         expected = max(0.0, min(request.cpu, self.cpu_ceiling) - used)
         if run.state is RunState.RUNNING and settling:
@@ -110,7 +101,9 @@ class NodeCapacity:
             else:
                 self._crowd(rank, request)
         if run.memory_used is not None:
-            self.memory.add(request, run.memory_used, 1.0 if settling else _to_come(run, request, at))
+            self.memory.add(
+                request, run.memory_used, 1.0 if settling else _to_come(run, request, at, self.tuning)
+            )
         elif settling:
             self.memory.add(request)
 
@@ -133,7 +126,10 @@ class NodeCapacity:
         """
         peers = sum(cpu for other, cpu in self.cpu_by_rank.items() if other <= rank)
         crowd = peers + min(request.cpu, self.cpu_ceiling)
-        return crowd <= CROWD * self.cpu_ceiling and self.memory_on_average(request) <= self.memory_ceiling
+        return (
+            crowd <= self.tuning.crowd * self.cpu_ceiling
+            and self.memory_on_average(request) <= self.memory_ceiling
+        )
 
     def memory_on_average(self, one_more: ResourceRequest | None = None) -> float:
         """Bytes in use on the whole machine once all runs have grown, as it is on average."""
@@ -195,7 +191,6 @@ class NodeCapacity:
         if needs > free:
             yield Reason(
                 ReasonCode.MEMORY,
-                _lacks_memory,
                 {
                     "mode": mode,
                     "needs": needs,
@@ -217,7 +212,6 @@ class NodeCapacity:
         if needs > max(0.0, free) + SLIVER:  # what needs no CPU here never waits for it
             yield Reason(
                 ReasonCode.CPU,
-                _lacks_cpu,
                 {
                     "mode": mode,
                     "needs": needs,
@@ -242,31 +236,5 @@ def _strains(pressure: Pressure, guards: PressureGuards) -> Iterator[Reason]:
         if now is not None and limit is not None and now > limit:
             yield Reason(
                 ReasonCode.PRESSURE,
-                f"{resource} pressure is {share(now)}, the guard is {share(limit)}",
                 {"resource": resource, "pressure": now, "limit": limit},
             )
-
-
-def _lacks_memory(numbers: Any) -> str:
-    free = max(0.0, numbers["free"])
-    return (
-        f"{_where(numbers)}needs {size(numbers['needs'])}, {size(free, at_most=True)} is free"
-        f" under the {share(numbers['guard'])} guard ({size(numbers['used'])} of"
-        f" {size(numbers['capacity'])} in use, {size(numbers['promised'])} promised)"
-    )
-
-
-def _lacks_cpu(numbers: Any) -> str:
-    needs, free = numbers["needs"], max(0.0, numbers["free"])
-    likes = f" (and would use {number(numbers['estimate'])})" if needs < numbers["estimate"] else ""
-    return (
-        f"{_where(numbers)}needs {cores(needs)}{likes}, {number(free, at_most=True)} is free"
-        f" under the {share(numbers['guard'])} guard ({number(numbers['used'])} of"
-        f" {cores(numbers['capacity'])} in use, {number(numbers['promised'])} promised)"
-    )
-
-
-def _where(numbers: Any) -> str:
-    """On which of several machines, and in which mode: full mode unless the sentence says otherwise."""
-    node = f"on `{numbers['node']}`: " if numbers["node"] else ""
-    return node if numbers["mode"] == FULL else f"{node}mode {numbers['mode']} "

@@ -2,9 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
-from adaptive_assets.planning.deadline import LAUNCH_S
 from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.expected_completions import ends_at
 from adaptive_assets.planning.plan import plan
@@ -18,21 +16,10 @@ from adaptive_assets.planning.snapshot import (
     SlotLimit,
     Snapshot,
 )
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["HORIZON_S", "STEPS", "Prediction", "predict"]
-
-HORIZON_S: Final = 86_400.0
-"""Seconds ahead beyond which nothing is predicted."""
-
-STEPS: Final = 400
-"""Plans made for one prediction, at most."""
-
-IDLE_STEP_S: Final = 60.0
-"""The first step ahead where nothing is active and nothing goes; doubled as long as that is so."""
-
-LONGEST_STEP_S: Final = 600.0
-"""The longest of those: hours and prices are foreseen as exactly as that."""
+__all__ = ["Prediction", "predict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +59,7 @@ class _Future:
         self._shown = {run.run_id for run in snapshot.active}
         for run in snapshot.active:
             request = self._requests.of_run(run, run.mode)
-            self._ends[run.run_id] = ends_at(run, self._sure(request), snapshot.at)
+            self._ends[run.run_id] = ends_at(run, self._sure(request), snapshot.at, TUNING)
             cpu = request.cpu if run.cpu_used is None else run.cpu_used
             memory = request.memory if run.memory_used is None else run.memory_used
             self._held[run.run_id] = (run.node, cpu, float(memory))
@@ -80,8 +67,8 @@ class _Future:
     def starts(self, wanted: Collection[str]) -> dict[str, float]:
         """Seconds from now to the launch of each of ``wanted`` that is launched within the horizon."""
         found: dict[str, float] = {}
-        now, idle = self._snapshot, IDLE_STEP_S
-        for _ in range(STEPS):
+        now, idle = self._snapshot, TUNING.idle_step_s
+        for _ in range(TUNING.prediction_plans):
             decided = plan(now, self._book)
             gone = {
                 run.run_id: decision
@@ -99,11 +86,11 @@ class _Future:
             started = list(self._launched(decided.admitted(), now.at))
             limits = self._counted(now.limits, {run.run_id for run in started}, -1)
             now = replace(now, active=(*now.active, *started), pace=decided.pace, limits=limits)
-            idle = IDLE_STEP_S if gone else min(LONGEST_STEP_S, idle * 2)
+            idle = TUNING.idle_step_s if gone else min(TUNING.longest_step_s, idle * 2)
             at = min(self._ends.values(), default=now.at + idle)
             if not gone and at == now.at:
                 at = now.at + idle
-            if at - self._snapshot.at > HORIZON_S:
+            if at - self._snapshot.at > TUNING.horizon_s:
                 break
             queued = tuple([run for run in now.queued if run.run_id not in gone])
             now = self._advance(replace(now, queued=queued), at)
@@ -132,7 +119,7 @@ class _Future:
                 deadline_at=run.deadline_at,
                 estimate=run.estimate,
             )
-            self._ends[run.run_id] = at + LAUNCH_S + self._sure(request).median
+            self._ends[run.run_id] = at + TUNING.launch_s + self._sure(request).median
             self._held[run.run_id] = (decision.node, request.cpu, float(request.memory))
             if run.claims is not None:
                 self._claims[run.run_id] = run.claims

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from operator import add, ge, sub
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun
+from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["STARTING_CORE_S", "core_seconds_lost", "enough", "price_of_leaving"]
-
-STARTING_CORE_S: Final = 5.0
-"""What it takes to start a run again, in core-seconds."""
+__all__ = ["core_seconds_lost", "enough", "price_of_leaving"]
 
 V = TypeVar("V")
 Amounts = tuple[float, ...]
@@ -23,9 +21,9 @@ def core_seconds_lost(run: ActiveRun, request: ResourceRequest, at: float) -> fl
     return max(0.0, ran) * request.cpu
 
 
-def price_of_leaving(run: ActiveRun, lost: float, memory: float) -> float:
+def price_of_leaving(run: ActiveRun, lost: float, memory: float, tuning: Tuning) -> float:
     """Core-seconds for each byte freed; as many times as much as the run has given way, and once more."""
-    return (lost + STARTING_CORE_S) * (1 + run.preempted) / max(1.0, memory)
+    return (lost + tuning.restart_core_s) * (1 + run.preempted) / max(1.0, memory)
 
 
 def enough(candidates: Iterable[V], frees: Callable[[V], Amounts], short: Amounts) -> list[V]:

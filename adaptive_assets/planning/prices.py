@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from adaptive_assets.planning.decisions import Reason, ReasonCode
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Snapshot
-from adaptive_assets.planning.wording import number, seconds
 from adaptive_assets.policy import Policy, Price
 
 __all__ = ["price_of", "too_dear"]
@@ -29,14 +28,8 @@ def too_dear(policy: Policy, prices: tuple[Price, ...], snapshot: Snapshot) -> t
     cheapest = min(price_of(prices, each, snapshot.at) for each in _classes(snapshot))
     if cheapest <= cost.at_most:
         return ()
-    latest = "" if cost.latest is None else f" (it goes after {seconds(cost.latest)} of waiting anyway)"
-    return (
-        Reason(
-            ReasonCode.PRICE,
-            f"a core costs {number(cheapest)} an hour now, the policy pays {number(cost.at_most)}{latest}",
-            {"price": cheapest, "at_most": cost.at_most, "latest_s": cost.latest},
-        ),
-    )
+    numbers = {"price": cheapest, "at_most": cost.at_most, "latest_s": cost.latest}
+    return (Reason(ReasonCode.PRICE, numbers),)
 
 
 def _classes(snapshot: Snapshot) -> Iterable[str]:

@@ -1,32 +1,32 @@
-"""The demand of every run of one snapshot: what was learned, else what was declared, else a prior."""
+"""The resource request of every run of one snapshot: what was learned, else what was declared, else a
+prior.
+"""
 
+from collections.abc import Container
 from dataclasses import replace
-from typing import Final
 
 from adaptive_assets.planning.composition import is_composed, modes_of
 from adaptive_assets.planning.estimates import Estimate, Source
-from adaptive_assets.planning.preemption_candidates import is_evictable
 from adaptive_assets.planning.resource_request import (
     FULL,
     ResourceRequest,
     estimate_key,
-    learned_demand,
+    learned_request,
     request_of,
 )
-from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.snapshot import Action, ActiveRun, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["TELLING", "ResourceRequests"]
-
-TELLING: Final = 4.0
-"""Runs in another composition of the same stages tell more than those in a mode itself if there are more than
-so many times as many."""
+__all__ = ["ResourceRequests", "is_evictable"]
 
 
 class ResourceRequests:
-    """Looks demands up, each once. Runs and kinds are told apart by identity, which a snapshot keeps."""
+    """Looks requests up, each once. Runs and kinds are told apart by identity, which a snapshot keeps."""
 
-    def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
+    def __init__(self, snapshot: Snapshot, book: PolicyBook, tuning: Tuning = TUNING) -> None:
+        self._tuning = tuning
+        self._quantiles = (tuning.summed_quantile, tuning.similar_quantile)
         self._learned = snapshot.estimates
         self._book = book
         self._actions = snapshot.actions
@@ -36,26 +36,26 @@ class ResourceRequests:
         self._same: dict[ResourceRequest, ResourceRequest] = {}
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> ResourceRequest:
-        """The demand of this very run, of which more may be known than of its kind."""
+        """The request of this very run, of which more may be known than of its kind."""
         known = self._of_runs.get((id(run), mode))
         if known is None:
             known = self._of_runs[id(run), mode] = self._of_kind(run, mode)
         return known
 
     def _of_kind(self, run: QueuedRun | ActiveRun, mode: str) -> ResourceRequest:
-        evictable = is_evictable(run, self._book, self._actions)
+        evictable = is_evictable(run, self._book, self._actions, self._tuning)
         key = (id(run.work), id(run.estimate), mode, evictable)
         known = self._known.get(key)
         if known is None:
             found = self._look_up(run.work, mode, run.estimate, evictable).bounded()
-            # one object for equal demands, so that they can be told apart without comparing them
+            # one object for equal requests, so that they can be told apart without comparing them
             known = self._known[key] = self._same.setdefault(found, found)
         return known
 
     def _declared_of(self, policy: Policy, mode: str) -> ResourceRequest:
         known = self._declared.get((policy.name, mode))
         if known is None:
-            known = self._declared[policy.name, mode] = request_of(policy, mode)
+            known = self._declared[policy.name, mode] = request_of(policy, mode, self._tuning)
         return known
 
     def _look_up(self, work: Work, mode: str, own: Estimate | None, evictable: bool) -> ResourceRequest:
@@ -66,7 +66,7 @@ class ResourceRequests:
         basis, learned = self._basis(policy, work, mode, own) if own or self._learned else (mode, None)
         if learned is None:
             return replace(declared, evictable=True) if evictable else declared
-        found = learned_demand(learned, _confidence(policy), evictable=evictable)
+        found = learned_request(learned, _confidence(policy), *self._quantiles, evictable=evictable)
         if basis != mode:
             # of its stages, a run may take longer than of others; of a rung, never more than in full
             composed = is_composed(policy, mode) or is_composed(policy, basis)
@@ -93,7 +93,21 @@ class ResourceRequests:
         compositions = [FULL, *(other for other in modes_of(policy) if is_composed(policy, other))]
         told = [(other, self._learned.get(estimate_key(work, other))) for other in compositions]
         most = max(told, key=lambda each: _evidence(each[1]))
-        return most if _evidence(most[1]) > TELLING * _evidence(found[1]) else found
+        return most if _evidence(most[1]) > self._tuning.composition_evidence * _evidence(found[1]) else found
+
+
+def is_evictable(
+    run: QueuedRun | ActiveRun, book: PolicyBook, actions: Container[Action], tuning: Tuning
+) -> bool:
+    """Whether the run may be requeued while it runs: its memory need not be predicted with caution.
+
+    ``actions`` are what the launcher of a queued run supports; an active one says so itself.
+    """
+    able = Action.REQUEUE in (run.actions if isinstance(run, ActiveRun) else actions)
+    if not able or run.preempted >= tuning.preempted_at_most:
+        return False
+    policy = book.policy(run.work.policy)
+    return policy.opportunity or book.tiers[book.rank(policy.tier)].preemption == "requeue"
 
 
 def _confidence(policy: Policy) -> float:

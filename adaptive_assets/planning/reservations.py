@@ -1,28 +1,23 @@
-"""Reservations: when blocked runs will start, so that none is starved by work that is let past it.
+"""Reserved starts: when blocked runs will start, so that none is starved by work that is let past it.
 
-This is EASY backfill (Lifka, "The ANL/IBM SP scheduling system", 1995) with several reservations instead of
-one: work behind a blocked run may go if it ends before the reserved start, or if it takes only what will be
-left over then.
+This is EASY backfilling (Lifka, "The ANL/IBM SP scheduling system", 1995) with several reservations instead
+of one: work behind a blocked run may go if it ends before the reserved start, or if it takes only what will
+be left over then.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import floor, inf, isinf
-from typing import Final
 
 from adaptive_assets.planning.capacity import Capacity
-from adaptive_assets.planning.deadline import LAUNCH_S
-from adaptive_assets.planning.decisions import Reason, ReasonCode
-from adaptive_assets.planning.expected_completions import ExpectedCompletion
+from adaptive_assets.planning.expected_completions import ExpectedCompletion, expected_completions
 from adaptive_assets.planning.node_capacity import SLIVER, NodeCapacity
+from adaptive_assets.planning.reasons import Reason, ReasonCode
+from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
-from adaptive_assets.planning.snapshot import Work
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.snapshot import Snapshot, Work
+from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["MOST", "Reservation", "Reservations"]
-
-MOST: Final = 8
-"""Reservations at a time: enough for the heads of all tiers, and few enough to ask each run about all."""
+__all__ = ["Reservation", "Reservations"]
 
 
 @dataclass(slots=True)
@@ -46,6 +41,11 @@ class Reservation:
     strict: bool = False
     impatient: bool = False
 
+    @classmethod
+    def begun(cls, work: Work, tier: str, rank: int, node: str) -> "Reservation":
+        """What a run has on ``node`` that goes although there is no capacity: nothing is left over."""
+        return cls(work, tier, rank, node, inf, 0.0, 0.0, inf, inf, inf)
+
     def delayed_by(self, request: ResourceRequest, rank: int, cpu: float, end: float) -> bool:
         """Whether a run of a tier's ``rank`` that insists on ``cpu`` and ends at ``end`` is in its way."""
         if self.strict or (self.impatient and rank > self.rank):
@@ -56,32 +56,26 @@ class Reservation:
 
     def reason(self, at: float) -> Reason:
         """Why a run that would fit waits behind this one."""
-        if isinf(self.start):
-            when = "for which there is no room"
-        else:
-            when = f"which is to start in {seconds(self.start - at)} and would have to wait longer"
-        return Reason(
-            ReasonCode.BEHIND,
-            f"stands in line behind `{self.work.name}` ({self.tier}), {when}",
-            {
-                "behind": self.work.name,
-                "tier": self.tier,
-                "starts_in_s": None if isinf(self.start) else self.start - at,
-            },
-        )
+        starts_in_s = None if isinf(self.start) else self.start - at
+        numbers = {"behind": self.work.name, "tier": self.tier, "starts_in_s": starts_in_s}
+        return Reason(ReasonCode.BEHIND, numbers)
 
 
 class Reservations:
-    """The reservations of one plan; ``expected`` gives what active runs will release, the soonest first."""
+    """The reserved starts of one plan, and what active and admitted runs are expected to give back."""
 
     def __init__(
-        self, capacity: Capacity, expected: Callable[[], Iterable[ExpectedCompletion]], at: float
+        self, snapshot: Snapshot, requests: ResourceRequests, capacity: Capacity, tuning: Tuning
     ) -> None:
+        self._snapshot = snapshot
+        self._requests = requests
         self._capacity = capacity
-        self._expected = expected
-        self._at = at
+        self._tuning = tuning
+        self._at = snapshot.at
+        self._active: list[ExpectedCompletion] | None = None
         self._admitted: list[ExpectedCompletion] = []
-        self._releases: list[ExpectedCompletion] | None = None
+        self._completions: list[ExpectedCompletion] | None = None
+        """All of them, the soonest first, since a run was last admitted."""
         self.held: list[Reservation] = []
 
     def admitted(self, request: ResourceRequest, node: NodeCapacity | None) -> None:
@@ -90,7 +84,7 @@ class Reservations:
         end = self.end(request)
         cpu = node.insists_on(request) if node else request.cpu
         self._admitted.append(ExpectedCompletion(end, name, cpu, request.memory))
-        self._releases = None
+        self._completions = None
         for reservation in self.held:
             if end > reservation.start:
                 reservation.slots -= 1
@@ -100,7 +94,7 @@ class Reservations:
 
     def end(self, request: ResourceRequest) -> float:
         """When a run that is launched now has surely ended."""
-        return self._at + LAUNCH_S + request.duration
+        return self._at + self._tuning.launch_s + request.duration
 
     def delayed(
         self, request: ResourceRequest, rank: int, node: NodeCapacity, above: int | None = None
@@ -134,13 +128,9 @@ class Reservations:
         found = self.soonest(work, tier, rank, request, most)
         found.strict = strict and isinf(found.start)
         found.impatient = impatient
-        if len(self.held) < MOST:
+        if len(self.held) < self._tuning.reserved_starts:
             self.held.append(found)
         return found
-
-    def now(self, work: Work, tier: str, rank: int, node: NodeCapacity) -> Reservation:
-        """What a run has on ``node`` that goes although there is no room: nothing is left over."""
-        return Reservation(work, tier, rank, node.name, inf, 0.0, 0.0, inf, inf, inf)
 
     def soonest(self, work: Work, tier: str, rank: int, request: ResourceRequest, most: float) -> Reservation:
         """The soonest start of a blocked run, on a machine for which it pays no more than ``most``."""
@@ -163,29 +153,30 @@ class Reservations:
         memory = node.free_memory() - needs_memory - sum(each.takes_memory for each in here)
         if node.strained:
             return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
-        for release in (*self._all(), None):
-            if release is None or release.at > start:
+        for completion in (*self._all(), None):
+            if completion is None or completion.at > start:
                 if cpu >= -SLIVER and memory >= 0 and slots >= 0:
                     return Reservation(
                         work, tier, rank, node.name, start, needs_cpu, needs_memory, cpu, memory, slots
                     )
-                if release is None:
+                if completion is None:
                     break
-                start = release.at
+                start = completion.at
             slots += 1
-            if self._capacity.node_of(release.node) is node:
-                cpu += release.cpu
-                memory += release.memory
+            if self._capacity.node_of(completion.node) is node:
+                cpu += completion.cpu
+                memory += completion.memory
         return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
 
     def _free_slots(self) -> float:
         capacity = self._capacity
-        limits = [
-            limit for limit in (capacity.run_limit, capacity.pace and max(1, floor(capacity.pace))) if limit
-        ]
+        adaptive = max(1, floor(capacity.adaptive_limit)) if capacity.adaptive_limit else None
+        limits = [limit for limit in (capacity.run_limit, adaptive) if limit]
         return min(limits) - capacity.runs if limits else inf
 
     def _all(self) -> list[ExpectedCompletion]:
-        if self._releases is None:
-            self._releases = sorted([*self._expected(), *self._admitted], key=lambda release: release.at)
-        return self._releases
+        if self._completions is None:
+            if self._active is None:
+                self._active = expected_completions(self._snapshot, self._requests, self._tuning)
+            self._completions = sorted([*self._active, *self._admitted], key=lambda each: each.at)
+        return self._completions

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import Work
+from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Policy
 from adaptive_assets.policy.compositions import Composition, compositions
@@ -20,15 +21,9 @@ __all__ = [
     "ResourceRequest",
     "estimate_key",
     "filled",
-    "learned_demand",
+    "learned_request",
     "request_of",
 ]
-
-SIMILAR_CONFIDENCE: Final = 0.75
-"""The quantile of the memory of its kin that the first run of a kind counts for."""
-
-SUMMED: Final = 0.75
-"""The quantile of memory that is added up over runs together: not all of them reach their 90th at once."""
 
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
@@ -81,7 +76,7 @@ class ResourceRequest:
         return self.duration if self.typical is None else self.typical
 
     def bounded(self) -> "ResourceRequest":
-        """The same demand, or as much of it as can be added up and squared with others: absurd is enough."""
+        """The same request, or as much of it as can be added up and squared with others: absurd is enough."""
         known = (self.median, self.mean_memory, self.memory_sigma, self.highest_memory, self.memory_share)
         duration, *memory = (amount or 0.0 for amount in known)
         small = self.cpu <= MOST.cpu and max(self.duration, duration) <= MOST.duration
@@ -101,17 +96,17 @@ class ResourceRequest:
         )
 
     def within(self, limit: "ResourceRequest") -> "ResourceRequest":
-        """The same demand, in no respect greater than ``limit``."""
+        """The same request, in no respect greater than ``limit``."""
         return ResourceRequest(
             min(self.cpu, limit.cpu), min(self.memory, limit.memory), min(self.duration, limit.duration)
         )
 
     def lessened(self, less: "ResourceRequest", whole: "ResourceRequest") -> "ResourceRequest":
-        """This demand, reduced as ``less`` is against ``whole``; in no respect increased."""
+        """This request, reduced as ``less`` is against ``whole``; in no respect increased."""
         return self.in_proportion(less.within(whole), whole)
 
     def in_proportion(self, part: "ResourceRequest", whole: "ResourceRequest") -> "ResourceRequest":
-        """What is to this demand as ``part`` is to ``whole``."""
+        """What is to this request as ``part`` is to ``whole``."""
         memory, duration = _ratio(part.memory, whole.memory), _ratio(part.duration, whole.duration)
         return ResourceRequest(
             cpu=self.cpu * _ratio(part.cpu, whole.cpu),
@@ -126,14 +121,8 @@ class ResourceRequest:
         )
 
 
-PRIOR: Final = ResourceRequest(cpu=0.5, memory=512 * 1024**2, duration=60.0)
-"""Assumed of a run of which nothing is known: one Python process with a data frame in it."""
-
 MOST: Final = ResourceRequest(cpu=1e6, memory=2**60, duration=1e10)
 """What no run takes more of, whatever was learned or declared: a million cores, an exbibyte, 300 years."""
-
-LAST_GOOD_PRIOR: Final = ResourceRequest(cpu=0.25, memory=256 * 1024**2, duration=10.0)
-"""Assumed of a run that only serves the last good version again, where full mode does not take less."""
 
 
 def estimate_key(work: Work, mode: str) -> str:
@@ -141,33 +130,38 @@ def estimate_key(work: Work, mode: str) -> str:
     return f"{work_key(work)}/{mode}"
 
 
-def request_of(policy: Policy, mode: str) -> ResourceRequest:
-    """The declared demand of a run of ``policy`` in ``mode``: its rung's, else the policy's, else a prior.
+def request_of(policy: Policy, mode: str, tuning: Tuning = TUNING) -> ResourceRequest:
+    """The declared request of a run of ``policy`` in ``mode``: its rung's, else the policy's, else a prior.
 
     Where the policy has stages, full mode takes what they take together, as far as it does not declare it
     itself; and their other compositions take in proportion. A mode that the policy no longer has (it was
     edited) is taken as full.
     """
     ways = compositions(policy.stages)
-    full = filled(policy.estimate, _composed(ways[0]) if ways else PRIOR)
+    full = filled(policy.estimate, _composed(ways[0]) if ways else _prior(tuning))
     rung = next((rung for rung in policy.degrade if rung.mode == mode), None)
     if rung is None:
         way = next((way for way in ways if way.mode == mode), None)
         return full.in_proportion(_composed(way), _composed(ways[0])) if way else full
-    return filled(rung.estimate, LAST_GOOD_PRIOR.within(full) if mode == LAST_GOOD else full)
+    return filled(rung.estimate, _last_good_prior(tuning).within(full) if mode == LAST_GOOD else full)
 
 
 @lru_cache(maxsize=16_384)
-def learned_demand(estimate: Estimate, confidence: float, *, evictable: bool = False) -> ResourceRequest:
-    """The demand of a run of which ``estimate`` was learned; the same object for the same.
+def learned_request(
+    estimate: Estimate, confidence: float, summed: float, similar: float, *, evictable: bool = False
+) -> ResourceRequest:
+    """The request of a run of which ``estimate`` was learned; the same object for the same.
+
+    ``summed`` is the quantile of memory that is added up over runs, ``similar`` the one that is asked for
+    where the estimate is of similar work.
 
     CPU is shared when it is short, so its mean will do; memory is not, and gets its 90th percentile. What is
-    only known from kin is as wide as they differ; the first run of a kind is not kept waiting for the largest
-    of them, and shows what it takes.
+    only known from similar work is as wide as they differ; the first run of a kind is not kept waiting for
+    the largest of them, and shows what it takes.
     """
     memory = estimate.memory
     if estimate.source is Source.SIMILAR:
-        memory = Spread(memory.p50, memory.at(SIMILAR_CONFIDENCE), memory.p90)
+        memory = Spread(memory.p50, memory.at(similar), memory.p90)
     return ResourceRequest(
         cpu=estimate.cpu.mean,
         memory=round(memory.p90),
@@ -176,7 +170,7 @@ def learned_demand(estimate: Estimate, confidence: float, *, evictable: bool = F
         mean_memory=memory.mean,
         memory_sigma=memory.sigma,
         highest_memory=memory.p99,
-        memory_share=memory.at(SUMMED),
+        memory_share=memory.at(summed),
         least_memory=memory.p50 if estimate.source is Source.OWN else 0.0,
         evictable=evictable,
     )
@@ -191,6 +185,21 @@ def filled(declared: Declared | None, fallback: ResourceRequest) -> ResourceRequ
         memory=fallback.memory if declared.memory is None else declared.memory,
         duration=fallback.duration if declared.duration is None else declared.duration,
     )
+
+
+def _prior(tuning: Tuning) -> ResourceRequest:
+    return ResourceRequest(tuning.prior_cpu, tuning.prior_memory, tuning.prior_duration_s)
+
+
+def _last_good_prior(tuning: Tuning) -> ResourceRequest:
+    return ResourceRequest(tuning.last_good_cpu, tuning.last_good_memory, tuning.last_good_duration_s)
+
+
+PRIOR: Final = _prior(TUNING)
+"""Assumed of a run of which nothing is known."""
+
+LAST_GOOD_PRIOR: Final = _last_good_prior(TUNING)
+"""Assumed of a run that only serves the last good version again, where full mode does not take less."""
 
 
 def _composed(way: Composition) -> ResourceRequest:

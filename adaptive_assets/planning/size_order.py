@@ -1,27 +1,19 @@
-"""Bulk: how much of a machine a run takes for what it gets done."""
+"""Size order: how much of a machine a run takes for what it gets done."""
 
 from math import floor, log2
 from typing import Final
 
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot
+from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["LEAST", "SIZE", "SMALL", "is_small", "largest", "size_class_of"]
-
-SIZE: Final = 0.75
-"""How much the area of a run counts beside what it takes for each core."""
-
-STEPS: Final = 4
-"""Levels for each doubling, a fifth apart: what takes about the same goes in the order of submission."""
-
-SMALL: Final = 1 / 8
-"""What takes no larger share of the machine is in nobody's way for long, and fits soon."""
+__all__ = ["LEAST", "is_small", "largest", "size_class_of"]
 
 LEAST: Final = -(2**31)
 """Less than that of any run."""
 
 _LEAST_CORES: Final = 0.01
-"""A run whose work is done elsewhere counts for so much here, or it would be infinitely bulky."""
+"""A run whose work is done elsewhere counts for so much here, or its size would be infinite."""
 
 
 def largest(snapshot: Snapshot) -> MachineReading | None:
@@ -30,8 +22,8 @@ def largest(snapshot: Snapshot) -> MachineReading | None:
     return max(readings, key=lambda reading: reading.memory_capacity, default=snapshot.machine)
 
 
-def size_class_of(request: ResourceRequest, machine: MachineReading | None) -> int:
-    """The bulk of a run, in levels; 0 for all where nothing is known of the machine.
+def size_class_of(request: ResourceRequest, machine: MachineReading | None, tuning: Tuning) -> int:
+    """The size class of a run; 0 for all where nothing is known of the machine.
 
     Two orders are mixed. *Smallest area first* (Carastan-Santos et al., "One can only gain by replacing EASY
     backfilling", 2019) goes by the share that a run takes of its dominant resource, times its duration, and
@@ -41,17 +33,18 @@ def size_class_of(request: ResourceRequest, machine: MachineReading | None) -> i
     """
     if machine is None or not machine.cpu_capacity or not machine.memory_capacity:
         return 0
+    weight = tuning.size_weight
     cores, memory = _shares(request, machine)
     dominant = max(cores, memory)
     area, for_each_core = dominant * max(request.median, 1.0), dominant / cores
-    return floor(STEPS * (SIZE * log2(area) + (1 - SIZE) * log2(for_each_core)))
+    return floor(tuning.size_levels * (weight * log2(area) + (1 - weight) * log2(for_each_core)))
 
 
-def is_small(request: ResourceRequest, machine: MachineReading | None) -> bool:
-    """Whether a run takes no more than a `SMALL` share of the machine; none does of one that is not known."""
+def is_small(request: ResourceRequest, machine: MachineReading | None, tuning: Tuning) -> bool:
+    """Whether a run takes no more than a `small` share of the machine; none does of one that is not known."""
     if machine is None or not machine.cpu_capacity or not machine.memory_capacity:
         return False
-    return max(_shares(request, machine)) <= SMALL
+    return max(_shares(request, machine)) <= tuning.small
 
 
 def _shares(request: ResourceRequest, machine: MachineReading) -> tuple[float, float]:

@@ -7,9 +7,8 @@ more go than the guards allow once the pool has slots again.
 from collections.abc import Mapping
 from typing import Final
 
-from adaptive_assets.planning.decisions import Reason, ReasonCode
-from adaptive_assets.planning.snapshot import Claims, SlotKind, SlotLimit, Snapshot, Work
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.reasons import Reason, ReasonCode
+from adaptive_assets.planning.snapshot import Claims, SlotKind, Snapshot, Work
 
 __all__ = ["Slots"]
 
@@ -52,23 +51,9 @@ class Slots:
         taken = limit.size - self._free[key]
         return Reason(
             CODES[limit.kind],
-            f"{_subject(limit)}: of {limit.size} slots, {taken} are taken or about to be",
             {limit.kind.value: limit.name, "taken": taken, "limit": limit.size},
         )
 
     def _pause(self, location: str) -> tuple[Reason, ...]:
         left = self._paused[location] - self._at
-        return (
-            Reason(
-                ReasonCode.LOCATION_PAUSED,
-                f"Dagster launches no run of the code location `{location}` for another {seconds(left)},"
-                " because it could not be reached or loaded",
-                {"location": location, "again_in_s": left},
-            ),
-        )
-
-
-def _subject(limit: SlotLimit) -> str:
-    if limit.kind is SlotKind.POOL:
-        return f"the pool `{limit.name}` is full"
-    return f"the tag concurrency limit of `{limit.name}` is reached"
+        return (Reason(ReasonCode.LOCATION_PAUSED, {"location": location, "again_in_s": left}),)

@@ -5,12 +5,31 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.policy import Window
 
-__all__ = ["opens_in"]
+__all__ = ["opens_in", "outside_window"]
 
 DAYS = 4
 """How far ahead an opening is looked for: a change of the clocks can swallow a window, or a whole day."""
+
+
+def outside_window(window: Window | None, at: float) -> tuple[Reason, ...]:
+    """That the hours are shut, if they are."""
+    shut_s = opens_in(window, at) if window else 0.0
+    if window is None or not shut_s:
+        return ()
+    return (
+        Reason(
+            ReasonCode.OUTSIDE_WINDOW,
+            {
+                "window": str(window.prefer),
+                "timezone": window.timezone,
+                "opens_in_s": shut_s,
+                "latest_s": window.latest,
+            },
+        ),
+    )
 
 
 def opens_in(window: Window, at: float) -> float:

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.policy.fields import Parameter, Text
 from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.units import UnitError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from adaptive_assets.planning.wording import number, seconds, size
+from adaptive_assets.planning.formatting import number, seconds, size
 from adaptive_assets.reporting.figures import OVERALL, TIERED, Figure, marked, told_figures
 from adaptive_assets.reporting.labels import share_label
 from adaptive_assets.reporting.trials import trial_figures, trial_heads

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import expm1, inf, log1p
 from typing import Any, Final
 
-from adaptive_assets.planning.wording import number, seconds, size
+from adaptive_assets.planning.formatting import number, seconds, size
 from adaptive_assets.reporting.colours import planner_colour
 from adaptive_assets.reporting.incidents import periods
 from adaptive_assets.reporting.intervals import MinMeanMax, intervals

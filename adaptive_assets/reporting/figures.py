@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from adaptive_assets.planning.wording import number, seconds
+from adaptive_assets.planning.formatting import number, seconds
 from adaptive_assets.reporting.labels import share_label
 from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender, Role
 from adaptive_assets.simulation.evaluation.measures import TierMeasures

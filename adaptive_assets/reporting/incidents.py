@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from adaptive_assets.planning.wording import cores, number, seconds, size
+from adaptive_assets.planning.formatting import cores, number, seconds, size
 from adaptive_assets.simulation.evaluation.comparison import Contender
 from adaptive_assets.simulation.scenarios.events import (
     ClockSkew,

@@ -1,7 +1,7 @@
 """What a run's row says beside its times."""
 
 from adaptive_assets.planning.composition import WHOLE
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.formatting import seconds
 from adaptive_assets.simulation.evaluation.outcome import RunOutcome
 
 __all__ = ["notes"]

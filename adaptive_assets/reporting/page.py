@@ -7,7 +7,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from adaptive_assets.planning import wording
+from adaptive_assets.planning import formatting
 from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.reporting import labels
 from adaptive_assets.reporting.charts import chart_data, queue_summary, waits_at
@@ -77,10 +77,10 @@ def _environment(comparison: Comparison) -> "Environment":
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     environment.filters |= {
-        "number": wording.number,
-        "seconds": wording.seconds,
-        "share": wording.share,
-        "size": wording.size,
+        "number": formatting.number,
+        "seconds": formatting.seconds,
+        "share": formatting.share,
+        "size": formatting.size,
         "count": labels.count,
         "share_label": labels.share_label,
         "short_seconds": labels.short_seconds,

@@ -1,6 +1,6 @@
 """The trials of a sweep, in figures."""
 
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.formatting import seconds
 from adaptive_assets.reporting.labels import share_label
 from adaptive_assets.simulation.evaluation.sweep import Trial
 

@@ -8,27 +8,9 @@ import pytest
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator import enactment, experience, on_failure, submission
 from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
-from adaptive_assets.planning import (
-    concurrency_limit,
-    deadline,
-    expected_completions,
-    fair_share,
-    memory,
-    memory_pressure,
-    node_capacity,
-    openings,
-    prediction,
-    preemption,
-    preemption_candidates,
-    preemption_cost,
-    reservations,
-    resource_request,
-    resumption,
-    size_order,
-    starvation,
-    triage,
-)
-from adaptive_assets.planning.decisions import ReasonCode
+from adaptive_assets.planning.reasons import ReasonCode
+from adaptive_assets.planning.resource_request import LAST_GOOD_PRIOR, PRIOR
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy.terms import USUAL_TIERS
 from tests.docs.pages import DOCS, table_keys
 
@@ -80,55 +62,55 @@ def test_the_page_on_the_cycle_says_how_much_is_recalled() -> None:
 
 
 FIGURES: Mapping[str, str] = {
-    "from the verdict to the first line of your code": f"{deadline.LAUNCH_S:g} s",
-    "a deadline is in danger with less slack than": f"{deadline.LOOKAHEAD_S:g} s",
-    "CPU is promised to a run that started less than": f"{node_capacity.SETTLING_S:g} s ago",
-    "a run insists on at most this share of the guarded CPU": f"{node_capacity.WIDEST:.0%}",
-    "a wide estimate counts for at most this share of the guarded memory": f"{node_capacity.WIDEST:.0%}",
-    "urgent runs of a tier and above may together ask for": f"{node_capacity.CROWD:g} times the guarded CPU",
-    "in a sum, a run's memory counts with its percentile": f"{100 * resource_request.SUMMED:g}",
-    "the mean of memory together is exceeded by": f"{memory.SIGMAS:g} standard deviations",
-    "or, where some of them can leave, by": f"{memory.EVICTABLE_SIGMAS:g} standard deviations",
+    "from the verdict to the first line of your code": f"{TUNING.launch_s:g} s",
+    "a deadline is in danger with less slack than": f"{TUNING.lookahead_s:g} s",
+    "CPU is promised to a run that started less than": f"{TUNING.settling_s:g} s ago",
+    "a run insists on at most this share of the guarded CPU": f"{TUNING.widest:.0%}",
+    "a wide estimate counts for at most this share of the guarded memory": f"{TUNING.widest:.0%}",
+    "urgent runs of a tier and above may together ask for": f"{TUNING.crowd:g} times the guarded CPU",
+    "in a sum, a run's memory counts with its percentile": f"{100 * TUNING.summed_quantile:g}",
+    "the mean of memory together is exceeded by": f"{TUNING.memory_sigmas:g} standard deviations",
+    "or, where some of them can leave, by": f"{TUNING.evictable_sigmas:g} standard deviations",
     "a run has grown as far as it will, at the latest, after": (
-        f"{memory.GROWS_FOR:.0%} of its median duration"
+        f"{TUNING.grows_for:.0%} of its median duration"
     ),
-    "a young run that takes more than expected will take": f"{memory.OUTGROWN:g} times as much",
-    "runs leave where more of the margin beyond the memory guard is in use than": f"{memory_pressure.EDGE:.0%}",
-    "the area of a run counts in its bulk, beside what it takes for each core,": f"{size_order.SIZE:.0%}",
-    "to start a run again counts as": f"{preemption_cost.STARTING_CORE_S:g} core-seconds",
-    "what is late is given again, at the least": f"{triage.AGAIN_S:g} s",
-    "strangers are waited for at most": f"{openings.TRICKLE_S:g} s",
-    "reserved starts at a time, at most": f"{reservations.MOST}",
-    "runs for which others give way at a time, at most": f"{preemption.HEADS}",
-    "a run gives way, at most": f"{preemption_candidates.MOST_TIMES} times",
-    "a run that was changed stays as it is for": f"{preemption.HOLD_S:g} s",
-    "nobody gives way for room that comes by itself within": f"{expected_completions.LEAVING_S:g} s",
-    "without a deadline, progress is thrown away only for a wait of more than": f"{preemption.WORTH_S:g} s",
+    "a young run that takes more than expected will take": f"{TUNING.outgrown:g} times as much",
+    "runs leave where more of the margin beyond the memory guard is in use than": f"{TUNING.memory_edge:.0%}",
+    "the area of a run counts in its bulk, beside what it takes for each core,": f"{TUNING.size_weight:.0%}",
+    "to start a run again counts as": f"{TUNING.restart_core_s:g} core-seconds",
+    "what is late is given again, at the least": f"{TUNING.late_again_s:g} s",
+    "strangers are waited for at most": f"{TUNING.strangers_s:g} s",
+    "reserved starts at a time, at most": f"{TUNING.reserved_starts}",
+    "runs for which others give way at a time, at most": f"{TUNING.preempting_runs}",
+    "a run gives way, at most": f"{TUNING.preempted_at_most} times",
+    "a run that was changed stays as it is for": f"{TUNING.hold_s:g} s",
+    "nobody gives way for room that comes by itself within": f"{TUNING.leaving_s:g} s",
+    "without a deadline, progress is thrown away only for a wait of more than": f"{TUNING.worth_s:g} s",
     "progress that may be lost, beside as much as the waiting run takes": (
-        f"{preemption.LOSS_AT_LEAST:g} core-seconds"
+        f"{TUNING.loss_at_least:g} core-seconds"
     ),
-    "what gave way goes on after, at the latest": f"{resumption.SUSPENDED_AT_MOST_S:g} s",
-    "runs that go by patience while it lasts, at most": f"{starvation.DOORS}",
-    "and no more often than in so many times what such a run takes": f"{starvation.APART}",
-    "use below which owners are alike": f"{fair_share.UNIT:g} core-seconds",
-    "work ahead leaves idle, of the guarded machine": f"{openings.IDLE:.0%}",
-    "the first pace": f"{concurrency_limit.FIRST} runs for each core, at least {concurrency_limit.LEAST}",
+    "what gave way goes on after, at the latest": f"{TUNING.suspended_at_most_s:g} s",
+    "runs that go by patience while it lasts, at most": f"{TUNING.starvation_runs}",
+    "and no more often than in so many times what such a run takes": f"{TUNING.starvation_spacing}",
+    "use below which owners are alike": f"{TUNING.share_unit:g} core-seconds",
+    "work ahead leaves idle, of the guarded machine": f"{TUNING.idle:.0%}",
+    "the first pace": f"{TUNING.limit_first} runs for each core, at least {TUNING.limit_least}",
     "the pace is lowered when runs take, against what was expected, more than": (
-        f"{concurrency_limit.TOLERANCE:g} times as long"
+        f"{TUNING.limit_tolerance:g} times as long"
     ),
-    "and when tasks wait for the machine for more than": f"{concurrency_limit.CALM:.0%} of the time",
+    "and when tasks wait for the machine for more than": f"{TUNING.limit_calm:.0%} of the time",
     "one step lowers the pace, from the runs at work, by at most": (
-        f"{concurrency_limit.SMOOTHING * (1 - concurrency_limit.DEEPEST):.0%}"
+        f"{TUNING.limit_smoothing * (1 - TUNING.limit_deepest):.0%}"
     ),
-    "the pace grows only while it is used to": f"{concurrency_limit.USED:.0%}",
-    "the pace is moved no more often than every": f"{concurrency_limit.EVERY_S:g} s",
-    "starts are foreseen for": f"{prediction.HORIZON_S / 3600:g} h",
+    "the pace grows only while it is used to": f"{TUNING.limit_used:.0%}",
+    "the pace is moved no more often than every": f"{TUNING.limit_every_s:g} s",
+    "starts are foreseen for": f"{TUNING.horizon_s / 3600:g} h",
     "assumed of a run of which nothing is known or declared": (
-        f"{resource_request.PRIOR.cpu:g} cores, {resource_request.PRIOR.memory // 2**20} MiB, {resource_request.PRIOR.duration:g} s"
+        f"{PRIOR.cpu:g} cores, {PRIOR.memory // 2**20} MiB, {PRIOR.duration:g} s"
     ),
     "assumed of serving the last good version, or less if full mode takes less": (
-        f"{resource_request.LAST_GOOD_PRIOR.cpu:g} cores, {resource_request.LAST_GOOD_PRIOR.memory // 2**20} MiB,"
-        f" {resource_request.LAST_GOOD_PRIOR.duration:g} s"
+        f"{LAST_GOOD_PRIOR.cpu:g} cores, {LAST_GOOD_PRIOR.memory // 2**20} MiB,"
+        f" {LAST_GOOD_PRIOR.duration:g} s"
     ),
 }
 
@@ -148,9 +130,9 @@ def test_the_page_on_planning_has_no_other_figures() -> None:
 
 def test_what_the_page_on_planning_says_in_words_is_so() -> None:
     """The bound on waiting, the usual patience, and the percentiles that are added up."""
-    assert f"(max(patience / {starvation.DOORS}, {starvation.APART} D) + D)" in PLANNING
-    assert f"sum of their {100 * resource_request.SUMMED:g}th percentiles" in PLANNING
+    assert f"(max(patience / {TUNING.starvation_runs}, {TUNING.starvation_spacing} D) + D)" in PLANNING
+    assert f"sum of their {100 * TUNING.summed_quantile:g}th percentiles" in PLANNING
     assert "**patience** (two hours, unless" in PLANNING
     assert {tier.patience for tier in USUAL_TIERS} == {7200.0}
     assert "goes after two minutes although" in PLANNING
-    assert openings.TRICKLE_S == 120.0
+    assert TUNING.strangers_s == 120.0

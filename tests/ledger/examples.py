@@ -1,7 +1,8 @@
 """Small values to fill a ledger with."""
 
 from adaptive_assets.ledger import RunUsageRow
-from adaptive_assets.planning.decisions import Decision, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Decision, Verdict
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
     Backlog,
@@ -55,26 +56,32 @@ def snapshot_of(*runs: QueuedRun, at: float = 1000.0) -> Snapshot:
 def deferral(work: Work, *runs: QueuedRun, sentence: str = "needs 2 GiB, 1 GiB is free") -> Decision:
     """A kind of work that waits for memory, and after that for CPU."""
     reasons = (
-        Reason(ReasonCode.MEMORY, sentence, {"needs": 2 * GIB, "free": GIB}),
-        Reason(ReasonCode.CPU, "needs 2 cores, 0.5 are free", {"needs": 2.0, "guard": "85%", "seen": None}),
+        Reason(ReasonCode.MEMORY, {"needs": 2 * GIB, "free": GIB}, sentence=sentence),
+        Reason(
+            ReasonCode.CPU,
+            {"needs": 2.0, "guard": "85%", "seen": None},
+            sentence="needs 2 cores, 0.5 are free",
+        ),
     )
     return Decision(Verdict.DEFER, work, "standard", "full", reasons, runs)
 
 
 def launch(run: QueuedRun) -> Decision:
     """A run that fits."""
-    return Decision(Verdict.LAUNCH, run.work, "critical", "full", (Reason(ReasonCode.FITS, "fits"),), (run,))
+    return Decision(
+        Verdict.LAUNCH, run.work, "critical", "full", (Reason(ReasonCode.FITS, sentence="fits"),), (run,)
+    )
 
 
 def degrade(run: QueuedRun) -> Decision:
     """A run that would be late in full."""
-    reasons = (Reason(ReasonCode.DEADLINE, "would end 40 s late in full", {"late": 40.0}),)
+    reasons = (Reason(ReasonCode.DEADLINE, {"late": 40.0}, sentence="would end 40 s late in full"),)
     return Decision(Verdict.DEGRADE, run.work, "critical", "reduced", reasons, (run,), {"sample": 0.25})
 
 
 def fail(run: QueuedRun) -> Decision:
     """A run that waited longer than its policy allows."""
-    reasons = (Reason(ReasonCode.WAITED, "waited 10m for its data"),)
+    reasons = (Reason(ReasonCode.WAITED, sentence="waited 10m for its data"),)
     return Decision(Verdict.FAIL, run.work, "critical", "full", reasons, (run,))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.ledger.texts import LONGEST_MESSAGE, LONGEST_TEXT, bounded
-from adaptive_assets.planning.decisions import Reason, ReasonCode
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from tests.ledger.examples import degrade, queued, snapshot_of, usage
 
 LONG = "x" * 2**20
@@ -22,7 +22,7 @@ def test_a_text_that_is_cut_says_how_long_it_was() -> None:
 def test_a_decision_that_quotes_a_megabyte_is_a_small_row(ledger: Ledger) -> None:
     """In its reasons, their numbers, its parameters and its mode."""
     run = queued("r1")
-    reason = Reason(ReasonCode.DEADLINE, f"the tag says {LONG}", {"tag": LONG, "late": 1.5})
+    reason = Reason(ReasonCode.DEADLINE, {"tag": LONG, "late": 1.5}, sentence=f"the tag says {LONG}")
     decision = replace(degrade(run), mode=LONG, reasons=(reason,), parameters={"a": [LONG], "b": 1})
     ledger.record_cycle(at=1.0, node="a", revision="rev", snapshot=snapshot_of(run), decisions=[decision])
     (row,) = ledger.recent_decisions()

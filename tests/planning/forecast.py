@@ -10,10 +10,9 @@ from statistics import NormalDist
 from typing import Final
 
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
-from adaptive_assets.planning.memory import EVICTABLE_SIGMAS, GROWS_FOR, OUTGROWN, SIGMAS
-from adaptive_assets.planning.node_capacity import CROWD, SETTLING_S, WIDEST
-from adaptive_assets.planning.resource_request import SIMILAR_CONFIDENCE, estimate_key, request_of
+from adaptive_assets.planning.resource_request import estimate_key, request_of
 from adaptive_assets.planning.snapshot import Action, ActiveRun, MachineReading, QueuedRun, RunState, Snapshot
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import Guards, Policy, PolicyBook
 from adaptive_assets.policy.compositions import compositions
 
@@ -57,7 +56,7 @@ class Expected:
         """
         if not self.learned:
             return self
-        most = max(self.least_memory, WIDEST * most_memory)
+        most = max(self.least_memory, TUNING.widest * most_memory)
         return replace(
             self,
             memory=min(self.memory, most),
@@ -153,7 +152,7 @@ def _learned(estimate: Estimate, policy: Policy, declared_cpu: float) -> Expecte
     confidence = policy.objective.confidence if policy.objective else 0.9
     memory = estimate.memory
     if estimate.source is Source.SIMILAR:
-        memory = Spread(memory.p50, _quantile(memory, SIMILAR_CONFIDENCE), memory.p90)
+        memory = Spread(memory.p50, _quantile(memory, TUNING.similar_quantile), memory.p90)
     return Expected(
         estimate.cpu.p50 + _sigma(estimate.cpu) / 3 if declared_cpu else 0.0,
         round(memory.p90),
@@ -191,7 +190,7 @@ def _grown(runs: Iterable[Counted], amount: Callable[[Expected], float]) -> floa
     for taken, seen, to_come in runs:
         used = seen or 0.0
         outgrown = taken.learned and used > taken.mean_memory
-        most = max(amount(taken), OUTGROWN * used if outgrown else 0.0)
+        most = max(amount(taken), TUNING.outgrown * used if outgrown else 0.0)
         total += used + to_come * max(0.0, most - used)
     return total
 
@@ -227,7 +226,7 @@ class MachineForecast:
 
     def count(self, run: ActiveRun, taken: Expected, rank: int, at: float) -> None:
         """Count an active run."""
-        settling = run.started_at is None or at - run.started_at < SETTLING_S
+        settling = run.started_at is None or at - run.started_at < TUNING.settling_s
         if run.state is RunState.RUNNING and settling:
             self.cpu += max(0.0, min(taken.cpu, self.most_cpu) - (run.cpu_used or 0.0))
         if run.state is RunState.RUNNING and run.slowed:
@@ -236,7 +235,7 @@ class MachineForecast:
             self.peers.append((rank, min(taken.cpu, self.most_cpu)))
         if run.memory_used is not None or settling:
             ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
-            left = max(0.0, 1.0 - (ran / (GROWS_FOR * taken.median)) ** 2) if taken.median else 0.0
+            left = max(0.0, 1.0 - (ran / (TUNING.grows_for * taken.median)) ** 2) if taken.median else 0.0
             to_come = left if taken.learned and not settling else 1.0
             self.runs.append((taken.at_most(self.most_memory), run.memory_used, to_come))
 
@@ -257,11 +256,11 @@ class MachineForecast:
         staying = [each for each in runs if not each[0].evictable]
         cautious = _grown(staying, lambda taken: taken.memory)
         if len(staying) > 1:
-            tail = self._mean(staying) + SIGMAS * _deviation(staying)
+            tail = self._mean(staying) + TUNING.memory_sigmas * _deviation(staying)
             highest = _grown(staying, lambda taken: taken.highest_memory)
             cautious = max(_grown(staying, lambda taken: taken.memory_share), min(tail, highest))
         if len(staying) < len(runs):
-            cautious = max(cautious, self._mean(runs) + EVICTABLE_SIGMAS * _deviation(runs))
+            cautious = max(cautious, self._mean(runs) + TUNING.evictable_sigmas * _deviation(runs))
         return self._strangers() + cautious
 
     def average(self, more: Expected | None = None) -> float:
@@ -285,7 +284,7 @@ class MachineForecast:
         """Whether one more run could share the CPU with its tier and above, and its memory on average."""
         crowd = sum(cpu for other, cpu in self.peers if other <= rank) + min(taken.cpu, self.most_cpu)
         fits = self.average(taken) <= self.most_memory + BYTE
-        return self.calm() and crowd <= CROWD * self.most_cpu + SLIVER and fits
+        return self.calm() and crowd <= TUNING.crowd * self.most_cpu + SLIVER and fits
 
     def calm(self) -> bool:
         """Whether every pressure guard holds."""
@@ -305,7 +304,7 @@ class MachineForecast:
         """Whether the CPU guard and all pressure guards hold with one more run, as far as it insists."""
         if self.reading is None:
             return True
-        insists = min(taken.cpu, self.most_cpu * WIDEST)
+        insists = min(taken.cpu, self.most_cpu * TUNING.widest)
         used = max(0.0, self.reading.cpu_used - sum(cpu for other, cpu in self.yielding if other > rank))
         return self.calm() and (not insists or used + self.cpu + insists <= self.most_cpu + SLIVER)
 

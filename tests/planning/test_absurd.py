@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.queue_position import line
+from adaptive_assets.planning.queue_position import queue_positions
 from adaptive_assets.planning.resource_request import MOST, ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot
 from adaptive_assets.policy import PolicyBook
@@ -70,7 +70,7 @@ def absurd(draw: st.DrawFn) -> Snapshot:
 def test_every_run_is_decided_whatever_the_numbers_say(book: PolicyBook, snapshot: Snapshot) -> None:
     """One estimate of 1e300 bytes, or a machine without memory, would else stop all runs."""
     decided = plan(snapshot, book)
-    assert len(decided.by_run()) == len(snapshot.queued) == len(line(snapshot, book))
+    assert len(decided.by_run()) == len(snapshot.queued) == len(queue_positions(snapshot, book))
     assert all(reason.sentence for decision in decided.decisions for reason in decision.reasons)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.policy_cases import Case, judge, load_cases
 
 CASES = {

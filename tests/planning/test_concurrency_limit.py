@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.concurrency_limit import CALM, EVERY_S, TOLERANCE
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.snapshot import MachineReading, Pressure, Snapshot
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.strategies import UNHURRIED, books, snapshots
@@ -42,11 +43,11 @@ def test_the_pace_moves_slowly_and_never_grows_unused(book: PolicyBook, snapshot
     if before is None:
         assert after.at == snapshot.at
         return
-    if snapshot.at - before.at < EVERY_S:
+    if snapshot.at - before.at < TUNING.limit_every_s:
         assert (after.limit, after.at) == (before.limit, before.at)
         return
     running = len(snapshot.active) + sum(1 for _ in decided.admitted())
-    slow = snapshot.slowdown is not None and snapshot.slowdown > TOLERANCE
+    slow = snapshot.slowdown is not None and snapshot.slowdown > TUNING.limit_tolerance
     if slow:
         assert max(1.0, 0.5 * min(before.limit, running)) <= max(after.limit, 1.0)
         assert after.limit <= max(1.0, before.limit)
@@ -63,7 +64,7 @@ def test_it_finds_the_knee_and_stays_near_it(knee: int, late_s: int, first: floa
     """
     book = book_of({"default": {"estimate": {"duration": f"{late_s}s", "cpu": 0, "memory": "1B"}}})
     runs = snapshot_of(active=[{"run": f"a{n}", "started": "1m"} for n in range(200)]).active
-    cycle_s = min(60, max(EVERY_S, late_s))
+    cycle_s = min(60, max(TUNING.limit_every_s, late_s))
     pace, past, seen = ConcurrencyLimit(first, NOW.at), [], []
     for cycle in range(1, 601):
         running = min(200, max(1, int(pace.limit)))
@@ -75,7 +76,7 @@ def test_it_finds_the_knee_and_stays_near_it(knee: int, late_s: int, first: floa
         pace = decided.pace
         seen.append(pace.limit)
     settled = seen[2 * len(seen) // 3 :]
-    served = TOLERANCE * knee
+    served = TUNING.limit_tolerance * knee
     assert max(settled) <= served + 1 + sqrt(served + 1)
     assert min(settled) >= 0.9 * served
 
@@ -92,7 +93,7 @@ def test_it_takes_no_step_before_the_one_before_it_can_show() -> None:
 
 def test_it_is_not_lowered_where_no_task_waits() -> None:
     """Then work that takes longer was misjudged; pressure that is not known is no proof."""
-    calm, strained = Pressure(cpu=CALM, io=0.0), Pressure(cpu=0.0, io=2 * CALM)
+    calm, strained = Pressure(cpu=TUNING.limit_calm, io=0.0), Pressure(cpu=0.0, io=2 * TUNING.limit_calm)
     for pressure, lower in ((calm, False), (strained, True), (Pressure(), True)):
         machine = MachineReading(NOW.at, 4.0, 1.0, 2**33, 0, pressure)
         before = ConcurrencyLimit(16.0, NOW.at - 3600.0)

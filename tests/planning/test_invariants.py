@@ -12,12 +12,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from adaptive_assets.ledger.codec import decode, encode, pack, unpack
-from adaptive_assets.planning.deadline import LAUNCH_S, LOOKAHEAD_S
-from adaptive_assets.planning.decisions import Decision, Plan, ReasonCode, Verdict
-from adaptive_assets.planning.openings import TRICKLE_S
+from adaptive_assets.planning.decisions import Decision, Plan, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.prices import price_of
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.planning.windows import opens_in
 from adaptive_assets.policy import PolicyBook, Stage
 from adaptive_assets.policy.compositions import compositions
@@ -129,13 +129,18 @@ def endangered(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> bool:
     if due is None:
         return False
     mode = whole_mode(run, snapshot, book)
-    return due - LAUNCH_S - expected(run, mode, snapshot, book).duration - snapshot.at < LOOKAHEAD_S
+    return (
+        due - TUNING.launch_s - expected(run, mode, snapshot, book).duration - snapshot.at
+        < TUNING.lookahead_s
+    )
 
 
 def in_time(run: QueuedRun, mode: str, snapshot: Snapshot, book: PolicyBook) -> bool:
     """Whether it ends before it is due, if it goes now."""
     due = due_at(run, book)
-    return due is None or due - LAUNCH_S - expected(run, mode, snapshot, book).duration - snapshot.at >= 0
+    return (
+        due is None or due - TUNING.launch_s - expected(run, mode, snapshot, book).duration - snapshot.at >= 0
+    )
 
 
 def cheapest(snapshot: Snapshot, book: PolicyBook) -> float:
@@ -314,7 +319,7 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
             assert fits or endangered(run, snapshot, book)
         elif not fits:
             assert any(_is_left_to_strangers(machine, taken) for machine in on)
-            assert snapshot.at - run.submitted_at >= TRICKLE_S
+            assert snapshot.at - run.submitted_at >= TUNING.strangers_s
             assert ReasonCode.WAITED in codes(decision)
 
 
@@ -332,7 +337,7 @@ def assert_shares(
     assert not optional_stages(run.work, book)
     due = due_at(run, book)
     assert due is not None
-    assert snapshot.at + LAUNCH_S + taken.median <= due
+    assert snapshot.at + TUNING.launch_s + taken.median <= due
     assert any(machine.is_shared(taken, rank) for machine in on)
 
 
@@ -421,7 +426,10 @@ def test_work_ahead_never_goes_while_real_work_waits_for_room(book: PolicyBook, 
 
 def _waits_for_strangers(decision: Decision, snapshot: Snapshot) -> bool:
     """A run that has waited for two minutes with nothing of ours active lets others pass."""
-    return any(snapshot.at - run.submitted_at >= TRICKLE_S for run in decision.runs) and not snapshot.active
+    return (
+        any(snapshot.at - run.submitted_at >= TUNING.strangers_s for run in decision.runs)
+        and not snapshot.active
+    )
 
 
 @UNHURRIED

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from hypothesis import given
 
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
-from adaptive_assets.planning.memory_pressure import EDGE
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Snapshot
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import BYTE, Forecast, expected
@@ -48,7 +49,7 @@ def test_nobody_leaves_where_memory_suffices_and_no_more_than_needed(
     machine = load.machines[""]
     capacity = snapshot.machine.memory_capacity
     in_use = max(snapshot.machine.memory_used, sum(run.memory_used or 0 for run in snapshot.active))
-    edge = machine.most_memory + EDGE * (capacity - machine.most_memory)
+    edge = machine.most_memory + TUNING.memory_edge * (capacity - machine.most_memory)
     excess = max(machine.average() - capacity, in_use - edge)
     freed = sum(run.memory_used or 0 for run in leave.values())
     everybody = {run.run_id for run in snapshot.active if expected(run, run.mode, snapshot, book).evictable}

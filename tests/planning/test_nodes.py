@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.decisions import Plan, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.reasons import ReasonCode
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.strategies import UNHURRIED
 from tests.planning.toy import ALL, GIB, Toy

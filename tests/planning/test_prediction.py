@@ -2,8 +2,8 @@
 
 import pytest
 
-from adaptive_assets.planning.deadline import LAUNCH_S
-from adaptive_assets.planning.prediction import LONGEST_STEP_S, Prediction, predict
+from adaptive_assets.planning.prediction import Prediction, predict
+from adaptive_assets.planning.tuning import TUNING
 from tests.planning.compact import book_of, snapshot_of
 
 HOLDER = {"name": "holder", "estimate": {"memory": "4GiB", "duration": "30s"}}
@@ -38,7 +38,7 @@ def test_a_run_starts_when_what_is_in_its_way_ends() -> None:
     seconds = {run: (foreseen.p50, foreseen.p90) for run, foreseen in found.items()}
     assert seconds == {
         "r1": pytest.approx((20.0, 20.0)),
-        "r2": pytest.approx((80.0 + LAUNCH_S, 80.0 + LAUNCH_S)),
+        "r2": pytest.approx((80.0 + TUNING.launch_s, 80.0 + TUNING.launch_s)),
     }
 
 
@@ -47,7 +47,7 @@ def test_a_window_is_foreseen_to_the_step() -> None:
     book = book_of({"default": {"window": {"prefer": "22:00-06:00", "timezone": "UTC"}}})
     found = predict(snapshot_of(queued=[{"run": "r1"}]), book, ["r1"])["r1"]
     assert found.p50 is not None
-    assert 36_000 <= found.p50 <= 36_000 + LONGEST_STEP_S
+    assert 36_000 <= found.p50 <= 36_000 + TUNING.longest_step_s
 
 
 def test_what_only_new_data_can_change_is_not_foreseen() -> None:
@@ -64,7 +64,7 @@ def test_slots_that_are_taken_ahead_come_back_when_those_runs_end() -> None:
     queued = [{"run": "r1", "pools": ["db"], "waited": "2m"}, {"run": "r2", "pools": ["db"], "waited": "1m"}]
     found = predict(snapshot_of(queued=queued, pools={"db": 1}), book_of(), ["r1", "r2"])
     assert found["r1"] == Prediction(0.0, 0.0)
-    assert found["r2"].p50 == pytest.approx(60.0 + LAUNCH_S)
+    assert found["r2"].p50 == pytest.approx(60.0 + TUNING.launch_s)
     held = predict(snapshot_of(queued=queued, pools={"db": 0}), book_of(), ["r1"])
     assert held["r1"] == Prediction(None, None)
 
@@ -80,4 +80,4 @@ def test_the_ramp_is_foreseen_for_runs_that_will_have_ended() -> None:
     found = predict(snapshot_of(queued=[{"run": f"r{n}"} for n in range(3)]), book, ["r0", "r1", "r2"])
     assert (found["r0"].p50, found["r1"].p50) == (0.0, 0.0)
     assert found["r2"].p50 is not None
-    assert 60.0 <= found["r2"].p50 <= 60.0 + LONGEST_STEP_S
+    assert 60.0 <= found["r2"].p50 <= 60.0 + TUNING.longest_step_s

@@ -7,13 +7,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 
-from adaptive_assets.planning.deadline import LAUNCH_S
-from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Verdict
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.preemption import HOLD_S
-from adaptive_assets.planning.preemption_candidates import MOST_TIMES, is_evictable
-from adaptive_assets.planning.resumption import SUSPENDED_AT_MOST_S
+from adaptive_assets.planning.reasons import ReasonCode
+from adaptive_assets.planning.requests import is_evictable
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snapshot
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import SLIVER, Forecast, expected
@@ -54,7 +53,7 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
         assert action in run.actions
         assert run.state is not RunState.LEAVING
         if decision.reason.code is ReasonCode.MEMORY_RUNS_OUT:
-            assert run.preempted < MOST_TIMES
+            assert run.preempted < TUNING.preempted_at_most
             assert policy.opportunity or tier.preemption == "requeue"
             continue
         assert decision.reason.code is ReasonCode.GIVES_WAY
@@ -64,8 +63,8 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
         assert to in waiting
         if policy.opportunity:
             continue
-        assert run.preempted < MOST_TIMES
-        assert run.acted_at is None or snapshot.at - run.acted_at >= HOLD_S
+        assert run.preempted < TUNING.preempted_at_most
+        assert run.acted_at is None or snapshot.at - run.acted_at >= TUNING.hold_s
         assert policy.tier in book.tiers[book.rank(to)].preempts
         assert list(Action).index(action) <= HARSH[tier.preemption]
 
@@ -82,11 +81,13 @@ def test_what_gives_way_is_not_free_before_it_is_free(book: PolicyBook, snapshot
 
     What can be made to leave still counts as such: it is left alone because it was changed just now.
     """
-    evictable = [run for run in snapshot.active if is_evictable(run, book, ())]
+    evictable = [run for run in snapshot.active if is_evictable(run, book, (), TUNING)]
     assume(all(run.state is RunState.RUNNING and not run.slowed for run in evictable))
     decided = plan(snapshot, book)
     left_alone = tuple(
-        replace(run, acted_at=snapshot.at) if run in evictable else replace(run, preempted=MOST_TIMES)
+        replace(run, acted_at=snapshot.at)
+        if run in evictable
+        else replace(run, preempted=TUNING.preempted_at_most)
         for run in snapshot.active
     )
     assert plan(replace(snapshot, active=left_alone), book).decisions == decided.decisions
@@ -96,7 +97,7 @@ def was_stopped_too_long_ago(run: ActiveRun, snapshot: Snapshot, book: PolicyBoo
     """Whether it is work ahead that leaves because it would hold its memory for nothing."""
     stopped_s = snapshot.at - (run.acted_at or snapshot.at)
     ahead = book.policy(run.work.policy).opportunity
-    return ahead and run.state is RunState.SUSPENDED and stopped_s >= SUSPENDED_AT_MOST_S
+    return ahead and run.state is RunState.SUSPENDED and stopped_s >= TUNING.suspended_at_most_s
 
 
 @UNHURRIED
@@ -274,7 +275,7 @@ def test_what_gave_way_goes_on_in_bounded_time(victim: str, pressing: str, able:
                 longest = max(longest, toy.at - stopped[run.run_id])
             else:
                 stopped.pop(run.run_id, None)
-    assert longest <= SUSPENDED_AT_MOST_S + 2 * toy.cycle_s or (
+    assert longest <= TUNING.suspended_at_most_s + 2 * toy.cycle_s or (
         victim == "ahead" and Action.REQUEUE not in able
     )
     if victim != "ahead":
@@ -284,9 +285,9 @@ def test_what_gave_way_goes_on_in_bounded_time(victim: str, pressing: str, able:
 
 def assert_left_alone_often_enough(history: list[tuple[float, Verdict]]) -> None:
     """No more than so many times in all; and after each, a hold, except for a launch of its own."""
-    assert sum(verdict in GIVES_WAY for _, verdict in history) <= MOST_TIMES
+    assert sum(verdict in GIVES_WAY for _, verdict in history) <= TUNING.preempted_at_most
     for (earlier, before), (later, after) in pairwise(history):
-        assert before.admits or after.admits or later - earlier >= HOLD_S
+        assert before.admits or after.admits or later - earlier >= TUNING.hold_s
 
 
 def test_a_run_is_put_back_into_the_queue_so_often_and_no_more() -> None:
@@ -301,7 +302,7 @@ def test_a_run_is_put_back_into_the_queue_so_often_and_no_more() -> None:
 
     toy.run_until(lambda: "victim" in toy.ended, 4 * 3600.0, press)
     verdicts = [verdict for _, verdict in toy.history["victim"]]
-    assert verdicts == [Verdict.LAUNCH, Verdict.REQUEUE] * MOST_TIMES + [Verdict.LAUNCH]
+    assert verdicts == [Verdict.LAUNCH, Verdict.REQUEUE] * TUNING.preempted_at_most + [Verdict.LAUNCH]
     assert "victim" in toy.ended
     waiting = [run.run_id for run in toy.queued]
     assert waiting == [run_id for run_id in toy.submitted if run_id not in toy.launched]
@@ -319,7 +320,9 @@ def test_a_stopped_run_ends_when_nobody_presses_any_more() -> None:
     assert "q1" in toy.ended
     assert {"u1", "u2"} <= toy.ended.keys()
     assert toy.launched["q1"] <= toy.submitted["q1"] + 4 * toy.cycle_s
-    assert toy.ended["u1"] - toy.launched["u1"] <= 900.0 + HOLD_S + 60.0 + 4 * (LAUNCH_S + toy.cycle_s)
+    assert toy.ended["u1"] - toy.launched["u1"] <= 900.0 + TUNING.hold_s + 60.0 + 4 * (
+        TUNING.launch_s + toy.cycle_s
+    )
 
 
 def test_work_ahead_leaves_at_once_when_real_work_comes() -> None:
@@ -414,9 +417,9 @@ def test_work_ahead_that_was_stopped_too_long_ago_leaves() -> None:
     busy = {"run": "b", "policy": "urgent", "started": "30s", "cpu_used": 2, "memory_used": "1GiB"}
     book = book_of(THREE)
     for able, ago, verdict in (
-        (["suspend", "requeue"], SUSPENDED_AT_MOST_S, Verdict.REQUEUE),
-        (["suspend", "requeue"], SUSPENDED_AT_MOST_S - 1, Verdict.KEEP),
-        (["suspend"], 10 * SUSPENDED_AT_MOST_S, Verdict.KEEP),
+        (["suspend", "requeue"], TUNING.suspended_at_most_s, Verdict.REQUEUE),
+        (["suspend", "requeue"], TUNING.suspended_at_most_s - 1, Verdict.KEEP),
+        (["suspend"], 10 * TUNING.suspended_at_most_s, Verdict.KEEP),
     ):
         decided = plan(
             snapshot_of(

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.prices import price_of
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.policy import Price
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.strategies import AT

@@ -1,7 +1,7 @@
 """The order in which the queue stands, for whoever looks at it."""
 
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.queue_position import line
+from adaptive_assets.planning.queue_position import queue_positions
 from adaptive_assets.policy_cases import book_of, snapshot_of
 
 BOOK = book_of(
@@ -30,7 +30,7 @@ def test_the_line_is_by_all_that_a_plan_looks_at() -> None:
         ],
     )
     expected = ["sooner", "later", "first", "second", "used", "ahead"]
-    assert line(snapshot, BOOK) == expected
+    assert queue_positions(snapshot, BOOK) == expected
     admitted = [run.run_id for decision in plan(snapshot, BOOK).admitted() for run in decision.runs]
     assert admitted == expected[: len(admitted)]
 
@@ -46,4 +46,4 @@ def test_who_has_waited_too_long_stands_before_all() -> None:
             {"run": "urgent", "policy": "urgent"},
         ],
     )
-    assert line(snapshot, BOOK) == ["overdue", "urgent", "blocked", "fresh"]
+    assert queue_positions(snapshot, BOOK) == ["overdue", "urgent", "blocked", "fresh"]

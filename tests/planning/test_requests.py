@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.estimates import Estimate, Spread
 from adaptive_assets.planning.node_capacity import NodeCapacity
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import PRIOR, ResourceRequest, estimate_key, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Snapshot

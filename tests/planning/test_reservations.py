@@ -5,13 +5,14 @@ from math import inf
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.deadline import LAUNCH_S
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.expected_completions import ends_at
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import request_of
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import SLIVER
@@ -46,7 +47,7 @@ def situation(book: PolicyBook, ages: dict[str, float], behind: int) -> Snapshot
         {
             "run": f"a{number}",
             "policy": number.split("-")[0],
-            "launched": f"{age + LAUNCH_S}s",
+            "launched": f"{age + TUNING.launch_s}s",
             "started": f"{age}s",
             "cpu_used": request_of(book.policy(number.split("-")[0]), "full").cpu,
             "memory_used": f"{request_of(book.policy(number.split('-')[0]), 'full').memory}B",
@@ -78,9 +79,12 @@ def start_of_head(snapshot: Snapshot, book: PolicyBook, passing: list[QueuedRun]
         cpu, size = takes(run)
         return min(cpu, cores / 2), size
 
-    until = [(ends_at(run, requests.of_run(run), snapshot.at), takes(run)) for run in snapshot.active]
+    until = [(ends_at(run, requests.of_run(run), snapshot.at, TUNING), takes(run)) for run in snapshot.active]
     until += [
-        (snapshot.at + LAUNCH_S + request_of(book.policy(run.work.policy), "full").duration, insists(run))
+        (
+            snapshot.at + TUNING.launch_s + request_of(book.policy(run.work.policy), "full").duration,
+            insists(run),
+        )
         for run in passing
     ]
     needs = insists(next(run for run in snapshot.queued if run.run_id == "head"))
@@ -204,7 +208,7 @@ def test_one_huge_run_goes_in_a_stream_of_small_ones() -> None:
     toy.submit("large", "large", priority=1)
     before = len(toy.launched)
     waited = toy.run_until(lambda: "large" in toy.launched, 7200.0, stream)
-    assert waited <= 3600.0 + 2 * (LAUNCH_S + toy.cycle_s)
+    assert waited <= 3600.0 + 2 * (TUNING.launch_s + toy.cycle_s)
     assert len(toy.launched) > before + 1
 
 
@@ -219,7 +223,7 @@ def test_a_large_run_lets_small_ones_pass_for_an_eighth_of_patience() -> None:
     toy.run(600.0, stream)
     toy.submit("large", "large")
     waited = toy.run_until(lambda: "large" in toy.launched, 7200.0, stream)
-    assert 900.0 <= waited <= 900.0 + 120.0 + 2 * (LAUNCH_S + toy.cycle_s)
+    assert 900.0 <= waited <= 900.0 + 120.0 + 2 * (TUNING.launch_s + toy.cycle_s)
 
 
 def test_a_run_that_has_just_started_gives_back_what_was_promised_to_it() -> None:

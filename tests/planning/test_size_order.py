@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_assets.planning.decisions import ReasonCode
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.queue_position import line
+from adaptive_assets.planning.queue_position import queue_positions
+from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.size_order import largest, size_class_of
 from adaptive_assets.planning.snapshot import MachineReading
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy_cases import book_of, snapshot_of
 
 GIB = 2**30
@@ -51,14 +52,18 @@ def test_bulk_grows_with_what_is_taken_and_falls_with_what_is_done(
     less: ResourceRequest, more: ResourceRequest
 ) -> None:
     """By its dominant resource, and how long; memory that keeps cores busy is well used."""
-    assert size_class_of(less, MACHINE) < size_class_of(more, MACHINE)
+    assert size_class_of(less, MACHINE, TUNING) < size_class_of(more, MACHINE, TUNING)
 
 
 def test_bulk_is_finite_whatever_is_known() -> None:
     """Without CPU, without memory, without a duration, and without a machine."""
     nothing = ResourceRequest(0.0, 0, 0.0)
-    assert size_class_of(nothing, MACHINE) < size_class_of(ResourceRequest(0.0, GIB, 60), MACHINE) < 1000
-    assert size_class_of(nothing, None) == size_class_of(ResourceRequest(8, 16 * GIB, 3600), None) == 0
+    assert (
+        size_class_of(nothing, MACHINE, TUNING) < size_class_of(ResourceRequest(0.0, GIB, 60), MACHINE) < 1000
+    )
+    assert (
+        size_class_of(nothing, None, TUNING) == size_class_of(ResourceRequest(8, 16 * GIB, 3600), None) == 0
+    )
 
 
 def test_the_largest_machine_counts() -> None:
@@ -80,7 +85,7 @@ def test_the_least_bulky_goes_first_and_what_is_alike_as_submitted() -> None:
             {"run": "promised", "policy": "due"},
         ]
     )
-    assert line(snapshot, BOOK) == ["promised", "wanted", "older", "old", "oldest"]
+    assert queue_positions(snapshot, BOOK) == ["promised", "wanted", "older", "old", "oldest"]
 
 
 def test_where_only_one_fits_the_small_one_goes() -> None:
@@ -104,7 +109,7 @@ def test_an_eighth_of_patience_ends_the_advantage(waited: str, first: str) -> No
         {"run": "little", "policy": "small", "waited": "1m"},
     ]
     snapshot = snapshot_of(queued=queued)
-    assert line(snapshot, BOOK)[0] == first
+    assert queue_positions(snapshot, BOOK)[0] == first
     decided = plan(snapshot, BOOK)
     pace = decided.pace
     assert pace is not None
@@ -113,7 +118,7 @@ def test_an_eighth_of_patience_ends_the_advantage(waited: str, first: str) -> No
     assert pace.promoted_at == (snapshot.at if first == "large" else None)
     if first == "large":
         again = replace(snapshot, at=snapshot.at + 60, pace=pace)
-        assert line(again, BOOK)[0] == "little", "the door is shut again"
+        assert queue_positions(again, BOOK)[0] == "little", "the door is shut again"
 
 
 def test_the_door_is_for_large_runs() -> None:
@@ -122,11 +127,13 @@ def test_the_door_is_for_large_runs() -> None:
     small = {"run": "small", "policy": "alike", "waited": "9m"}
     large = {"run": "large", "policy": "big", "waited": "8m"}
     snapshot = snapshot_of(machine={"cpu": 8, "memory": "16GiB"}, queued=[less, small, large])
-    assert line(snapshot, BOOK) == ["large", "less", "small"]
+    assert queue_positions(snapshot, BOOK) == ["large", "less", "small"]
     pace = plan(snapshot, BOOK).pace
     assert pace is not None
     assert pace.promoted_at == snapshot.at
-    assert line(replace(snapshot, pace=pace), BOOK) == ["less", "small", "large"], "the door is shut again"
+    assert queue_positions(replace(snapshot, pace=pace), BOOK) == ["less", "small", "large"], (
+        "the door is shut again"
+    )
 
 
 def test_it_stands_first_in_its_own_tier_only() -> None:
@@ -135,8 +142,8 @@ def test_it_stands_first_in_its_own_tier_only() -> None:
     urgent = {"run": "urgent", "policy": "top-big", "waited": "5m"}
     overdue = {"run": "overdue", "policy": "small", "waited": "2h"}
     little = {"run": "little", "policy": "small"}
-    assert line(snapshot_of(queued=[late, urgent, little]), BOOK) == ["urgent", "late", "little"]
-    assert line(snapshot_of(queued=[overdue, late, urgent, little]), BOOK) == [
+    assert queue_positions(snapshot_of(queued=[late, urgent, little]), BOOK) == ["urgent", "late", "little"]
+    assert queue_positions(snapshot_of(queued=[overdue, late, urgent, little]), BOOK) == [
         "overdue",
         "urgent",
         "little",
@@ -150,4 +157,4 @@ def test_the_highest_tier_stays_in_the_order_of_submission() -> None:
         {"run": "large", "policy": "top-big", "waited": "2m"},
         {"run": "little", "policy": "top-small", "waited": "1m"},
     ]
-    assert line(snapshot_of(queued=queued), BOOK) == ["large", "little"]
+    assert queue_positions(snapshot_of(queued=queued), BOOK) == ["large", "little"]

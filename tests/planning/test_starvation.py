@@ -2,16 +2,16 @@
 
 import pytest
 
-from adaptive_assets.planning.deadline import LAUNCH_S
-from adaptive_assets.planning.decisions import ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.starvation import APART, DOORS
+from adaptive_assets.planning.reasons import ReasonCode
+from adaptive_assets.planning.tuning import TUNING
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.toy import GIB, Toy
 
 PATIENCE_S = 600.0
 LONGEST_S = 120.0
-SLACK_S = 2 * (LAUNCH_S + 5.0)
+SLACK_S = 2 * (TUNING.launch_s + 5.0)
 """Two launches and two cycles."""
 BOOK = book_of(
     {
@@ -41,7 +41,7 @@ DEEP = 6
 
 def apart_s(policy: str) -> float:
     """Seconds from one run that goes before the line to one of ``policy``, if there is room at once."""
-    return max(PATIENCE_S / DOORS, APART * TAKES_S[policy])
+    return max(PATIENCE_S / TUNING.starvation_runs, TUNING.starvation_spacing * TAKES_S[policy])
 
 
 def crowd(toy: Toy, *policies: str, deep: int = DEEP) -> None:
@@ -95,8 +95,8 @@ def test_overdue_work_leaves_the_tiers_above_most_of_the_machine() -> None:
     toy = Toy(BOOK, {"": (4.0, 8 * GIB)})
     toy.run(5400.0, lambda: crowd(toy, "urgent", "huge"))
     urgent = sum(run.startswith("urgent") for run in toy.launched)
-    room_for = 3 * 5400.0 / (60.0 + LAUNCH_S + 5.0)
-    assert urgent >= (1 - 1 / APART) * room_for
+    room_for = 3 * 5400.0 / (60.0 + TUNING.launch_s + 5.0)
+    assert urgent >= (1 - 1 / TUNING.starvation_spacing) * room_for
 
 
 def test_only_the_oldest_of_all_that_waited_too_long_stands_before_the_line() -> None:

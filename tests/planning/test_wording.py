@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.wording import cores, number, seconds, share, size
+from adaptive_assets.planning.formatting import cores, number, seconds, share, size
 
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
-from adaptive_assets.planning.deadline import LAUNCH_S
 from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.resource_request import request_of
@@ -22,6 +21,7 @@ from adaptive_assets.planning.snapshot import (
     Snapshot,
     Work,
 )
+from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["ALL", "GIB", "START", "Toy"]
@@ -154,7 +154,7 @@ class Toy:
             if run.state is RunState.SUSPENDED:
                 self.active[run.run_id] = replace(run, cpu_used=0.0)
                 continue
-            started = run.launched_at + LAUNCH_S
+            started = run.launched_at + TUNING.launch_s
             ran = (run.ran_s or 0.0) + max(0.0, min(seconds, self.at - started))
             policy = self.book.policy(run.work.policy)
             owner = policy.owner or policy.name

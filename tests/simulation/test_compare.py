@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.decisions import ActiveDecision, Plan, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import ActiveDecision, Plan, Verdict
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, Snapshot, Work
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.policy_assignment import plain_book
@@ -95,7 +96,7 @@ def test_an_observed_planner_plans_the_same() -> None:
     """Its plan is passed on; what has to give way is remembered with the time since the start, and why."""
     work = Work("nightly", "batch")
     active = ActiveRun("a", work, "full", 1000.0)
-    reason = Reason(ReasonCode.MEMORY, "room for `forecast`")
+    reason = Reason(ReasonCode.MEMORY, sentence="room for `forecast`")
     decided = Plan(
         1010.0,
         "r",

@@ -6,7 +6,8 @@ import pytest
 
 from adaptive_assets.ledger import Ledger, RunUsageRow, sqlite_ledger_url
 from adaptive_assets.ledger.location import FILE_NAME
-from adaptive_assets.planning.decisions import Decision, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Decision, Verdict
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.resource_request import PRIOR
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
@@ -52,7 +53,7 @@ def ledger_with(directory: Path, *usages: RunUsageRow) -> Ledger:
     ledger = Ledger.open(sqlite_ledger_url(directory))
     run = QueuedRun(usages[0].run_id if usages else "none", FORECAST, 1000.0)
     decision = Decision(
-        Verdict.LAUNCH, FORECAST, "critical", "full", (Reason(ReasonCode.FITS, "fits"),), (run,)
+        Verdict.LAUNCH, FORECAST, "critical", "full", (Reason(ReasonCode.FITS, sentence="fits"),), (run,)
     )
     ledger.record_cycle(
         at=1005.0, node="a", revision="r", snapshot=Snapshot(1005.0, (run,)), decisions=(decision,)
@@ -126,7 +127,7 @@ def test_a_name_outlives_the_decisions_on_it(tmp_path: Path) -> None:
     for number in range(10):
         run = QueuedRun(f"o{number}", other, 1000.0)
         decision = Decision(
-            Verdict.LAUNCH, other, "standard", "full", (Reason(ReasonCode.FITS, "fits"),), (run,)
+            Verdict.LAUNCH, other, "standard", "full", (Reason(ReasonCode.FITS, sentence="fits"),), (run,)
         )
         snapshot = Snapshot(1100.0, (run,))
         ledger.record_cycle(at=1100.0, node="a", revision="r", snapshot=snapshot, decisions=(decision,))

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Verdict
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import ActiveRun, Snapshot
 from adaptive_assets.policy import PolicyBook
@@ -21,7 +22,7 @@ BARE: Final = Settings(
     startup_s=0.0, cycle_s=1.0, cancel_s=5.0, retry_s=5.0, quiet_s=1.0, capabilities=EVERYTHING
 )
 """A world in which all can be done that a plan may propose."""
-WHY: Final = (Reason(ReasonCode.FITS, "the test says so"),)
+WHY: Final = (Reason(ReasonCode.FITS, sentence="the test says so"),)
 
 
 def traced(run_id: str, duration_s: float = 100.0, *, at: float = 0.0, **more: Any) -> TracedRun:

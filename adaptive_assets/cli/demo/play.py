@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from adaptive_assets.cli.demo.stage import Stage
 from adaptive_assets.cli.errors import PROBLEMS, CliError
 from adaptive_assets.flights.metadata import local
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.formatting import seconds
 
 if TYPE_CHECKING:
     from adaptive_assets.dagster_compat.runs import RunRecord

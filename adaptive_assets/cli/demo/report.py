@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_assets.cli.explain_text import deadline_kept
 from adaptive_assets.cli.text import clock, iso, shortened, table, wrapped
-from adaptive_assets.planning.wording import seconds
+from adaptive_assets.planning.formatting import seconds
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.demo.play import Played

@@ -12,14 +12,15 @@ from heapq import nsmallest
 from math import inf
 from typing import Final
 
-from adaptive_assets.planning.decisions import Decision, Plan, Reason, ReasonCode, Verdict
+from adaptive_assets.planning.decisions import Decision, Plan, Verdict
+from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.policy import PolicyBook
 
 __all__ = ["Edf", "Stock", "TagLimits", "launch", "priority"]
 
-_FITS: Final = (Reason(ReasonCode.FITS, "there is a free slot"),)
+_FITS: Final = (Reason(ReasonCode.FITS, sentence="there is a free slot"),)
 
 Order = Callable[[QueuedRun], tuple[float, ...]]
 """Where a run stands in the queue; of equals the first submitted is first."""

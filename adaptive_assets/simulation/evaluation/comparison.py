@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adaptive_assets.planning.wording import number, share
+from adaptive_assets.planning.formatting import number, share
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.engine.settings import Settings

@@ -1,22 +1,22 @@
-"""One run, as it stands when its turn in line has come."""
+"""The candidate: the run that is first in the queue now, and what is in its way."""
 
 from dataclasses import dataclass
 
 from adaptive_assets.planning.deadline import Deadline
-from adaptive_assets.planning.decisions import Reason, ReasonCode
 from adaptive_assets.planning.node_capacity import shareable
+from adaptive_assets.planning.reasons import Reason, ReasonCode
+from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.snapshot import QueuedRun
-from adaptive_assets.planning.triage import RunGroup
 
-__all__ = ["Turn"]
+__all__ = ["Candidate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Candidate:
     """The first run of ``group`` at ``at``: what is in the way of full mode, and whether that matters.
 
-    ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``trickles`` says
-    that strangers have kept it waiting for long enough while nothing of ours is active.
+    ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``waited_for_strangers``
+    says that strangers have kept it waiting for long enough while nothing of ours is blocked.
     """
 
     group: RunGroup
@@ -25,7 +25,7 @@ class Turn:
     at: float
     lacks: tuple[Reason, ...]
     behind: tuple[Reason, ...]
-    trickles: bool
+    waited_for_strangers: bool
 
     @property
     def never_fits(self) -> bool:
@@ -33,17 +33,21 @@ class Turn:
         return bool(self.lacks) and self.lacks[0].code is ReasonCode.NEVER_FITS
 
     @property
-    def pressed(self) -> bool:
+    def is_endangered(self) -> bool:
+        """Whether full mode is late, unless it is launched in this cycle."""
+        return self.deadline.endangered(self.group.full, self.at)
+
+    @property
+    def is_pressed(self) -> bool:
         """Whether full mode cannot be waited for: it may not be taken, never fits, or would be late."""
-        endangered = self.deadline.endangered(self.group.full, self.at)
-        return self.group.only_rungs or self.never_fits or endangered
+        return self.group.only_rungs or self.never_fits or self.is_endangered
 
     @property
     def full_is_open(self) -> bool:
         """Whether it may go in full, in time or not."""
         if self.behind or self.group.only_rungs:
             return False
-        return not self.lacks or (self.trickles and shareable(self.lacks))
+        return not self.lacks or (self.waited_for_strangers and shareable(self.lacks))
 
     @property
     def in_time(self) -> bool:
@@ -53,6 +57,6 @@ class Turn:
     @property
     def late(self) -> tuple[Reason, ...]:
         """That full mode cannot be waited for any longer, if so."""
-        if not self.deadline.endangered(self.group.full, self.at):
+        if not self.is_endangered:
             return ()
         return (self.deadline.reason(self.group.full, self.at, self.group.mode),)
