@@ -159,7 +159,8 @@ NAMED_ONLY: Final = ("ablation",)
     "--actions",
     type=_capabilities,
     metavar="WORD,…",
-    help="What launchers can do in the second table, instead of all that can be named (simulation); for rules that act on running work (ablation).",
+    help="What launchers can do in the second table, or for rules that act on running work, instead of all"
+    " that can be named (simulation, ablation).",
 )
 @click.option(
     "--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, ablation, kills)."

@@ -41,7 +41,8 @@ def measure(
     """Play what is not kept yet of every rule at every trace and load, with so many seeds from ``first`` on.
 
     Rules that act on running work are measured where launchers can do ``actions``, the others in the default
-    world. ``share`` is the middle part of the time of each workload that is played. Every finished cell is written to ``keep`` at once, so that a stopped run goes on where it was.
+    world. Of the time of each workload the middle ``share`` is played. Every finished cell is written to
+    ``keep`` at once, so that a stopped run goes on where it was. ``say`` is told of progress.
 
     Raises what :func:`~benchmarks.cells.drawn` raises, and :class:`~benchmarks.ablation_cells.KeepError`.
     """
@@ -87,9 +88,8 @@ def _play(
     with closing(side_by_side(play_without, [(cell,) for cell in cells], jobs)) as results:
         for number, (cell, figures, took_s) in enumerate(results, 1):
             kept.add(cell, versions[cell.cell.trace], figures, took_s)
-            say(
-                f"[{number:3d} of {len(cells)}, {time.monotonic() - began:5.0f} s] {cell.label}, {took_s:.0f} s"
-            )
+            progress = f"{number:3d} of {len(cells)}, {time.monotonic() - began:5.0f} s"
+            say(f"[{progress}] {cell.label}, {took_s:.0f} s")
 
 
 def _named(without: Without) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One cell of the ablation: a workload at a load with a seed, planned without a rule. Those played are kept."""
+"""One cell of the ablation: a workload at a load with a seed, without a rule. Finished cells are kept."""
 
 import json
 import random
@@ -21,7 +21,7 @@ from benchmarks.ablation_arithmetic import Figures, figures_of
 from benchmarks.ablation_rules import Rule
 from benchmarks.cells import Cell, cluster_of, drawn, policy_book
 
-__all__ = ["KeepError", "Kept", "Without", "play_without", "version_of"]
+__all__ = ["KeepError", "Kept", "Without", "play_without", "version_of", "workload_of"]
 
 _SOURCES: Final = tuple(Path(package.__path__[0]) for package in (learning, planning, policy, simulation))
 _HERE: Final = Path(__file__).parent
@@ -57,7 +57,7 @@ def play_without(without: Without) -> tuple[Without, dict[str, float], float]:
     """Simulate as the benchmark of simulations does; the cell, its figures and the seconds it took."""
     began = time.perf_counter()
     rule, cell = without.rule, without.cell
-    workload = _workload(cell, without.share)
+    workload = workload_of(cell, without.share)
     settings = Settings(
         horizon_s=workload.span_s,
         capabilities=cell.world,
@@ -71,7 +71,7 @@ def play_without(without: Without) -> tuple[Without, dict[str, float], float]:
 
 
 @lru_cache(maxsize=8)
-def _workload(cell: Cell, share: float) -> Workload:
+def workload_of(cell: Cell, share: float) -> Workload:
     """The workload of a cell; most of the time that some cells take is that of drawing it."""
     whole = drawn(cell.trace, cell.seed)
     if share < 1:

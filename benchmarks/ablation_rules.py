@@ -40,7 +40,6 @@ CONTROL: Final = Rule("nothing: arrivals up to 1 s later", moves_s=1.0)
 """No rule is off. What is different by more than the seeds are, is so by chance."""
 
 
-
 def _planning(name: str, acts: bool = False, **off: float) -> Rule:
     return Rule(name, tuple(off.items()), acts=acts)
 

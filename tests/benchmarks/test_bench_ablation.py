@@ -1,6 +1,7 @@
 """The ablation: paired differences and their spread, cells that are kept, tables, and the command line."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ from click.testing import CliRunner
 
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING
+from adaptive_assets.simulation.traces.scaling import offered_load
 from adaptive_assets.simulation.traces.trace import Workload
 from benchmarks import ablation, cells, planning, side_by_side
 from benchmarks.__main__ import main
 from benchmarks.ablation_arithmetic import difference, differences, figures_of
-from benchmarks.ablation_cells import KeepError, Kept, Without, moved, play_without, version_of
+from benchmarks.ablation_cells import KeepError, Kept, Without, moved, version_of, workload_of
 from benchmarks.ablation_compared import cells_of, compared
 from benchmarks.ablation_rules import CONTROL, FULL, RULES, Rule
 from benchmarks.ablation_tables import body, verdict
@@ -196,13 +198,16 @@ def test_a_rule_names_fields_that_there_are() -> None:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A trace of forty runs, and everything in this process."""
+    workload_of.cache_clear()
     monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(
         cells, "TRACES", {"google": lambda _: Workload.of("short", planning.simulated_day(40, 0).runs)}
     )
     monkeypatch.setattr(cells, "CLUSTER", planning.DAY_CLUSTER)
+    yield
+    workload_of.cache_clear()
 
 
 @pytest.mark.usefixtures("small")
@@ -211,9 +216,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     told: list[str] = []
 
     def measured(keep: str, seeds: int) -> Finding:
-        return ablation.measure(
-            RULES[:1], ["google"], [1.0], seeds, keep=tmp_path / keep, say=told.append
-        )
+        return ablation.measure(RULES[:1], ["google"], [1.0], seeds, keep=tmp_path / keep, say=told.append)
 
     measured("one.jsonl", 1)
     assert told[0].startswith("3 cells to play")
@@ -230,11 +233,15 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_share_is_the_middle_of_the_time() -> None:
-    """Half of the runs, more or less, are played in half of the time."""
-    cell = Cell("google", 1.0, 3)
-    whole = play_without(Without(FULL, cell))[1]
-    half = play_without(Without(FULL, cell, 0.5))[1]
-    assert 0 < half["work finished core-h"] < 0.9 * whole["work finished core-h"]
+    """At the load that the whole would have; about half of the runs in about half of the time."""
+    cell = Cell("google", 0.5, 3)
+    whole, half = workload_of(cell, 1.0), workload_of(cell, 0.5)
+    names = [run.run_id for run in whole.runs]
+    assert 10 <= len(half.runs) <= 30
+    first = names.index(half.runs[0].run_id)
+    assert first > 0
+    assert [run.run_id for run in half.runs] == names[first : first + len(half.runs)] != names[first:]
+    assert offered_load(half, planning.DAY_CLUSTER.cores) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

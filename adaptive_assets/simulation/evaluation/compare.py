@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from adaptive_assets.planning.plan import plan
@@ -56,7 +57,7 @@ def compare(
     step = _Steps(parts, progress)
 
     def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[PreemptionRecord, ...]]:
-        observed = Observed(plan, settings.starts_at)
+        observed = Observed(partial(plan, tuning=settings.tuning), settings.starts_at)
         outcome = simulate(
             workload,
             book,
