@@ -33,7 +33,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml tools/setup_venv.py
 	@touch $@
 
 dev: venv ## start Dagster, the daemon and the flight feed; Ctrl-C stops everything
-	@exec $(BIN)/python -m adaptive_assets.flights.dev
+	@exec $(BIN)/python -m flights.dev
 
 test: test-unit test-e2e ## run the unit tests, then the end-to-end tests
 

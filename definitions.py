@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from adaptive_assets import adapt
-from adaptive_assets.flights import flights_definitions
+from flights import flights_definitions
 
 HERE = Path(__file__).parent
 DATA = Path(dg.EnvVar("FLIGHTS_DATA").get_value(str(HERE / ".adaptive" / "flights")) or "")

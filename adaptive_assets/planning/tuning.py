@@ -82,7 +82,7 @@ class Tuning:
     """A run of no larger share of the machine is in nobody's way for long, and fits soon. Traces."""
     starvation_runs: int = 8
     """How many runs starvation protection lets go ahead in the time of a tier's patience. 0: none. Traces."""
-    starvation_spacing: float = 4.0
+    starvation_spacing: int = 4
     """And no sooner than so many times what such a run takes: the rest of the time is the others'. Traces."""
 
     # 4 admit

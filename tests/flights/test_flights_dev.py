@@ -14,11 +14,11 @@ import dagster as dg
 import psutil
 import pytest
 
-from adaptive_assets.flights import dev
-from adaptive_assets.flights.children import Family
-from adaptive_assets.flights.log_lines import worth_showing
-from adaptive_assets.flights.lost_runs import end_lost_runs
-from adaptive_assets.flights.squeeze import MEMORY_LEFT, main, memory_to_take
+from flights import dev
+from flights.children import Family
+from flights.log_lines import worth_showing
+from flights.lost_runs import end_lost_runs
+from flights.squeeze import MEMORY_LEFT, main, memory_to_take
 
 GIB = 2**30
 
@@ -97,6 +97,25 @@ def test_a_family_that_goes_when_asked_is_not_killed(tmp_path: Path) -> None:
     assert child.poll() == 7
 
 
+def test_children_run_the_pipeline_of_this_checkout(tmp_path: Path) -> None:
+    """Whatever else Python finds under the name `flights`; the data folder beside them has it, too."""
+    other, home = tmp_path / "other", tmp_path / "home"
+    (other / "flights").mkdir(parents=True)
+    (other / "flights" / "__init__.py").touch()
+    (home / "flights").mkdir(parents=True)
+    family = Family({**os.environ, "PYTHONPATH": str(other)})
+    child = family.start(
+        "asked",
+        [sys.executable, "-c", "import flights; print(flights.__file__)"],
+        home,
+        tmp_path / "log",
+        lambda *_: None,
+    )
+    child.finish(30)
+    family.stop(patience=5)
+    assert (tmp_path / "log").read_text() == f"{dev.PROJECT / 'flights' / '__init__.py'}\n"
+
+
 def test_a_busy_port_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A port that was asked for and is taken ends with what to do; without one, a free one is found."""
     with socket.socket() as taken:
@@ -157,7 +176,7 @@ def test_the_squeeze_leaves_some_memory(asked: str | None, taken: int) -> None:
 
 def test_the_squeeze_presses_and_lets_go() -> None:
     """Memory is really in use while it lasts, a process is busy, and both end with it."""
-    command = [sys.executable, "-m", "adaptive_assets.flights.squeeze", "--cpu", "1", "--memory", "200MiB"]
+    command = [sys.executable, "-m", "flights.squeeze", "--cpu", "1", "--memory", "200MiB"]
     with subprocess.Popen([*command, "--seconds", "300"], stdout=subprocess.PIPE, text=True) as program:
         try:
             presses = psutil.Process(program.pid)
@@ -207,7 +226,7 @@ def test_bad_squeezes_are_refused(
 
 def test_the_squeeze_as_a_program() -> None:
     """It ends by itself when its time is over."""
-    command = [sys.executable, "-m", "adaptive_assets.flights.squeeze", "--cpu", "1", "--memory", "16MiB"]
+    command = [sys.executable, "-m", "flights.squeeze", "--cpu", "1", "--memory", "16MiB"]
     done = subprocess.run(
         [*command, "--seconds", "0.5"], capture_output=True, text=True, timeout=60, check=True
     )

@@ -15,8 +15,8 @@ import psutil
 import pytest
 import yaml
 
-from adaptive_assets.flights.feed_state import FeedState, read_state
-from adaptive_assets.flights.folder import FlightsFolder
+from flights.feed_state import FeedState, read_state
+from flights.folder import FlightsFolder
 
 PROJECT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ class Started:
         command = [
             sys.executable,
             "-m",
-            "adaptive_assets.flights.dev",
+            "flights.dev",
             *options,
             "--start",
             "2013-01-12T10:00",

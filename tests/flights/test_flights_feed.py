@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_assets.flights.feed import Feed, FeedBusyError, main, only_feed
-from adaptive_assets.flights.feed_state import FeedState, read_state, write_state
-from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.flights.hours import HOUR, YEAR_END
-from adaptive_assets.flights.replay import Chaos
+from flights.feed import Feed, FeedBusyError, main, only_feed
+from flights.feed_state import FeedState, read_state, write_state
+from flights.folder import FlightsFolder
+from flights.hours import HOUR, YEAR_END
+from flights.replay import Chaos
 from tests.flights.conftest import START, replay
 
 WILD = Chaos(late=0.3, duplicated=0.3, broken=0.2, wrong=0.2)
@@ -134,7 +134,7 @@ def test_signals_stop_it_cleanly(folder: FlightsFolder, number: signal.Signals) 
     command = [
         sys.executable,
         "-m",
-        "adaptive_assets.flights.feed",
+        "flights.feed",
         "--data",
         str(folder.root),
         "--speed",

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.flights.backlog import backlogs, read_status, waiting, write_status
-from adaptive_assets.flights.data import Archive
-from adaptive_assets.flights.folder import FlightsFolder, read_json
-from adaptive_assets.flights.hours import HOUR, stamp
-from adaptive_assets.flights.landing import (
+from flights.backlog import backlogs, read_status, waiting, write_status
+from flights.data import Archive
+from flights.folder import FlightsFolder, read_json
+from flights.hours import HOUR, stamp
+from flights.landing import (
     LARGEST_FILE,
     BadDeliveryError,
     quarantine_foreign,
@@ -19,7 +19,7 @@ from adaptive_assets.flights.landing import (
     read_delivery,
     take_in,
 )
-from adaptive_assets.flights.replay import Chaos
+from flights.replay import Chaos
 from tests.flights.conftest import START, replay, take_in_all
 
 FIRST = f"departures_{stamp(START)}_1.csv"

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_assets.flights.data import Archive, read_table
-from adaptive_assets.flights.features import FEATURES, LABEL, features, training_rows
-from adaptive_assets.flights.hours import FIRST_HOUR, HOUR
-from adaptive_assets.flights.model import (
+from flights.data import Archive, read_table
+from flights.features import FEATURES, LABEL, features, training_rows
+from flights.hours import FIRST_HOUR, HOUR
+from flights.model import (
     DelayModel,
     carried_over,
     fit,
@@ -17,7 +17,7 @@ from adaptive_assets.flights.model import (
     forecast_by_model,
     horizon,
 )
-from adaptive_assets.flights.tables import airport_hours, clean_departures, clean_weather
+from flights.tables import airport_hours, clean_departures, clean_weather
 from tests.flights.conftest import START
 
 PLANES = read_table("planes")
@@ -121,8 +121,8 @@ def test_a_fit_keeps_to_one_core() -> None:
     code = """
 import time
 import numpy as np, pandas as pd
-from adaptive_assets.flights import model
-from adaptive_assets.flights.features import CATEGORIES, FEATURES
+from flights import model
+from flights.features import CATEGORIES, FEATURES
 dice = np.random.default_rng(1)
 rows = pd.DataFrame({f: dice.random(20000) for f in FEATURES}).assign(**{c: "a" for c in CATEGORIES})
 rows["delay_min"] = dice.random(20000) * 60

@@ -1,72 +1,19 @@
 """The assets, run in this process, in every mode that their ladders know."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 import pytest
 
-from adaptive_assets.flights import flights_definitions
-from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.flights.hours import HOUR, hour_key, stamp
-from adaptive_assets.flights.known import Known
-from adaptive_assets.flights.model import DelayModel, horizon
-from tests.flights.conftest import START, replay
-
-
-class Pipeline:
-    """The pipeline on a data folder, with an instance that remembers."""
-
-    def __init__(self, folder: FlightsFolder, instance: dg.DagsterInstance) -> None:
-        self.folder = folder
-        self.instance = instance
-        self._definitions = flights_definitions(folder.root)
-        self._job = self._definitions.resolve_implicit_global_asset_job_def()
-
-    def run(self, *assets: str, tags: dict[str, str] | None = None, partition: str | None = None) -> Any:
-        """Materialize assets and run their checks."""
-        keys = {dg.AssetKey(asset) for asset in assets}
-        return self._job.get_subset(asset_selection=keys).execute_in_process(
-            instance=self.instance, tags=tags, partition_key=partition, raise_on_error=False
-        )
-
-    def land(self, hours: int) -> None:
-        """Deliver some hours and take them in."""
-        first = replay(self.folder, 0).state.position - HOUR
-        replay(self.folder, hours)
-        for n in range(hours):
-            assert self.run("departures", "weather", partition=hour_key(first + n * HOUR)).success
-
-    def frame(self, asset: str) -> pd.DataFrame:
-        """What an asset has stored."""
-        frame: Any = self._definitions.load_asset_value(asset, instance=self.instance)
-        return frame  # type: ignore[no-any-return]
-
-    def metadata(self, asset: str) -> dict[str, Any]:
-        """What its latest materialization says."""
-        event = self.instance.get_latest_materialization_event(dg.AssetKey(asset))
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {key: value.value for key, value in event.asset_materialization.metadata.items()}
-
-
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory, archive_folder: Path) -> Iterator[Pipeline]:
-    """A pipeline that has taken in three hours and has a model."""
-    folder = FlightsFolder(tmp_path_factory.mktemp("pipeline") / "flights")
-    folder.root.mkdir()
-    folder.archive.symlink_to(archive_folder)
-    with dg.DagsterInstance.ephemeral() as instance:
-        made = Pipeline(folder, instance)
-        made.land(3)
-        assert made.run("airports", "planes", "airlines").success
-        assert made.run("departures_clean", "airport_hours").success
-        assert made.run("training_set", "delay_model").success
-        yield made
+from flights import flights_definitions
+from flights.folder import FlightsFolder
+from flights.hours import HOUR, hour_key, stamp
+from flights.known import Known
+from flights.model import DelayModel, horizon
+from tests.flights.conftest import START, Pipeline, replay
 
 
 def test_the_definitions_load(folder: FlightsFolder) -> None:
@@ -291,9 +238,7 @@ def test_without_a_feed_the_error_says_how_to_start_one(folder: FlightsFolder) -
     with dg.DagsterInstance.ephemeral() as instance:
         result = Pipeline(folder, instance).run("departures_clean")
     failure = next(e for e in result.all_events if e.is_step_failure)
-    assert "start the feed with `python -m adaptive_assets.flights.feed" in str(
-        failure.step_failure_data.error
-    )
+    assert "start the feed with `python -m flights.feed" in str(failure.step_failure_data.error)
 
 
 def test_the_first_hour_starts_the_clock(pipeline: Pipeline) -> None:

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from adaptive_assets import adapt
-from adaptive_assets.flights import flights_definitions
-from adaptive_assets.flights.assets.forecasting import AVERAGES
-from adaptive_assets.flights.folder import FlightsFolder
 from adaptive_assets.policy import load_policy_book
+from flights import flights_definitions
+from flights.assets.forecasting import AVERAGES
+from flights.folder import FlightsFolder
 
 PROJECT = Path(__file__).parents[2]
 POLICIES = PROJECT / "policies" / "flights.yaml"

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.flights.data import Archive
-from adaptive_assets.flights.deliveries import TABLES, Delivery
-from adaptive_assets.flights.hours import HOUR
-from adaptive_assets.flights.replay import CHAOS, Chaos, Content, deliveries_due, deliveries_of, render
+from flights.data import Archive
+from flights.deliveries import TABLES, Delivery
+from flights.hours import HOUR
+from flights.replay import CHAOS, Chaos, Content, deliveries_due, deliveries_of, render
 from tests.flights.conftest import START
 
 rates = st.floats(0, 1)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from adaptive_assets.flights import flights_definitions
-from adaptive_assets.flights.backlog import read_status
-from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.flights.hours import HOUR, hour_key, stamp
-from adaptive_assets.flights.landing import quarantined_count
-from adaptive_assets.flights.resources import FlightsData
-from adaptive_assets.flights.sensors import HOURS_TAG, RUNS_AT_ONCE, history_sensor, landing_sensor
+from flights import flights_definitions
+from flights.backlog import read_status
+from flights.folder import FlightsFolder
+from flights.hours import HOUR, hour_key, stamp
+from flights.landing import quarantined_count
+from flights.resources import FlightsData
+from flights.sensors import HOURS_TAG, RUNS_AT_ONCE, history_sensor, landing_sensor
 from tests.flights.conftest import START, replay, take_in_all
 
 
@@ -162,8 +162,8 @@ def test_history_goes_backwards_a_week_at_a_time(ticks: Ticks) -> None:
 
 def test_history_leaves_gaps_for_later(ticks: Ticks) -> None:
     """A run's days follow one another: what lies before a day that is there comes with the next one."""
-    from adaptive_assets.flights.history import day_summary, missing_days
-    from adaptive_assets.flights.known import Known
+    from flights.history import day_summary, missing_days
+    from flights.known import Known
 
     replay(ticks.folder, 1)
     take_in_all(ticks.folder)

@@ -5,15 +5,15 @@ import pandera.pandas as pa
 import pytest
 from pandera.errors import SchemaErrors
 
-from adaptive_assets.flights.accuracy import score
-from adaptive_assets.flights.contracts import AirportHours, DeparturesClean
-from adaptive_assets.flights.data import Archive
-from adaptive_assets.flights.folder import FlightsFolder
-from adaptive_assets.flights.history import day_bounds, day_summary, is_over, missing_days
-from adaptive_assets.flights.hours import FIRST_HOUR, HOUR, YEAR_END
-from adaptive_assets.flights.known import Known, NothingKnownError
-from adaptive_assets.flights.replay import Chaos
-from adaptive_assets.flights.tables import airport_hours, clean_departures, clean_weather
+from flights.accuracy import score
+from flights.contracts import AirportHours, DeparturesClean
+from flights.data import Archive
+from flights.folder import FlightsFolder
+from flights.history import day_bounds, day_summary, is_over, missing_days
+from flights.hours import FIRST_HOUR, HOUR, YEAR_END
+from flights.known import Known, NothingKnownError
+from flights.replay import Chaos
+from flights.tables import airport_hours, clean_departures, clean_weather
 from tests.flights.conftest import START, replay, take_in_all
 
 

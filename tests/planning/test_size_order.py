@@ -59,10 +59,14 @@ def test_bulk_is_finite_whatever_is_known() -> None:
     """Without CPU, without memory, without a duration, and without a machine."""
     nothing = ResourceRequest(0.0, 0, 0.0)
     assert (
-        size_class_of(nothing, MACHINE, TUNING) < size_class_of(ResourceRequest(0.0, GIB, 60), MACHINE) < 1000
+        size_class_of(nothing, MACHINE, TUNING)
+        < size_class_of(ResourceRequest(0.0, GIB, 60), MACHINE, TUNING)
+        < 1000
     )
     assert (
-        size_class_of(nothing, None, TUNING) == size_class_of(ResourceRequest(8, 16 * GIB, 3600), None) == 0
+        size_class_of(nothing, None, TUNING)
+        == size_class_of(ResourceRequest(8, 16 * GIB, 3600), None, TUNING)
+        == 0
     )
 
 

@@ -3,23 +3,35 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adaptive_assets.cli.explain_text import deadline_kept
 from adaptive_assets.cli.text import clock, iso, shortened, table, wrapped
 from adaptive_assets.planning.formatting import seconds
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.demo.play import Played
     from adaptive_assets.cli.explain import ExplainedRun
     from adaptive_assets.cli.installation import Installation
     from adaptive_assets.ledger import DecisionRow
 
-__all__ = ["Report", "Row", "as_json", "as_text", "gather"]
+__all__ = ["Played", "Report", "Row", "as_json", "as_text", "gather"]
 
 HEADERS = ("at", "run", "what", "tier", "verdict", "mode", "waited", "ended", "deadline")
 WHAT_SHOWN = 30
 SENTENCE_SHOWN = 200
+
+
+class Played(Protocol):
+    """When the demo began and ended, and when the machine was squeezed (POSIX seconds)."""
+
+    @property
+    def began_at(self) -> float: ...  # noqa: D102
+    @property
+    def ended_at(self) -> float: ...  # noqa: D102
+    @property
+    def squeezed_at(self) -> float: ...  # noqa: D102
+    @property
+    def released_at(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class Row:
 class Report:
     """The runs in the order in which they were requested, and what a smoke test would complain of."""
 
-    played: "Played"
+    played: Played
     rows: tuple[Row, ...]
 
     @property
@@ -83,7 +95,7 @@ class Report:
                 yield f"The run {row.run_id} ({row.run.name}) did not keep its deadline."
 
 
-def gather(installation: "Installation", played: "Played") -> Report:
+def gather(installation: "Installation", played: Played) -> Report:
     """Explain every run of the instance."""
     from adaptive_assets.cli.explain import gather as explain
 
