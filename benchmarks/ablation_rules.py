@@ -58,7 +58,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _planning("overdue runs end later", overdue=0.0),
     # order
     _planning("starvation protection", starvation_runs=0),
-    _planning("starvation protection keeps its distance", starvation_spacing=0.0),
+    _planning("starvation protection keeps its distance", starvation_spacing=0),
     _planning("size order", size_levels=0),
     _planning("size order by cores too", size_weight=1.0),
     _planning("fair share by use", share_levels=0),
