@@ -31,9 +31,11 @@ class Difference:
     """Of the differences of each seed."""
     spread: float
     """From the least difference of a seed to the greatest; 0 of a single seed."""
+    greatest: float
+    """The greatest difference of a seed, up or down."""
     seeds: int
     is_beyond: bool
-    """Whether the mean is greater than the spread, and than what says nothing."""
+    """Whether the mean is greater than the spread, than what chance does, and than what says nothing."""
     is_worse: bool
     """Whether the figure is worse without the rule: the rule helps."""
 
@@ -51,25 +53,33 @@ def quantity_of(figure: str) -> Quantity:
     return _QUANTITIES[figure.rpartition(": ")[2]]
 
 
-def difference(figure: str, full: Sequence[float], without: Sequence[float]) -> Difference:
-    """``full`` and ``without`` are of the same seeds, in the same order, and of at least one."""
+def difference(
+    figure: str, full: Sequence[float], without: Sequence[float], chance: float = 0.0
+) -> Difference:
+    """``full`` and ``without`` are of the same seeds, in the same order, and of at least one.
+
+    ``chance`` is how much the figure moves, up or down, where no rule is off.
+    """
     quantity = quantity_of(figure)
     each = [off - on for on, off in zip(full, without, strict=True)]
     mean, usual = sum(each) / len(each), sum(full) / len(full)
     spread = max(each) - min(each)
-    least = max(spread, quantity.slack, NEGLIGIBLE * abs(usual))
+    least = max(spread, chance, quantity.slack, NEGLIGIBLE * abs(usual))
     return Difference(
         figure,
         usual,
         mean,
         spread,
+        max(map(abs, each)),
         len(each),
         is_beyond=len(each) > 1 and abs(mean) > least,
         is_worse=mean < 0 if quantity.more_is_better else mean > 0,
     )
 
 
-def differences(full: Mapping[int, Figures], without: Mapping[int, Figures]) -> Iterator[Difference]:
+def differences(
+    full: Mapping[int, Figures], without: Mapping[int, Figures], chance: Mapping[str, float] | None = None
+) -> Iterator[Difference]:
     """Of every figure, from the figures by seed; a seed that only one of them has is left out."""
     seeds = sorted(full.keys() & without.keys())
     names = dict.fromkeys(name for seed in seeds for name in full[seed])
@@ -80,4 +90,5 @@ def differences(full: Mapping[int, Figures], without: Mapping[int, Figures]) -> 
             if name in full[seed] and name in without[seed]
         ]
         if pairs:
-            yield difference(name, [on for on, _ in pairs], [off for _, off in pairs])
+            by_chance = (chance or {}).get(name, 0.0)
+            yield difference(name, [on for on, _ in pairs], [off for _, off in pairs], by_chance)

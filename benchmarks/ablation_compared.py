@@ -49,16 +49,21 @@ def cells_of(
 
 
 def compared(played: Mapping[Without, Figures]) -> list[Compared]:
-    """Every rule that was played against the full planner, by place and world."""
+    """Every rule that was played against the full planner, by place and world.
+
+    What the control changes there is chance, and counts for no rule.
+    """
     by_seed: dict[tuple[str, float, Capabilities], dict[Rule, dict[int, Figures]]] = {}
     for without, figures in played.items():
         cell = without.cell
         rules = by_seed.setdefault((cell.trace, cell.load, cell.world), {})
         rules.setdefault(without.rule, {})[cell.seed] = figures
-    return [
-        Compared(rule, *place, tuple(found))
-        for place, rules in by_seed.items()
-        if FULL in rules
-        for rule, figures in rules.items()
-        if rule != FULL and (found := list(differences(rules[FULL], figures)))
-    ]
+    found = []
+    for place, rules in by_seed.items():
+        full, control = rules.pop(FULL, {}), rules.get(CONTROL, {})
+        chance = {one.figure: one.greatest for one in differences(full, control)}
+        for rule, figures in rules.items():
+            changed = tuple(differences(full, figures, chance))
+            if changed:
+                found.append(Compared(rule, *place, changed))
+    return found

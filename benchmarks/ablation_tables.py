@@ -15,11 +15,12 @@ __all__ = ["INTRO", "body"]
 INTRO: Final = (
     "Each row has one rule switched off by itself. A number is the mean over the seeds of a figure without"
     " the rule, less the same figure with all rules, of the same seed; in brackets is the spread of these"
-    " differences, from the least to the greatest. *worse* and *better* stand where the mean is greater than"
-    f" the spread, and than what says nothing (2 runs, 5 seconds, {NEGLIGIBLE:.0%} of the figure): *worse* is"
-    " a rule that helps, *better* one that harms. The first row of a table has the figures with all rules."
-    " The control switches nothing off: each run is submitted up to a second later, and what is marked in its"
-    " row is chance. A rule that *never acted* made no difference in any run: the workloads do not need it."
+    " differences, from the least to the greatest. The control switches nothing off: each run is submitted up"
+    " to a second later, and what that changes is chance. *worse* and *better* stand where the mean is"
+    " greater than the spread, than the greatest difference of the control for any seed, and than what says nothing"
+    f" (2 runs, 5 seconds, {NEGLIGIBLE:.0%} of the figure): *worse* is a rule that helps, *better* one that"
+    " harms. The first row of a table has the figures with all rules. A rule that *never acted* made no"
+    " difference in any run: the workloads do not need it."
 )
 
 SHOWN: Final = ("missed", "turnaround mean s", "wait p95 s", "OOM kills", "work finished core-h")
@@ -46,23 +47,15 @@ def body(found: Sequence[Compared], played: Mapping[Without, Figures], share: fl
 
 def _summary(found: Sequence[Compared]) -> str:
     """One line for each rule: at how many places it acted, and all figures that are beyond their spread."""
-    rows = [("rule", "places", "acted", "worse without", "better without", "verdict")]
+    rows = [("rule", "verdict", "places", "acted", "worse without", "better without")]
     for rule in dict.fromkeys(each.rule for each in found):
         of_rule = [each for each in found if each.rule == rule]
         beyond = [(each, one) for each in of_rule for one in shown(each.differences) if one.is_beyond]
         worse = [_where(each, one) for each, one in beyond if one.is_worse]
         better = [_where(each, one) for each, one in beyond if not one.is_worse]
-        acted = sum(each.acted for each in of_rule)
-        rows.append(
-            (
-                rule.name,
-                str(len(of_rule)),
-                str(acted),
-                "; ".join(worse),
-                "; ".join(better),
-                verdict(rule, of_rule),
-            )
-        )
+        acted = str(sum(each.acted for each in of_rule))
+        counts = (verdict(rule, of_rule), str(len(of_rule)), acted)
+        rows.append((rule.name, *counts, "; ".join(worse), "; ".join(better)))
     return grid(rows)
 
 

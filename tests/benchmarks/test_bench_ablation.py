@@ -71,6 +71,22 @@ def test_a_difference_counts_beyond_the_spread_of_the_seeds(
     assert difference(figure, full, off).is_beyond is beyond
 
 
+def test_what_the_control_changes_counts_for_no_rule() -> None:
+    """However little the differences of a rule differ from each other."""
+    assert difference(MISSED, [10, 10], [15, 16], chance=5.4).is_beyond
+    assert not difference(MISSED, [10, 10], [15, 16], chance=5.6).is_beyond
+    by_seed = {FULL: (10.0, 10.0), SOME: (15.0, 16.0), CONTROL: (4.0, 11.0)}
+    played = {
+        without(rule, seed): {MISSED: value}
+        for rule, values in by_seed.items()
+        for seed, value in zip((3, 4), values, strict=True)
+    }
+    assert {each.rule: each.differences[0].is_beyond for each in compared(played)} == {
+        SOME: False,
+        CONTROL: False,
+    }
+
+
 def test_less_work_is_worse_and_fewer_misses_are_better() -> None:
     """Worse is what a rule that helps was there for."""
     assert difference("work finished core-h", [10, 10], [8, 8]).is_worse
