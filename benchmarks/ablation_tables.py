@@ -17,10 +17,10 @@ INTRO: Final = (
     " the rule, less the same figure with all rules, of the same seed; in brackets is the spread of these"
     " differences, from the least to the greatest. The control switches nothing off: each run is submitted up"
     " to a second later, and what that changes is chance. *worse* and *better* stand where the mean is"
-    " greater than the spread, than the greatest difference of the control for any seed, and than what says nothing"
-    f" (2 runs, 5 seconds, {NEGLIGIBLE:.0%} of the figure): *worse* is a rule that helps, *better* one that"
-    " harms. The first row of a table has the figures with all rules. A rule that *never acted* made no"
-    " difference in any run: the workloads do not need it."
+    " greater than the spread, than the greatest difference of the control for any seed, and than what says"
+    f" nothing (2 runs, 5 seconds, {NEGLIGIBLE:.0%} of the figure): *worse* is a rule that helps, *better*"
+    " one that harms. The first row of a table has the figures with all rules. A rule that *never acted* made"
+    " no difference in any run: the workloads do not need it."
 )
 
 SHOWN: Final = ("missed", "turnaround mean s", "wait p95 s", "OOM kills", "work finished core-h")
