@@ -11,7 +11,17 @@ import click
 
 from adaptive_assets.simulation.engine.capabilities import Capabilities
 from adaptive_assets.simulation.traces.trace import TraceError
-from benchmarks import ablation, fidelity, kills, launching, planning, selection, simulation, submission
+from benchmarks import (
+    ablation,
+    fidelity,
+    kills,
+    launching,
+    paired_passes,
+    planning,
+    selection,
+    simulation,
+    submission,
+)
 from benchmarks.ablation_cells import KeepError
 from benchmarks.ablation_rules import RULES
 from benchmarks.alibaba import NoTraceError
@@ -74,6 +84,14 @@ def _kills(given: Options) -> Finding:
     return kills.measure(say=_say, **_chosen(given, names))
 
 
+def _passes(given: Options) -> Finding:
+    storages: tuple[Storage, ...] = given["storages"] or STORAGES
+    chosen = _chosen(given, {"queued": "queued", "repeats": "repeats"})
+    return paired_passes.finding(
+        [pairs for storage in storages for pairs in paired_passes.measure(storage, **chosen)]
+    )
+
+
 def _against_stock(
     name: str, measure: Callable[..., list[Figure]], **names: str
 ) -> Callable[[Options], Finding]:
@@ -106,6 +124,7 @@ def _numbers(values: Iterable[float]) -> str:
 
 BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "selection": _against_stock("selection", selection.measure, queued="queued", repeats="repeats"),
+    "passes": _passes,
     "submission": _against_stock("submission", submission.measure, repeats="repeats"),
     "launching": _against_stock("launching", launching.measure, repeats="repeats"),
     "planning": _planning,
@@ -125,13 +144,13 @@ NAMED_ONLY: Final = ("ablation",)
     "storages",
     multiple=True,
     type=click.Choice(STORAGES),
-    help="One storage only (selection, submission, launching, kills).",
+    help="One storage only (selection, passes, submission, launching, kills).",
 )
 @click.option(
     "--queued",
     multiple=True,
     type=click.IntRange(500),
-    help="Length of the queue (selection, planning).",
+    help="Length of the queue (selection, passes, planning).",
 )
 @click.option("--repeats", type=click.IntRange(1, 100), help="Measurements per figure.")
 @click.option("--day", type=click.IntRange(1_000), help="Runs of the simulated day (planning).")

@@ -108,12 +108,18 @@ def _together(found: list[AssetFacts]) -> AssetFacts:
     blocking: dict[str, bool] = {}
     for check in (check for facts in found for check in facts.checks):
         blocking[check.name] = check.blocking or blocking.get(check.name, False)
+    taken = min(found, key=_precedence)
+    jobs: defaultdict[str, set[str]] = defaultdict(set)
+    for facts in found:
+        if facts.jobs:
+            jobs[facts.location].update(facts.jobs)
     return replace(
-        min(found, key=_precedence),
+        taken,
         parents=tuple(sorted({parent for facts in found for parent in facts.parents})),
         checks=tuple(CheckFacts(name, blocks) for name, blocks in sorted(blocking.items())),
         has_freshness_policy=any(facts.has_freshness_policy for facts in found),
-        jobs=tuple(sorted({job for facts in found for job in facts.jobs})),
+        jobs=tuple(sorted(jobs.pop(taken.location, ()))),
+        jobs_elsewhere={location: tuple(sorted(names)) for location, names in jobs.items()},
     )
 
 

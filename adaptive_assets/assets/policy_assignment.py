@@ -70,12 +70,12 @@ class PolicyAssignment:
         self._by_asset = self._assign()
         self._order = {policy.name: place for place, policy in enumerate(book.policies)}
         self._work = lru_cache(maxsize=65_536)(self._describe)
-        by_job: dict[str, list[str]] = {}
-        for facts in catalogue.assets.values():
-            for job in facts.jobs:
-                by_job.setdefault(job, []).append(facts.key)
-        self._by_job = {job: tuple(sorted(keys)) for job, keys in by_job.items()}
-        gated = [policy for policy in book.policies if policy.select and self._has_gates(policy.name)]
+        self._by_job: dict[str, dict[str, list[str]]] = {}
+        for key in sorted(catalogue.assets):
+            for location, jobs in catalogue.assets[key].jobs_by_location().items():
+                for job in jobs:
+                    self._by_job.setdefault(job, {}).setdefault(location, []).append(key)
+        gated = [policy for policy in book.policies if policy.select and policy.gates.any_given]
         # one that waits without end, before one that gives up
         gated.sort(key=lambda policy: policy.gates.wait_at_most is not None)
         self._strictest = gated[0].name if gated else ""
@@ -106,7 +106,7 @@ class PolicyAssignment:
         checks: tuple[str, ...],
         claimed: bool,
     ) -> Work:
-        assets = assets or self._by_job.get(job, ())
+        assets = assets or self._made_by(job, location)
         policies = {self.policy_of_asset(key) for key in assets} or {DEFAULT}
         policy = named or min(policies, key=self._importance)
         if checks:
@@ -127,7 +127,7 @@ class PolicyAssignment:
             assets=assets,
             reads=tuple(sorted(reads)),
             degradable=named is not None or len(policies) == 1,
-            gated_by=own if claimed and own != policy and self._has_gates(own) else "",
+            gated_by=own if claimed and own != policy and self.book.policy(own).gates.any_given else "",
             undefined=tuple(sorted(undefined)),
         )
 
@@ -144,6 +144,16 @@ class PolicyAssignment:
     def _is_job(self, job: str, location: str) -> bool:
         return location in self.catalogue.jobs.get(job, ())
 
+    def _made_by(self, job: str, location: str) -> tuple[str, ...]:
+        """The assets of a job; where its location does not define it, those of all jobs of its name.
+
+        So a run whose location was renamed goes on waiting for its data.
+        """
+        found = self._by_job.get(job, {})
+        if self._is_job(job, location):
+            return tuple(found.get(location, ()))
+        return tuple(sorted({key for keys in found.values() for key in keys}))
+
     def _importance(self, name: str) -> tuple[int, int]:
         policy = self.book.policy(name)
         return self.book.rank(policy.tier), self._order.get(name, len(self._order))
@@ -151,10 +161,6 @@ class PolicyAssignment:
     def _parents(self, key: str) -> tuple[str, ...]:
         facts = self.catalogue.assets.get(key)
         return facts.parents if facts else ()
-
-    def _has_gates(self, name: str) -> bool:
-        gates = self.book.policy(name).gates
-        return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
 
     def _claimed(self, run: RunFacts) -> str | None:
         """The policy that the run's tags ask for, of those that it may ask for."""
@@ -169,7 +175,7 @@ class PolicyAssignment:
         allowed = policy.claimed_by
         if not allowed or run.job in allowed:
             return True
-        assets = run.assets or self._by_job.get(run.job, ())
+        assets = run.assets or self._made_by(run.job, run.location)
         return bool(assets) and all(key in allowed for key in assets)
 
     def _assign(self) -> dict[str, str]:

@@ -15,8 +15,6 @@ from adaptive_assets.policy import Catalogue, Problem
 if TYPE_CHECKING:
     from adaptive_assets.dagster_compat.workspace import LoadedWorkspace
 
-__all__ = ["Project", "load_project"]
-
 POLICY_ERROR: Final = "PolicyError: "
 PROBLEM: Final = re.compile(
     r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<warning>warning: )?(?P<message>.*)"

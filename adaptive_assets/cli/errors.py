@@ -1,14 +1,12 @@
 """How the command line fails: a sentence on stderr and an exit code, no traceback for a user's mistake."""
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import click
 from typing_extensions import override
 
-__all__ = ["FINE", "PROBLEMS", "CliError", "masked", "note", "one_line"]
-
-FINE: Final = 0
 PROBLEMS: Final = 1
 """Something is wrong with what was looked at: a policy file, the deployment, the ledger."""
 BAD_INPUT: Final = 2
@@ -31,6 +29,14 @@ class CliError(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print the message to stderr (or ``file``)."""
         click.secho(f"adaptive: {self.format_message()}", err=file is None, file=file, fg="red")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write ``text`` to ``file``; :class:`CliError` where that cannot be."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CliError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def note(text: str) -> None:

@@ -1,13 +1,13 @@
 """``adaptive explain``: what was decided about a run, when, and why."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from adaptive_assets.cli.explain_text import as_json, as_text
+from adaptive_assets.cli.explanation import Asked, ExplainedRun, Explanation, Foreseen
 from adaptive_assets.cli.installation import Installation, home_option, opened
 from adaptive_assets.cli.runs import find_run, unknown
 from adaptive_assets.cli.text import emit_json
@@ -19,62 +19,6 @@ if TYPE_CHECKING:
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
     from adaptive_assets.planning.snapshot import Work
     from adaptive_assets.policy import PolicyBook
-
-__all__ = ["Asked", "ExplainedRun", "Explanation", "Foreseen", "explain"]
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainedRun:
-    """What Dagster and the run's own tags say of it; times are POSIX seconds.
-
-    ``deadline_s`` is what its policy promises, from submission to end, in the book that is in force now.
-    """
-
-    name: str
-    status: str
-    policy: str
-    tier: str
-    mode: str
-    reason: str
-    submitted_at: float
-    started_at: float | None
-    ended_at: float | None
-    deadline_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """When a waiting run is expected to start: seconds from ``at``, the last snapshot that was recorded."""
-
-    at: float
-    p50_s: float | None
-    p90_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """That a run asks for ``memory`` bytes at least, because ``after`` was killed for want of memory."""
-
-    memory: float
-    after: "RunUsageRow"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The decisions on a run, the oldest first; ``remark`` says why there are none, or what else to know.
-
-    ``run`` is ``None`` for a run that the ledger remembers and Dagster does not.  ``killed`` is what it took,
-    if it was killed for want of memory itself; ``asked`` is there if an attempt before it was.
-    """
-
-    at: float
-    run_id: str
-    run: ExplainedRun | None
-    decisions: "tuple[DecisionRow, ...]"
-    remark: str = ""
-    start: Foreseen | None = None
-    killed: "RunUsageRow | None" = None
-    asked: Asked | None = None
 
 
 @click.command()

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adaptive_assets.cli.text import clock, iso, labelled, short_id, wrapped
+from adaptive_assets.cli.text import clock, iso, labelled, record, short_id, wrapped
 from adaptive_assets.planning.formatting import cores, seconds, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.explain import ExplainedRun, Explanation, Foreseen
+    from adaptive_assets.cli.explanation import ExplainedRun, Explanation, Foreseen
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
-
-__all__ = ["as_json", "as_text"]
 
 INDENT = " " * 4
 
@@ -33,35 +31,13 @@ def as_json(found: "Explanation") -> dict[str, Any]:
     run = found.run
     return {
         "run_id": found.run_id,
-        "run": run
-        and {
-            "name": run.name,
-            "status": run.status,
-            "policy": run.policy or None,
-            "tier": run.tier or None,
-            "mode": run.mode or None,
-            "reason": run.reason or None,
-            "submitted_at": iso(run.submitted_at),
-            "started_at": iso(run.started_at),
-            "ended_at": iso(run.ended_at),
-            "deadline_s": run.deadline_s,
-            "deadline_kept": deadline_kept(run, found.at),
-        },
+        "run": run and {**record(run), "deadline_kept": deadline_kept(run, found.at)},
         "decisions": [
             {
-                "id": row.id,
-                "at": iso(row.at),
-                "verdict": row.verdict,
-                "mode": row.mode,
-                "parameters": row.parameters,
-                "policy": row.policy,
-                "tier": row.tier,
+                **record(row, "id", "at", "verdict", "mode", "parameters", "policy", "tier"),
                 "of_kind": row.run_id is None,
-                "runs": row.runs,
-                "reasons": row.reasons,
-                "revision": row.revision,
+                **record(row, "runs", "reasons", "revision", "node"),
                 "snapshot": row.cycle_id,
-                "node": row.node,
             }
             for row in found.decisions
         ],
@@ -131,14 +107,7 @@ def _memory_json(found: "Explanation") -> dict[str, Any]:
     """Only where memory ran out."""
     told: dict[str, Any] = {}
     if (usage := found.killed) is not None and (evidence := usage.out_of_memory) is not None:
-        told["out_of_memory"] = {
-            "killed_at": iso(evidence.killed_at),
-            "held": usage.memory_peak,
-            "counter": evidence.counter,
-            "kills": evidence.kills,
-            "since": iso(evidence.since),
-            "until": iso(evidence.until),
-        }
+        told["out_of_memory"] = {**record(evidence), "held": usage.memory_peak}
     if found.asked is not None:
         told["asked_memory"] = {
             "at_least": round(found.asked.memory),

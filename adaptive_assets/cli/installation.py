@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import Catalogue, PolicyBook
 
-__all__ = ["Installation", "InstallationSettings", "dagster_home", "home_option", "opened"]
-
 HOME: Final = "DAGSTER_HOME"
 
 home_option: "Callable[[Any], Any]" = click.option(

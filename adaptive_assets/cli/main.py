@@ -11,10 +11,9 @@ from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
 from adaptive_assets.cli.explain import explain
 from adaptive_assets.cli.policy import policy
 from adaptive_assets.cli.queue import queue
+from adaptive_assets.cli.replay import replay
 from adaptive_assets.cli.simulate import simulate
 from adaptive_assets.cli.status import status
-
-__all__ = ["cli", "main"]
 
 
 class _Commands(click.Group):
@@ -31,7 +30,8 @@ class _Commands(click.Group):
             broken_pipe = isinstance(error, OSError) and error.errno == errno.EPIPE
             if broken_pipe or ctx.params["traceback"]:
                 raise
-            if type(error).__name__ == "LedgerError":  # by name: importing it would make every start slower
+            # by name: importing it would make every start slower
+            if any(kind.__name__ == "LedgerError" for kind in type(error).__mro__):
                 raise CliError(str(error), exit_code=PROBLEMS) from error
             raise CliError(
                 f"{type(error).__name__}: {one_line(error)}",
@@ -52,7 +52,7 @@ def cli(traceback: bool) -> None:
     """
 
 
-for command in (policy, status, queue, explain, simulate, demo):
+for command in (policy, status, queue, explain, replay, simulate, demo):
     cli.add_command(command)
 
 

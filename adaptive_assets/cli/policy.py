@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adaptive_assets.cli.errors import PROBLEMS, CliError, note, one_line
+from adaptive_assets.cli.errors import PROBLEMS, CliError, note, one_line, write_text
 from adaptive_assets.cli.installation import dagster_home, home_option, opened
 from adaptive_assets.cli.policy_cases import EXISTING_FILE, run_cases
-from adaptive_assets.cli.text import emit_json, wrapped
+from adaptive_assets.cli.text import count, emit_json, wrapped
 
 if TYPE_CHECKING:
     from adaptive_assets.policy import Catalogue, Problem
-
-__all__ = ["policy"]
 
 
 @click.group()
@@ -106,11 +104,8 @@ def schema(out: Path | None) -> None:
     text = json.dumps(policy_schema(), indent=2)
     if out is None:
         click.echo(text)
-        return
-    try:
-        out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CliError(f"{out} cannot be written: {error.strerror}.") from error
+    else:
+        write_text(out, text + "\n")
 
 
 def check_file(file: Path, assets: Assets) -> Checked:
@@ -177,9 +172,8 @@ def _about(assets: Assets) -> str:
             f"Selections were checked for their syntax only: {assets.source}."
             " Name your definitions with -f, -m or -w to check them against your assets."
         )
-    count = len(assets.catalogue.assets)
-    many = "" if count == 1 else "s"
-    return f"Selections were checked against {count} asset{many}, known from {assets.source}."
+    known = count(len(assets.catalogue.assets), "asset")
+    return f"Selections were checked against {known}, known from {assets.source}."
 
 
 def _lines(checked: list[Checked], elsewhere: "list[Problem]") -> Iterator[str]:
@@ -199,13 +193,5 @@ def _as_json(checked: list[Checked], assets: Assets, elsewhere: "list[Problem]")
             "source": assets.source,
             "problems": elsewhere,
         },
-        "files": [
-            {
-                "file": str(one.file),
-                "revision": one.revision,
-                "policies": one.policies,
-                "problems": one.problems,
-            }
-            for one in checked
-        ],
+        "files": checked,
     }

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from adaptive_assets.cli.errors import PROBLEMS, note
-from adaptive_assets.cli.text import emit_json
+from adaptive_assets.cli.text import count, emit_json, record
 
 if TYPE_CHECKING:
     from adaptive_assets.policy import Problem
     from adaptive_assets.policy_cases import Judgement
-
-__all__ = ["EXISTING_FILE", "run_cases"]
 
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -95,14 +93,10 @@ def _total(tested: list[Tested]) -> str:
     refused = sum(bool(one.problems) for one in tested)
     parts = []
     if cases:
-        parts.append(f"{cases} {_many('case', cases)}: {cases - failed} as expected, {failed} not")
+        parts.append(f"{count(cases, 'case')}: {cases - failed} as expected, {failed} not")
     if refused:
-        parts.append(f"{refused} {_many('file', refused)} cannot be taken")
+        parts.append(f"{count(refused, 'file')} cannot be taken")
     return click.style("; ".join(parts), fg="red" if failed or refused else "green")
-
-
-def _many(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
 
 
 def _as_json(tested: list[Tested]) -> dict[str, Any]:
@@ -123,21 +117,8 @@ def _as_json(tested: list[Tested]) -> dict[str, Any]:
 
 def _case_as_json(judged: "Judgement") -> dict[str, Any]:
     case = judged.case
-    misses = []
-    for miss in judged.misses:
-        file, line, column = case.place(*miss.path)
-        misses.append(
-            {
-                "file": file,
-                "line": line,
-                "column": column,
-                "about": miss.about,
-                "field": miss.field,
-                "expected": miss.expected,
-                "decided": miss.decided,
-                "reasons": miss.reasons,
-            }
-        )
+    told = ("about", "field", "expected", "decided", "reasons")
+    misses = [{**case.place(*miss.path)._asdict(), **record(miss, *told)} for miss in judged.misses]
     return {
         "name": case.name,
         "line": case.place().line,

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
 from adaptive_assets.cli.installation import Installation, home_option, opened
-from adaptive_assets.cli.text import emit_json, iso, short_id, shortened, table
+from adaptive_assets.cli.text import emit_json, iso, record, short_id, shortened, table
 from adaptive_assets.planning.formatting import seconds
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from adaptive_assets.assets.policy_assignment import PolicyAssignment
     from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.planning.snapshot import Snapshot
-
-__all__ = ["queue"]
 
 State = Literal["active", "admitted", "held", "not yet seen"]
 NAME_SHOWN: Final = 32
@@ -62,7 +60,8 @@ def queue(home: Path | None, limit: int, as_json: bool) -> None:
     now = time.time()
     shown = lines[:limit]
     if as_json:
-        emit_json({"at": iso(now), "total": len(lines), "runs": [_as_json(line, now) for line in shown]})
+        runs = [{**record(line), "waited_s": round(line.waited(now), 3)} for line in shown]
+        emit_json({"at": iso(now), "total": len(lines), "runs": runs})
         return
     if not lines:
         click.echo("Nothing is queued, and nothing is running.")
@@ -103,10 +102,10 @@ def _places(
     recorded = _last_snapshot(installation)
     known = {run.run_id: run for run in recorded.queued}
     runs = []
-    for record in queued:
-        run = record.dagster_run
+    for waiting in queued:
+        run = waiting.dagster_run
         found = known.get(run.run_id)
-        submitted_at = record.create_timestamp.timestamp()
+        submitted_at = waiting.create_timestamp.timestamp()
         runs.append(found or queued_run(run, assignment.work_of(facts_of(run)), submitted_at))
     in_line = queue_positions(replace(recorded, queued=tuple(runs)), assignment.book)
     return {run_id: place for place, run_id in enumerate(in_line)}
@@ -173,19 +172,3 @@ def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:
             line.mode or "-",
             seconds(line.waited(now)),
         )
-
-
-def _as_json(line: Line, now: float) -> dict[str, Any]:
-    return {
-        "run_id": line.run_id,
-        "name": line.name,
-        "status": line.status,
-        "state": line.state,
-        "policy": line.policy or None,
-        "tier": line.tier or None,
-        "mode": line.mode or None,
-        "reason": line.reason or None,
-        "submitted_at": iso(line.submitted_at),
-        "launched_at": iso(line.launched_at),
-        "waited_s": round(line.waited(now), 3),
-    }

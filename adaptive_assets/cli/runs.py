@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from adaptive_assets.dagster_compat.runs import RunRecord
 
-__all__ = ["find_run"]
-
 WHOLE: Final = 36
 """Characters of a run id."""
 CANDIDATES: Final = 10

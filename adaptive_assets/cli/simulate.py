@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from adaptive_assets.cli.errors import CliError, note
-from adaptive_assets.cli.simulate_inputs import FORMATS, BadInputError, Given, Inputs, read_inputs
+from adaptive_assets.cli.errors import CliError, note, write_text
+from adaptive_assets.cli.simulate_inputs import FORMATS, BadInputError, Given, read_inputs
 from adaptive_assets.cli.text import emit_json
 
 if TYPE_CHECKING:
     from adaptive_assets.simulation.engine.capabilities import Capabilities
-    from adaptive_assets.simulation.evaluation.comparison import Comparison
-
-__all__ = ["simulate"]
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -138,43 +135,13 @@ def simulate(
     inputs = read_inputs(Given(trace, trace_format, policies, scenario, cluster, cores, memory, nodes, load))
     if html is not None:
         _check_place(html)
-    found = _compared(
-        inputs,
-        load,
-        seed,
-        actions,
-        baselines=baselines,
-        oracle=oracle,
-        bar=_wants_bar(quiet, as_json),
-    )
-    if html is not None:
-        _write(html, found)
     from adaptive_assets import reporting
-
-    if as_json:
-        emit_json(reporting.as_json(found))
-    else:
-        click.echo(reporting.as_text(found))
-    if html is not None:
-        note(f"The report is in {html}.")
-
-
-def _compared(
-    inputs: Inputs,
-    load: float | None,
-    seed: int,
-    actions: "Capabilities",
-    *,
-    baselines: bool,
-    oracle: bool,
-    bar: bool,
-) -> "Comparison":
     from adaptive_assets.policy import PolicyError
     from adaptive_assets.simulation.evaluation.compare import compare, fine_settings
 
     try:
-        with _bar(shown=bar) as progress:
-            return compare(
+        with _bar(shown=_wants_bar(quiet, as_json)) as progress:
+            found = compare(
                 inputs.workload,
                 inputs.book,
                 inputs.cluster,
@@ -189,6 +156,14 @@ def _compared(
             )
     except PolicyError as error:
         raise BadInputError(error.problems) from None
+    if html is not None:
+        write_text(html, reporting.page(found))
+    if as_json:
+        emit_json(reporting.as_json(found))
+    else:
+        click.echo(reporting.as_text(found))
+    if html is not None:
+        note(f"The report is in {html}.")
 
 
 @contextmanager
@@ -218,12 +193,3 @@ def _check_place(html: Path) -> None:
         raise CliError(f"{html} cannot be written: there is no directory {html.parent}.")
     if not os.access(html.parent, os.W_OK):
         raise CliError(f"{html} cannot be written: you may not write into {html.parent}.")
-
-
-def _write(html: Path, found: "Comparison") -> None:
-    from adaptive_assets.reporting import page
-
-    try:
-        html.write_text(page(found), encoding="utf-8")
-    except OSError as error:
-        raise CliError(f"{html} cannot be written: {error.strerror}.") from error

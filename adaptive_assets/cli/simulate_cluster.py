@@ -2,27 +2,21 @@
 
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-from pydantic import Field, StrictInt, ValidationError
+from pydantic import Field, StrictInt
 
-from adaptive_assets.policy import PolicyError, Problem
-from adaptive_assets.policy.document import read_document
-from adaptive_assets.policy.explaining import Language, explain
-from adaptive_assets.policy.fields import IN_A_FILE, Cores, Size, Text
+from adaptive_assets.policy import PolicyError
+from adaptive_assets.policy.explaining import Language
+from adaptive_assets.policy.fields import Cores, Size, Text, Version
+from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.places import Places
-from adaptive_assets.policy.reading import decoded, read_bytes
+from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
 from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
 
-__all__ = ["MOST_NODES", "ClusterError", "load_cluster"]
-
 MOST_NODES: Final = 1000
 """More machines than these are a slip of the pen; a simulation reads each of them every few seconds."""
-
-
-class ClusterError(PolicyError):
-    """A cluster file that cannot be taken; ``problems`` are all that is wrong with it, by line."""
 
 
 class Machines(PolicyValue):
@@ -43,37 +37,30 @@ class Machines(PolicyValue):
 class ClusterFile(PolicyValue):
     """The content of a cluster file."""
 
-    version: Literal[1] = 1
+    version: Version = 1
     nodes: tuple[Machines, ...] = Field(min_length=1)
 
 
 CLUSTER_FILE: Final = Language(
     "cluster file",
     ClusterFile,
-    {"nodes": "nodes: [{name: large, cores: 16, memory: 64GiB}]", "name": "name: large", "cores": "cores: 16",
-     "memory": "memory: 64GiB"},
-)  # fmt: skip
+    kind="a cluster file",
+    start="`nodes:`",
+    fewer="use `count` for equal machines",
+    required={
+        "nodes": "nodes: [{name: large, cores: 16, memory: 64GiB}]",
+        "name": "name: large",
+        "cores": "cores: 16",
+        "memory": "memory: 64GiB",
+    },
+)
 
 
 def load_cluster(path: Path) -> Cluster:
-    """The cluster in the file at ``path``; raises :class:`ClusterError` with all that is wrong."""
-    source = str(path)
-    try:
-        text = decoded(read_bytes(path, "cluster file"), source, "use `count` for equal machines")
-        root, problems = read_document(text, source, kind="a cluster file", start="start with `nodes:`")
-    except PolicyError as error:
-        raise ClusterError(error.problems) from None
-    places, content = Places(source, root), root.plain()
-    if not isinstance(content, dict):
-        message, hint = "a cluster file is a mapping of keys to values", "start with `nodes:`"
-        raise ClusterError([*problems, Problem(*places.value(()), message, hint)])
-    try:
-        read = ClusterFile.model_validate(content, context=IN_A_FILE, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise ClusterError([*problems, *explain(error, places, CLUSTER_FILE)]) from None
-    if problems:
-        raise ClusterError(problems)
-    return Cluster(tuple(_nodes(read, places)))
+    """The cluster in the file at ``path``; raises :class:`PolicyError` with all that is wrong."""
+    text = read_bytes(path, CLUSTER_FILE.name)
+    content, places, problems = read_mapping(text, str(path), CLUSTER_FILE)
+    return Cluster(tuple(_nodes(validated(content, places, CLUSTER_FILE, problems), places)))
 
 
 def _nodes(read: ClusterFile, places: Places) -> list[NodeSpec]:
@@ -84,20 +71,17 @@ def _nodes(read: ClusterFile, places: Places) -> list[NodeSpec]:
         for number in range(1, machines.count + 1):
             name = machines.name if machines.count == 1 else f"{machines.name}-{number}"
             if name in nodes:
-                place = places.value(("nodes", position, "name"))
                 free = next(f"{machines.name}-{n}" for n in count(2) if f"{machines.name}-{n}" not in nodes)
-                problems.append(
-                    Problem(
-                        *place,
-                        f"two machines are named `{name}`",
-                        f"give each its own name, such as `{free}`",
-                    )
+                message, hint = (
+                    f"two machines are named `{name}`",
+                    f"give each its own name, such as `{free}`",
                 )
+                problems.append(Finding(("nodes", position, "name"), message, hint))
                 break
             nodes[name] = NodeSpec(name, machines.cores, machines.memory, machines.node_class)
     if len(nodes) > MOST_NODES:
-        place = places.value(("nodes",))
-        problems.append(Problem(*place, f"{len(nodes)} machines", f"at most {MOST_NODES} can be simulated"))
+        hint = f"at most {MOST_NODES} can be simulated"
+        problems.append(Finding(("nodes",), f"{len(nodes)} machines", hint))
     if problems:
-        raise ClusterError(problems)
+        raise PolicyError(problem.located(places) for problem in problems)
     return list(nodes.values())

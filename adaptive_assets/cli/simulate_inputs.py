@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from adaptive_assets.simulation.scenarios.scenario import Scenario
     from adaptive_assets.simulation.traces.trace import Workload
 
-__all__ = ["FORMATS", "BadInputError", "Given", "Inputs", "read_inputs"]
-
 FORMATS: Final = ("csv", "swf", "ledger")
 
 Read = TypeVar("Read")
@@ -58,7 +56,7 @@ class Inputs:
 
 def read_inputs(given: Given) -> Inputs:
     """Read all files; raises :class:`BadInputError` with everything that is wrong with them."""
-    from adaptive_assets.policy import load_policy_book
+    from adaptive_assets.policy import PolicyError, load_policy_book
     from adaptive_assets.simulation.scenarios.scenario import Scenario, load_scenario
 
     trace_format = given.trace_format or _format_of(given.trace)
@@ -70,13 +68,12 @@ def read_inputs(given: Given) -> Inputs:
     book = _kept(problems, lambda: None if policies is None else load_policy_book(policies))
     if workload is None or cluster is None or scenario is None or problems:
         raise BadInputError(tuple(problems))
-    found = _kept(problems, lambda: book or _usual_book(given.trace, trace_format, workload))
-    if found is None:
-        raise BadInputError(tuple(problems))
-    _kept(problems, lambda: _agree(workload, found, scenario, cluster))
-    if problems:
-        raise BadInputError(tuple(problems))
-    return Inputs(_at_load(workload, given.load, cluster), found, scenario, cluster)
+    try:
+        book = book or _usual_book(given.trace, trace_format, workload)
+        _agree(workload, book, scenario, cluster)
+    except PolicyError as error:
+        raise BadInputError(error.problems) from None
+    return Inputs(_at_load(workload, given.load, cluster), book, scenario, cluster)
 
 
 def _kept(problems: "list[Problem]", read: Callable[[], Read]) -> Read | None:

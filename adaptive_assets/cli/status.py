@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,15 +9,14 @@ import click
 
 from adaptive_assets.cli.errors import PROBLEMS, masked
 from adaptive_assets.cli.installation import Installation, home_option, opened
-from adaptive_assets.cli.status_ledger import LedgerState, ledger_state
+from adaptive_assets.cli.state import Daemon, Governed, Queue, Status
+from adaptive_assets.cli.status_ledger import ledger_state
 from adaptive_assets.cli.status_text import as_json, as_text
 from adaptive_assets.cli.text import age, emit_json
 
 if TYPE_CHECKING:
     from adaptive_assets.ledger import FaultRow, LedgerStatus
-    from adaptive_assets.policy import Guards, PolicyBook, Problem
-
-__all__ = ["status"]
+    from adaptive_assets.policy import PolicyBook, Problem
 
 DEQUEUE: Final = "QUEUED_RUN_COORDINATOR"
 BEAT_S: Final = 90.0
@@ -31,64 +29,6 @@ run_coordinator:
   module: adaptive_assets
   class: AdaptiveRunCoordinator
   config: {policies: policies.yaml}"""
-
-
-@dataclass(frozen=True, slots=True)
-class Governed:
-    """The policy book in force and the file that it should be read from.
-
-    ``in_force`` and ``since`` are ``None`` before the first cycle; ``written`` is the revision of what the
-    file says now, ``None`` when it is refused: then ``refused`` says why.
-    """
-
-    file: Path
-    in_force: str | None
-    since: float | None
-    written: str | None
-    refused: "tuple[Problem, ...]" = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Daemon:
-    """The dequeue daemon, in whose passes the cycles run."""
-
-    beat_at: float | None
-    alive: bool
-    errors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Runs in Dagster's storage at this moment: ``unseen`` ones carry none of our tags."""
-
-    held: int
-    admitted: int
-    unseen: int
-    active: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What ``adaptive status`` says; ``governed`` is ``None`` where another coordinator is in charge."""
-
-    at: float
-    home: Path
-    coordinator: str
-    ledger: "LedgerStatus | None"
-    ledger_state: LedgerState
-    governed: Governed | None
-    guards: "Guards | None"
-    daemon: Daemon
-    queue: Queue
-    problems: tuple[str, ...] = field(default=())
-
-    @property
-    def cycle_at(self) -> float | None:
-        """When cycles were last seen at work: they record decisions that change, and a reading every 15 s."""
-        if self.ledger is None:
-            return None
-        read_at = self.ledger.reading.at if self.ledger.reading else None
-        return max((at for at in (self.ledger.at, read_at) if at is not None), default=None)
 
 
 @click.command()

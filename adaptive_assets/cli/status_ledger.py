@@ -5,8 +5,6 @@ from pathlib import Path
 
 from adaptive_assets.cli.installation import Installation
 
-__all__ = ["LedgerState", "ledger_state"]
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:

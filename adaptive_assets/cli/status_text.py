@@ -5,16 +5,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from adaptive_assets.cli.errors import masked
-from adaptive_assets.cli.text import age, clock, iso, labelled
+from adaptive_assets.cli.text import age, clock, count, iso, labelled, record
 from adaptive_assets.planning.formatting import cores, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.status import Governed, Queue, Status
+    from adaptive_assets.cli.state import Governed, Queue, Status
     from adaptive_assets.cli.status_ledger import LedgerState
     from adaptive_assets.planning.snapshot import MachineReading
     from adaptive_assets.policy import Guards
-
-__all__ = ["as_json", "as_text"]
 
 
 def as_text(found: "Status") -> str:
@@ -76,7 +74,7 @@ def _book_line(governed: "Governed", now: float) -> str:
 
 def _file_line(governed: "Governed") -> str:
     if governed.refused:
-        return f"refused: {len(governed.refused)} problem{'s' if len(governed.refused) > 1 else ''}, below"
+        return f"refused: {count(len(governed.refused), 'problem')}, below"
     if governed.written == governed.in_force:
         return "says what is in force"
     return f"says {governed.written}, which comes into force with the next cycle"
@@ -139,19 +137,8 @@ def as_json(found: "Status") -> dict[str, Any]:
         "home": str(found.home),
         "coordinator": found.coordinator,
         "adaptive": governed is not None,
-        "policy": governed
-        and {
-            "file": str(governed.file),
-            "in_force": governed.in_force,
-            "since": iso(governed.since),
-            "written": governed.written,
-            "refused": governed.refused,
-        },
-        "daemon": {
-            "alive": found.daemon.alive,
-            "beat_at": iso(found.daemon.beat_at),
-            "errors": found.daemon.errors,
-        },
+        "policy": governed and record(governed),
+        "daemon": record(found.daemon),
         "cycle": {
             "at": iso(found.cycle_at),
             "decisions_changed_at": iso(ledger.at) if ledger else None,
@@ -171,15 +158,7 @@ def as_json(found: "Status") -> dict[str, Any]:
         },
         "lease": {"holder": state.holder, "gone": state.gone},
         "faults": [
-            {
-                "at": iso(f.at),
-                "first_at": iso(f.first_at),
-                "node": f.node,
-                "part": f.part,
-                "message": masked(f.message),
-                "times": f.times,
-            }
-            for f in (ledger.faults if ledger else ())
+            {**record(fault), "message": masked(fault.message)} for fault in (ledger.faults if ledger else ())
         ],
         "problems": found.problems,
     }

@@ -6,15 +6,13 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
 from adaptive_assets.planning.formatting import seconds
-
-__all__ = ["age", "clock", "emit_json", "iso", "labelled", "short_id", "shortened", "table", "wrapped"]
 
 PIPED_WIDTH: Final = 100
 NARROWEST: Final = 72
@@ -97,6 +95,23 @@ def shortened(text: str, limit: int) -> str:
     """``text`` on one line, cut to ``limit`` characters."""
     line = _clean(text)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def record(value: Any, *names: str) -> dict[str, Any]:
+    """The fields of a dataclass that are named, or all, for JSON: instants in ISO 8601, no empty text."""
+    wanted = names or tuple(each.name for each in fields(value))
+    return {name: _field(name, getattr(value, name)) for name in wanted}
+
+
+def _field(name: str, value: Any) -> Any:
+    if name in {"at", "since", "until"} or name.endswith("_at"):
+        return iso(value)
+    return None if value == "" else value
+
+
+def count(number: int, noun: str) -> str:
+    """``1 run``, ``1,200 runs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def emit_json(value: Any) -> None:

@@ -103,21 +103,18 @@ class ActiveWatch:
         """
         self._problems = {}
         ended: list[tuple[Work, RunUsageRow]] = []
+        failed, self._failed = self._failed, {}  # of a run that is not read any more nothing is kept
         for record in self._ends.read(now):
             run, at = record.dagster_run, record.end_time or now
             taken = self._try(run, partial(self._usage, record, at, now), None)
             if taken is not None:
                 ended.append(taken)
-            elif self._may_try_again(run.run_id):
+            elif (tries := failed.get(run.run_id, 0) + 1) < ATTEMPTS:
+                self._failed[run.run_id] = tries
                 continue
-            self._failed.pop(run.run_id, None)
             self._processes.forget(record, at)
             self._ends.tell(run.run_id, at)
         return sorted(ended, key=lambda each: each[1].ended_at)
-
-    def _may_try_again(self, run_id: str) -> bool:
-        self._failed[run_id] = self._failed.get(run_id, 0) + 1
-        return self._failed[run_id] < ATTEMPTS
 
     def _try(self, run: dg.DagsterRun, read: Callable[[], T], otherwise: T) -> T:
         """What ``read`` says of ``run``; ``otherwise`` if it raises, which is kept as its problem."""

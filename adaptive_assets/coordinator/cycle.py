@@ -123,11 +123,11 @@ class Cycle:
             self._queue.reassess()
         self._parts.attempt("learn", lambda: self._learn(now), None)
         snapshot = self._with_estimates(self._observe(now, paused))
-        decided = self._plan(snapshot)
+        decided, left_out = self._plan(snapshot)
         changed = self._recorder.changes(decided)
         # before any tag, so that nothing acts unrecorded
         book = self._policy.book
-        ids = self._recorder.cycle(now, book, snapshot, decided, changed)
+        ids = self._recorder.cycle(now, book, snapshot, decided, changed, left_out)
         free = self._enactment.enact(decided, ids)
         for decision in changed:
             logger.info(line(decision))
@@ -242,14 +242,15 @@ class Cycle:
         return states
 
     def _is_gated(self, work: Work) -> bool:
-        gates = self._policy.book.policy(work.gated_by or work.policy).gates
-        return gates.fresh is not None or gates.checks is not None or not gates.accept_degraded
+        return self._policy.book.policy(work.gated_by or work.policy).gates.any_given
 
     def _with_estimates(self, snapshot: Snapshot) -> Snapshot:
         return self._parts.attempt("estimate", lambda: self._experience.into(snapshot), snapshot)
 
-    def _plan(self, snapshot: Snapshot) -> Plan:
+    def _plan(self, snapshot: Snapshot) -> tuple[Plan, tuple[str, ...]]:
+        """The plan, and the keys of the runs that it had to be made without."""
         book = self._policy.book
+        left_out: tuple[LeftOut, ...] = ()
         try:
             decided = plan(snapshot, book)
         except Exception as error:  # noqa: BLE001  raised again where no single run is the cause
@@ -257,7 +258,7 @@ class Cycle:
             for each in left_out:
                 self._tell_left_out(each)
         self._experience.planned(decided)
-        return decided
+        return decided, tuple(each.key for each in left_out)
 
     def _tell_left_out(self, left: LeftOut) -> None:
         message = (

@@ -8,18 +8,16 @@ from typing import Final, TypeVar
 from adaptive_assets.coordinator.backlogs import BacklogError
 from adaptive_assets.coordinator.faults import Fault, Faults
 from adaptive_assets.ledger import LedgerError
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE
 from adaptive_assets.policy import PolicyError
 from adaptive_assets.policy.text import paragraph
 
-__all__ = ["Parts"]
+__all__ = ["EXPLAINED", "Parts", "message_of"]
 
 T = TypeVar("T")
 
 MOST_TOLD: Final = 10
 """Faults of single subjects that one part tells in one cycle; of the others it tells how many they are."""
-
-LONGEST_MESSAGE: Final = 16_384
-"""Characters of the message of a fault, which may have fifty lines."""
 
 EXPLAINED: Final = (LedgerError, PolicyError, BacklogError)
 """Errors whose message says all there is to say: their traceback helps nobody."""
@@ -67,9 +65,7 @@ class Parts:
 
     def failed(self, part: str, error: Exception, *, subject: str = "") -> None:
         """Tell an error that was caught elsewhere as a fault of ``part``."""
-        explained = isinstance(error, EXPLAINED)
-        message = str(error) if explained else f"{type(error).__name__}: {error}"
-        if self.fault(part, message, subject=subject) and not explained:
+        if self.fault(part, message_of(error), subject=subject) and not isinstance(error, EXPLAINED):
             logger.error("The error of %s in full:", subject or part, exc_info=error)
 
     def fault(self, part: str, message: str, *, subject: str = "") -> bool:
@@ -108,3 +104,8 @@ class Parts:
         self.told.append(fault)
         logger.error("%s: %s", fault.part, fault.message)
         self._record(fault)
+
+
+def message_of(error: Exception) -> str:
+    """The message of an error, after its kind where the message alone does not say all there is to say."""
+    return str(error) if isinstance(error, EXPLAINED) else f"{type(error).__name__}: {error}"

@@ -3,12 +3,15 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from adaptive_assets.ledger import Ledger, LedgerError, LedgerWriter, Outbox, RunUsageRow, Stamp, entries
+from adaptive_assets.ledger.entries import Planned
+from adaptive_assets.ledger.package_version import package_version
 from adaptive_assets.planning.decisions import AnyDecision, Plan, Verdict
+from adaptive_assets.planning.plan_digest import plan_digest
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.transitions import Stance, kind_key, run_key, stance_of, transitions
 from adaptive_assets.planning.work_key import work_key
@@ -111,11 +114,18 @@ class Recorder:
         return transitions(self._stances, plan)[0]
 
     def cycle(
-        self, now: float, book: PolicyBook, snapshot: Snapshot, plan: Plan, changed: list[AnyDecision]
+        self,
+        now: float,
+        book: PolicyBook,
+        snapshot: Snapshot,
+        plan: Plan,
+        changed: list[AnyDecision],
+        left_out: Sequence[str] = (),
     ) -> dict[str, int]:
         """Record a cycle; returns the ids of the decisions, as far as known, of the runs it lets go or fails.
 
-        When it returns, the decisions are in the ledger, or kept on disk if the ledger is away.
+        ``left_out`` are the keys of the runs that ``plan`` was made without.  When it returns, the decisions
+        are in the ledger, or kept on disk if the ledger is away.
         """
         if book.revision != self._revision:
             content = json.loads(book.content())
@@ -127,7 +137,9 @@ class Recorder:
         self._ids = {key: id_ for key, id_ in self._ids.items() if run_key(key) in self._stances}
         if changed:
             try:
-                self._ids |= self._writer.cycle(Stamp(now, self._node, book.revision), snapshot, changed)
+                planned = Planned(package_version(), plan_digest(plan), tuple(left_out))
+                stamp = Stamp(now, self._node, book.revision)
+                self._ids |= self._writer.cycle(stamp, snapshot, changed, planned)
             except LedgerError as error:
                 self._unwritable = str(error)
         return dict(self._ids)

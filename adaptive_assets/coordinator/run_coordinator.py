@@ -16,6 +16,7 @@ from adaptive_assets.coordinator.cycle import Cycle, CycleOutcome
 from adaptive_assets.coordinator.deployment import Deployment
 from adaptive_assets.coordinator.faults import Faults
 from adaptive_assets.coordinator.on_failure import OnFailure, Ruling
+from adaptive_assets.coordinator.parts import EXPLAINED, message_of
 from adaptive_assets.dagster_compat.daemon import (
     ConfigurableClassData,
     QueuedRunCoordinator,
@@ -158,9 +159,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         """A run is worth more than its policy: if we cannot even be set up, it is queued as it is."""
         try:
             submission = self._deployment.submission(self._instance)
-        except Exception as error:
-            run_id = context.dagster_run.run_id
-            logger.exception("Run %s is queued without a policy", run_id, exc_info=error)
+        except Exception as error:  # noqa: BLE001  as above
+            _log(f"Run {context.dagster_run.run_id} is queued without a policy: {message_of(error)}", error)
         else:
             submission.prepare(context)
 
@@ -174,10 +174,10 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             done = outcome = self._next_cycle(daemon).run(
                 now, since_boot(), workspace, paused_locations(daemon, fixed_time or now)
             )
-        except Exception as error:
-            message = f"The cycle failed: {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001  it is told, and `on_failure` rules
+            message = f"The cycle failed: {message_of(error)}"
             if self._tell(daemon, "cycle", message, now):
-                logger.exception(message)
+                _log(message, error)
             outcome = self._ruling.failed(error)
         else:
             self._faults.close("cycle")
@@ -232,3 +232,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             max_concurrent_runs=-1 if limit is None else limit,
             tag_concurrency_limits=[*stock.tag_concurrency_limits, HELD],
         )
+
+
+def _log(message: str, error: Exception) -> None:
+    """With the traceback of an error that does not say all there is to say."""
+    logger.error(message, exc_info=None if isinstance(error, EXPLAINED) else error)

@@ -1,8 +1,8 @@
 """Frozen dataclasses to JSON values and back, guided by their own type hints.
 
 A field that equals its default is left out, and filled in again when read.  So a field may be added, with a
-default, and older rows stay readable; a default that rows were written under must not change.  A field that
-is removed is named in `GONE`, and passed over where an older row has it.
+default, and older rows stay readable; a default that rows were written under must not change.  The names are
+those of :mod:`adaptive_assets.ledger.wire`; a type that is not in it goes by Python's names.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Final
 
 from adaptive_assets.ledger.errors import LedgerError
+from adaptive_assets.ledger.wire import FIELDS, GONE, VALUES
 
 __all__ = ["Json", "decode", "dumps", "encode", "pack", "unpack"]
 
@@ -27,9 +28,6 @@ Long = Mapping[type, Callable[[Json], Any]]
 """By type: how to write its objects in short, and how to find them again."""
 
 Decoder = Callable[[Json, Long], Any]
-
-GONE: Final[Mapping[str, frozenset[str]]] = {"QueuedRun": frozenset({"passes"})}
-"""By dataclass, the fields of earlier versions."""
 
 _ATOMS: Final = frozenset({str, int, float, bool, types.NoneType})
 _NO_DEFAULT: Final = object()
@@ -46,10 +44,10 @@ def encode(value: Any, short: Short = types.MappingProxyType({})) -> Json:
     if kind in short:
         return short[kind](value)
     if dataclasses.is_dataclass(kind):
-        fields = ((name, getattr(value, name), default) for name, default in _defaults(kind))
-        return {name: encode(item, short) for name, item, default in fields if item != default}
+        fields = ((wire, getattr(value, name), default) for name, wire, default in _fields(kind))
+        return {wire: encode(item, short) for wire, item, default in fields if item != default}
     if isinstance(value, Enum):
-        return value.value
+        return VALUES.get(kind, {}).get(value.value, value.value)
     if isinstance(value, Mapping):
         return {str(key): encode(item, short) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -82,9 +80,12 @@ def unpack(blob: bytes) -> Json:
 
 
 @cache
-def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:
-    """Name and default of each field of a dataclass."""
-    return tuple((field.name, _default(field)) for field in dataclasses.fields(kind))
+def _fields(kind: type) -> tuple[tuple[str, str, Any], ...]:
+    """Of each field of a dataclass its name, the ledger's name for it and its default."""
+    names = FIELDS.get(kind, {})
+    return tuple(
+        (field.name, names.get(field.name, field.name), _default(field)) for field in dataclasses.fields(kind)
+    )
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:
@@ -110,7 +111,8 @@ def _decoder(hint: Any) -> Decoder:
     if hint in _ATOMS:
         return lambda plain, _: plain
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return lambda plain, _: hint(plain)
+        values = {wire: value for value, wire in VALUES.get(hint, {}).items()}
+        return lambda plain, _: hint(values.get(plain, plain))
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _dataclass(hint)
     raise TypeError(f"no way to read a value of type {hint}")
@@ -129,12 +131,13 @@ def _union(arguments: tuple[Any, ...]) -> Decoder:
 
 def _dataclass(kind: type) -> Decoder:
     hints = typing.get_type_hints(kind)
-    fields = {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)}
-    gone = GONE.get(kind.__name__, frozenset())
+    fields = {wire: (name, _decoder(hints[name])) for name, wire, _ in _fields(kind)}
+    gone = GONE.get(kind, frozenset())
 
-    def read(plain: Json, long: Long) -> Any:
+    def whole(plain: Json, long: Long) -> Any:
         if kind in long:
             return long[kind](plain)
-        return kind(**{name: fields[name](item, long) for name, item in plain.items() if name not in gone})
+        known = [(*fields[wire], item) for wire, item in plain.items() if wire not in gone]
+        return kind(**{name: read(item, long) for name, read, item in known})
 
-    return read
+    return whole

@@ -15,12 +15,26 @@ from adaptive_assets.ledger.codec import Json, dumps, encode
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.rows import RunUsageRow
 from adaptive_assets.ledger.snapshots import Draft
-from adaptive_assets.ledger.texts import LONGEST_MESSAGE, bounded, escaped, storable, within_bounds
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE, storable, within_bounds
 from adaptive_assets.planning.decisions import AnyDecision, Verdict
 from adaptive_assets.planning.snapshot import MachineReading, QueuedRun
-from adaptive_assets.planning.work_key import work_key
+from adaptive_assets.planning.work_key import plain_work, work_key
+from adaptive_assets.policy.text import paragraph
 
-__all__ = ["Entry", "EntryKind", "Stamp", "cycle", "fault", "new_id", "reading", "revision", "usages"]
+__all__ = [
+    "UNKNOWN",
+    "Entry",
+    "EntryKind",
+    "Planned",
+    "Stamp",
+    "cycle",
+    "decision_rows",
+    "fault",
+    "new_id",
+    "reading",
+    "revision",
+    "usages",
+]
 
 RUNS_NAMED: Final = 20
 """How many run ids a deferral keeps: enough to look at, whatever the length of the queue."""
@@ -43,6 +57,19 @@ class Stamp:
     at: float
     node: str
     revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How the plan of a cycle was made, so that it can be made again; ``None`` where that is not known.
+
+    ``version`` is that of this package, ``digest`` that of the plan, and ``left_out`` the keys of the
+    runs that could not be planned for.
+    """
+
+    version: str | None = None
+    digest: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,9 @@ class Entry:
         return None
 
 
+UNKNOWN: Final = Planned()
+
+
 def new_id() -> str:
     """An id that nothing else has."""
     return uuid.uuid4().hex
@@ -81,7 +111,9 @@ def revision(*, at: float, revision: str, source: str, content: Mapping[str, Any
     return Entry(new_id(), EntryKind.REVISION, body)
 
 
-def cycle(id_: str, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]) -> Entry:
+def cycle(
+    id_: str, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision], planned: Planned = UNKNOWN
+) -> Entry:
     """The snapshot of a cycle, the arrivals and the decisions.
 
     Raises :class:`LedgerError` for a decision that JSON has no place for.
@@ -95,9 +127,12 @@ def cycle(id_: str, stamp: Stamp, draft: Draft, decisions: Sequence[AnyDecision]
         "queued": len(queued),
         "active": len(active),
         "waiting": _waiting(queued, decisions),
-        "works": [{"work_key": work_key(work), "work": json.dumps(asdict(work))} for work in works],
+        "works": [{"work_key": work_key(work), "work": json.dumps(plain_work(work))} for work in works],
         "arrivals": [_arrival(run) for run in draft.arrivals],
-        "decisions": [row for decision in decisions for row in _rows(decision)],
+        "decisions": [row for decision in decisions for row in decision_rows(decision)],
+        "planner_version": planned.version,
+        "digest": planned.digest,
+        "left_out": dumps(planned.left_out) if planned.left_out else None,
     }
     return Entry(id_, EntryKind.CYCLE, body)
 
@@ -114,7 +149,7 @@ def usages(rows: Iterable[RunUsageRow]) -> Entry:
 
 def fault(at: float, node: str, part: str, message: str) -> Entry:
     """Something failed in a part."""
-    told = bounded(escaped(storable(message)), LONGEST_MESSAGE)
+    told = paragraph(message, LONGEST_MESSAGE)
     return Entry(new_id(), EntryKind.FAULT, {"at": at, "node": node, "part": part, "message": told})
 
 
@@ -138,13 +173,17 @@ def _arrival(run: QueuedRun) -> dict[str, Any]:
     return {"run_id": run.run_id, "work_key": work_key(run.work), "submitted_at": run.submitted_at}
 
 
-def _rows(decision: AnyDecision) -> list[dict[str, Any]]:
+def decision_rows(decision: AnyDecision) -> list[dict[str, Any]]:
+    """A decision as the ledger has it: a row for each run, or one for all runs of a kind that wait.
+
+    Raises :class:`LedgerError` for parameters that JSON has no place for.
+    """
     reasons = [within_bounds(encode(reason.plain())) for reason in decision.reasons]
     fields = {
         "verdict": decision.verdict.value,
         "work_key": work_key(decision.work),
-        "tier": bounded(decision.tier),
-        "mode": bounded(decision.mode),
+        "tier": within_bounds(decision.tier),
+        "mode": within_bounds(decision.mode),
         "parameters": _parameters(decision.parameters),
         "reasons": dumps(reasons),
     }

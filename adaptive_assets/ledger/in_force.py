@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from adaptive_assets.ledger import tables
 
-__all__ = ["catalogue_digests", "catalogues", "newest_catalogues", "policy_book"]
+__all__ = ["catalogue_digests", "catalogues", "newest_catalogues", "policy_book", "revision"]
 
 
 def catalogues(connection: Connection) -> dict[str, str]:
@@ -38,3 +38,9 @@ def policy_book(connection: Connection) -> str | None:
         .order_by(activations.c.id.desc())
         .limit(1)
     ).scalar_one_or_none()
+
+
+def revision(connection: Connection, revision: str) -> str | None:
+    """The content, as JSON, of the policy book of a revision."""
+    content = tables.revisions.c.content
+    return connection.execute(select(content).where(tables.revisions.c.revision == revision)).scalar()

@@ -1,8 +1,7 @@
 """What can be read from the ledger; each function reads in the transaction of the connection it is given."""
 
 import json
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any, Final
@@ -19,9 +18,8 @@ from adaptive_assets.ledger.rows import (
     LedgerStatus,
     OutOfMemory,
     RunUsageRow,
-    Stances,
 )
-from adaptive_assets.ledger.snapshots import restore
+from adaptive_assets.ledger.snapshots import DAMAGED, SnapshotReader
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 
 __all__ = [
@@ -29,7 +27,6 @@ __all__ = [
     "out_of_memory",
     "recent_decisions",
     "snapshot",
-    "stances",
     "status",
     "usages",
     "works",
@@ -38,8 +35,6 @@ __all__ = [
 HOUR_S: Final = 3600.0
 NEVER: Final = 2**63 - 1
 """Greater than the id of any cycle."""
-BATCH: Final = 500
-"""Keys that are named one by one in a statement."""
 
 
 def snapshot(connection: Connection, cycle_id: int) -> Snapshot:
@@ -55,9 +50,12 @@ def snapshot(connection: Connection, cycle_id: int) -> Snapshot:
     blobs = connection.execute(entries).scalars().all()
     if not blobs:
         raise LedgerError(f"there is no cycle {cycle_id}: never recorded, or taken away by retention")
+    reader = SnapshotReader()
     try:
-        return restore(blobs)
-    except (zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+        for blob in blobs:
+            reader.follow(blob)
+        return reader.snapshot()
+    except DAMAGED as error:
         damage = f"{type(error).__name__}: {error}"
     raise LedgerError(f"the snapshot of cycle {cycle_id} is damaged ({damage})")
 
@@ -98,40 +96,6 @@ def _held_for_run(connection: Connection, run_id: str, kind: str | None) -> Iter
             of_kind = and_(table.c.run_id.is_(None), table.c.work_key == key, table.c.cycle_id < decided)
             in_force = select(func.max(table.c.cycle_id)).where(of_kind, table.c.cycle_id <= arrived)
             yield and_(of_kind, table.c.cycle_id >= func.coalesce(in_force.scalar_subquery(), 0))
-
-
-def stances(connection: Connection, run_ids: Sequence[str], kinds: Sequence[str]) -> Stances:
-    """The last decision on each of the runs, and the last deferrals of each of the kinds of work."""
-    table = tables.decisions
-    runs: dict[str, tuple[str, ...]] = {}
-    ids: dict[str, int] = {}
-    for batch in _batches(run_ids):
-        newest = select(func.max(table.c.id)).where(table.c.run_id.in_(batch)).group_by(table.c.run_id)
-        for row in connection.execute(select(table).where(table.c.id.in_(newest))):
-            runs[row.run_id], ids[row.run_id] = _stance(row), row.id
-    waiting: dict[str, tuple[tuple[str, ...], ...]] = {}
-    for batch in _batches(kinds):
-        of_kinds = and_(table.c.run_id.is_(None), table.c.work_key.in_(batch))
-        last = (
-            select(table.c.work_key.label("key"), func.max(table.c.cycle_id).label("cycle"))
-            .where(of_kinds)
-            .group_by(table.c.work_key)
-            .subquery()
-        )
-        told = and_(table.c.work_key == last.c.key, table.c.cycle_id == last.c.cycle)
-        rows = select(table).join(last, told).where(table.c.run_id.is_(None)).order_by(table.c.id)
-        for row in connection.execute(rows):
-            waiting[row.work_key] = (*waiting.get(row.work_key, ()), _stance(row))
-    return Stances(runs, ids, waiting)
-
-
-def _stance(row: Row[Any]) -> tuple[str, ...]:
-    codes = dict.fromkeys(str(reason["code"]) for reason in json.loads(row.reasons))
-    return (row.verdict, row.mode, *codes)
-
-
-def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
 
 
 def status(connection: Connection, now: float | None, minutes: float) -> LedgerStatus:

@@ -1,16 +1,18 @@
 """Snapshots as they are stored: now and then a checkpoint, and between two of them only what changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_type_hints
 
 from adaptive_assets.ledger.changes import Changes, changes, follow
 from adaptive_assets.ledger.codec import Json, decode, encode, pack, unpack
+from adaptive_assets.ledger.wire import FIELDS
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Node, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["CHECKPOINT_EVERY", "Draft", "SnapshotChain", "restore"]
+__all__ = ["CHECKPOINT_EVERY", "DAMAGED", "Draft", "SnapshotChain", "SnapshotReader"]
 
 CHECKPOINT_EVERY: Final = 200
 """Cycles from one checkpoint to the next, at most: it bounds what reading a snapshot costs."""
@@ -23,10 +25,17 @@ MEMBERS: Final[Mapping[str, type]] = {
     "nodes": Node,
     "estimates": Estimate,
 }
-"""The collections of a snapshot: stored member by member."""
+"""The collections of a snapshot, by the ledger's name: stored member by member."""
 
-SCALARS: Final = {name: hint for name, hint in get_type_hints(Snapshot).items() if name not in MEMBERS}
-"""Every other field: stored whole when it changes."""
+SCALARS: Final = {
+    FIELDS[Snapshot][name]: (name, hint)
+    for name, hint in get_type_hints(Snapshot).items()
+    if FIELDS[Snapshot][name] not in MEMBERS
+}
+"""Every other field, by the ledger's name, with Python's name and its type: stored whole when it changes."""
+
+DAMAGED: Final = (zlib.error, ValueError, LookupError, TypeError, AttributeError)
+"""What is raised for an entry that is damaged, or not of this version."""
 
 V = TypeVar("V")
 Collections = Mapping[str, Mapping[str, Any]]
@@ -63,7 +72,7 @@ class SnapshotChain:
     def draft(self, snapshot: Snapshot) -> Draft:
         """How to store ``snapshot`` next.  The chain does not count on it before :meth:`stored`."""
         last = self._last
-        scalars = {name: getattr(snapshot, name) for name in SCALARS}
+        scalars = {wire: getattr(snapshot, name) for wire, (name, _) in SCALARS.items()}
         collections = _collections(snapshot)
         arrivals = _arrivals(last.collections["queued"] if last else {}, collections["queued"])
         if last is not None and self._length < CHECKPOINT_EVERY:
@@ -85,34 +94,42 @@ class SnapshotChain:
             self._length = 1
 
 
-def restore(blobs: Iterable[bytes]) -> Snapshot:
-    """The snapshot after the last of ``blobs``: a checkpoint and the deltas that follow it, in order.
+class SnapshotReader:
+    """Reads a checkpoint and the deltas that follow it, one by one; what did not change is decoded once."""
 
-    Raises what :func:`~adaptive_assets.ledger.codec.unpack` and ``decode`` raise for what is not theirs.
-    """
-    works: dict[str, Work] = {}
-    scalars: dict[str, Json] = {}
-    state: dict[str, Mapping[str, Json]] = {name: {} for name in MEMBERS}
-    for blob in blobs:
+    def __init__(self) -> None:
+        self._works: dict[str, Work] = {}
+        self._scalars: dict[str, Any] = {}
+        self._members: dict[str, Mapping[str, Any]] = {name: {} for name in MEMBERS}
+
+    def follow(self, blob: bytes) -> None:
+        """Read the next entry: the checkpoint first.  Raises one of ``DAMAGED`` for what is none."""
         entry = unpack(blob)
-        works |= {key: decode(Work, plain) for key, plain in entry["works"].items()}
-        scalars |= entry["scalars"]
-        for name, (gone, changed, placed) in entry["changes"].items():
-            state[name] = follow(state[name], Changes(gone, changed, placed))
-    long: Mapping[type, Any] = {Work: works.__getitem__}
-    members: dict[str, dict[str, Any]] = {
-        name: {key: decode(kind, plain, long) for key, plain in state[name].items()}
-        for name, kind in MEMBERS.items()
-    }
-    return replace(
-        Snapshot(**{name: decode(SCALARS[name], plain) for name, plain in scalars.items()}),
-        queued=tuple(members["queued"].values()),
-        active=tuple(members["active"].values()),
-        data=members["data"],
-        backlogs=tuple(members["backlogs"].values()),
-        nodes=tuple(members["nodes"].values()),
-        estimates=members["estimates"],
-    )
+        self._works |= {key: decode(Work, plain) for key, plain in entry["works"].items()}
+        for wire, plain in entry["scalars"].items():
+            name, hint = SCALARS[wire]
+            self._scalars[name] = decode(hint, plain)
+        long: Mapping[type, Any] = {Work: self._works.__getitem__}
+        for wire, (gone, changed, placed) in entry["changes"].items():
+            kind = MEMBERS[wire]
+            news = Changes(
+                tuple(gone),
+                {key: decode(kind, plain, long) for key, plain in changed.items()},
+                tuple([(place, key, decode(kind, plain, long)) for place, key, plain in placed]),
+            )
+            self._members[wire] = follow(self._members[wire], news)
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot after the entries that were read; raises :class:`TypeError` before the first."""
+        return Snapshot(
+            **self._scalars,
+            queued=tuple(self._members["queued"].values()),
+            active=tuple(self._members["active"].values()),
+            data=self._members["data"],
+            backlogs=tuple(self._members["backlogs"].values()),
+            nodes=tuple(self._members["nodes"].values()),
+            estimates=self._members["estimates"],
+        )
 
 
 def _entry(

@@ -1,24 +1,37 @@
 """The ledger: what happened, and why.  Rows are added, never changed."""
 
+import math
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from adaptive_assets.ledger import entries, in_force, queries, retention, states, writes
+from adaptive_assets.ledger import (
+    entries,
+    in_force,
+    last_told,
+    queries,
+    recorded_cycles,
+    retention,
+    states,
+    writes,
+)
 from adaptive_assets.ledger.database import Database
-from adaptive_assets.ledger.entries import Entry, EntryKind, Stamp
+from adaptive_assets.ledger.entries import UNKNOWN, Entry, EntryKind, Planned, Stamp
 from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
 from adaptive_assets.ledger.location import Location
+from adaptive_assets.ledger.recorded_cycles import RecordedCycle
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow, Stances
 from adaptive_assets.ledger.snapshots import SnapshotChain
 from adaptive_assets.ledger.states import LeaseRow
 from adaptive_assets.planning.decisions import AnyDecision
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
+from adaptive_assets.planning.told_decision import ToldDecision
 
 __all__ = ["Ledger"]
 
@@ -116,7 +129,14 @@ class Ledger:
             self._database.write(operation, write)
 
     def record_cycle(
-        self, *, at: float, node: str, revision: str, snapshot: Snapshot, decisions: Sequence[AnyDecision]
+        self,
+        *,
+        at: float,
+        node: str,
+        revision: str,
+        snapshot: Snapshot,
+        decisions: Sequence[AnyDecision],
+        planned: Planned = UNKNOWN,
     ) -> dict[str, int]:
         """One cycle, in one transaction: the snapshot, and the decisions that differ from those before.
 
@@ -129,19 +149,24 @@ class Ledger:
             # Put back only once stored: after a failure nobody knows what was, and a new chain starts whole.
             chain = self._chains.pop(node, None) or SnapshotChain()
             try:
-                ids = self._record(stamp, chain, snapshot, decisions)
+                ids = self._record(stamp, chain, snapshot, decisions, planned)
             except LostCheckpointError:
                 chain = SnapshotChain()
-                ids = self._record(stamp, chain, snapshot, decisions)
+                ids = self._record(stamp, chain, snapshot, decisions, planned)
             self._chains[node] = chain
         return ids
 
     def _record(
-        self, stamp: Stamp, chain: SnapshotChain, snapshot: Snapshot, decisions: Sequence[AnyDecision]
+        self,
+        stamp: Stamp,
+        chain: SnapshotChain,
+        snapshot: Snapshot,
+        decisions: Sequence[AnyDecision],
+        planned: Planned,
     ) -> dict[str, int]:
         draft = self._database.attempt("record a cycle", lambda: chain.draft(snapshot))
         entry = self._database.attempt(
-            "record a cycle", lambda: entries.cycle(entries.new_id(), stamp, draft, decisions)
+            "record a cycle", lambda: entries.cycle(entries.new_id(), stamp, draft, decisions, planned)
         )
         ids = self.write(entry)
         chain.stored(draft, entry.id)
@@ -171,6 +196,10 @@ class Ledger:
         """The content, as JSON, of the policy book that was last in force; ``None`` if none ever was."""
         return self._database.read("read the policy book", in_force.policy_book)
 
+    def policy_book(self, revision: str) -> str | None:
+        """The content, as JSON, of a revision of the policy book; ``None`` if it never was in force."""
+        return self._database.read("read the policy book", lambda c: in_force.revision(c, revision))
+
     def decisions_for_run(self, run_id: str, kind: str | None = None) -> list[DecisionRow]:
         """The decisions on a run, the oldest first: its own, and those on its kind of work while it waited.
 
@@ -197,6 +226,25 @@ class Ledger:
     def snapshot(self, cycle_id: int) -> Snapshot:
         """The snapshot of a cycle, equal to the one that was recorded."""
         return self._database.read("read a snapshot", lambda c: queries.snapshot(c, cycle_id), slow=True)
+
+    def recorded_cycles(
+        self, *, since: float = -math.inf, until: float = math.inf
+    ) -> Iterator[RecordedCycle]:
+        """The cycles from ``since`` to ``until``, chain by chain: no more than one chain is in memory."""
+        spans = self._database.read(
+            "read the cycles", lambda c: recorded_cycles.chains(c, since, until), slow=True
+        )
+        for span in spans:
+            rows, decisions = self._database.read(
+                "read the snapshots", partial(recorded_cycles.chain, span=span), slow=True
+            )
+            yield from recorded_cycles.cycles_of(rows, decisions, since, until)
+
+    def told_before(self, cycle_id: int, keys: Collection[str]) -> list[ToldDecision]:
+        """What was told last before a cycle, of each of ``keys``: the keys of the planner's transitions."""
+        return self._database.read(
+            "read the decisions", lambda c: recorded_cycles.told_before(c, cycle_id, keys), slow=True
+        )
 
     def usages(
         self, *, policy: str | None = None, since: float | None = None, limit: int | None = None
@@ -237,7 +285,7 @@ class Ledger:
 
     def stances(self, run_ids: Sequence[str], kinds: Sequence[str]) -> Stances:
         """What was decided last of each run, and what each kind of work was last told to wait for."""
-        return self._database.read("read the decisions", lambda c: queries.stances(c, run_ids, kinds))
+        return self._database.read("read the decisions", lambda c: last_told.stances(c, run_ids, kinds))
 
     def prune(self, *, before: float) -> int:
         """Forget what is older than ``before``; the number of rows deleted.

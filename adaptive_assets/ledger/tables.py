@@ -101,13 +101,18 @@ cycles = Table(
     Column("waiting", Integer, nullable=False),
     Column("snapshot", LargeBinary, nullable=False),
     Column("entry", Text),
+    Column("planner_version", Text),
+    Column("digest", Text),
+    Column("left_out", Text),
     Index("cycles_by_entry", "entry", unique=True),
     Index("cycles_by_checkpoint", "checkpoint_id", "id"),
     Index("cycles_by_time", "at"),
     sqlite_autoincrement=True,
 )
 """One row a cycle.  Without ``checkpoint_id`` the snapshot is whole; with it, it is what changed since the
-cycle before it of the same checkpoint.  ``waiting`` counts the queued runs that the cycle did not let go."""
+cycle before it of the same checkpoint.  ``waiting`` counts the queued runs that the cycle did not let go.
+``planner_version`` is that of this package, ``digest`` that of the plan, and ``left_out`` a JSON list of what
+could not be planned for; each is null where it is not known, or there is none."""
 
 arrivals = Table(
     "arrivals",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from adaptive_assets.ledger import entries
-from adaptive_assets.ledger.entries import Entry, Stamp
+from adaptive_assets.ledger.entries import UNKNOWN, Entry, Planned, Stamp
 from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, LostCheckpointError
 from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.snapshots import Draft, SnapshotChain
@@ -94,7 +94,13 @@ class LedgerWriter:
         self._outbox.add(entry)
         return {}
 
-    def cycle(self, stamp: Stamp, snapshot: Snapshot, decisions: Sequence[AnyDecision]) -> dict[str, int]:
+    def cycle(
+        self,
+        stamp: Stamp,
+        snapshot: Snapshot,
+        decisions: Sequence[AnyDecision],
+        planned: Planned = UNKNOWN,
+    ) -> dict[str, int]:
         """Write a cycle, or keep it; the ids of the decisions by run, where they are known.
 
         Raises :class:`LedgerError` for a decision that JSON has no place for.
@@ -103,16 +109,16 @@ class LedgerWriter:
         if waits and not self._builds_on_kept:
             self._chain = SnapshotChain()  # what is kept must not need what the ledger may have lost by then
         self._builds_on_kept = waits
-        entry, draft = self._drafted(stamp, snapshot, decisions)
+        entry, draft = self._drafted(stamp, snapshot, decisions, planned)
         if not waits:
             try:
-                return self._write_cycle(entry, draft, stamp, snapshot, decisions)
+                return self._write_cycle(entry, draft, stamp, snapshot, decisions, planned)
             except LedgerError as error:
                 self._failed(error)
             # Nobody knows whether it was written, or what the ledger will hold when this is: so it is kept
             # whole, and what comes next builds upon nothing before it.
             self._chain = SnapshotChain()
-            entry = entries.cycle(entry.id, stamp, self._chain.draft(snapshot), decisions)
+            entry = entries.cycle(entry.id, stamp, self._chain.draft(snapshot), decisions, planned)
             self._outbox.add(entry)
         elif self._outbox.add(entry):
             self._chain.stored(draft, entry.id)
@@ -131,10 +137,10 @@ class LedgerWriter:
         return bool(self._error) or len(self._outbox) > 0
 
     def _drafted(
-        self, stamp: Stamp, snapshot: Snapshot, decisions: Sequence[AnyDecision]
+        self, stamp: Stamp, snapshot: Snapshot, decisions: Sequence[AnyDecision], planned: Planned
     ) -> tuple[Entry, Draft]:
         draft = self._chain.draft(snapshot)
-        return entries.cycle(entries.new_id(), stamp, draft, decisions), draft
+        return entries.cycle(entries.new_id(), stamp, draft, decisions, planned), draft
 
     def _write_cycle(
         self,
@@ -143,12 +149,13 @@ class LedgerWriter:
         stamp: Stamp,
         snapshot: Snapshot,
         decisions: Sequence[AnyDecision],
+        planned: Planned,
     ) -> dict[str, int]:
         try:
             ids = self._ledger.write(entry)
         except LostCheckpointError:
             self._chain = SnapshotChain()
-            entry, draft = self._drafted(stamp, snapshot, decisions)
+            entry, draft = self._drafted(stamp, snapshot, decisions, planned)
             ids = self._ledger.write(entry)
         self._chain.stored(draft, entry.id)
         return ids

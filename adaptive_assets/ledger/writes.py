@@ -79,6 +79,8 @@ def _add_cycle(connection: Connection, entry: Entry) -> dict[str, int]:
     if checkpoint is not None and checkpoint_id is None:
         raise LostCheckpointError("the snapshot that the next one builds upon is not there any more")
     row = {name: body[name] for name in ("queued", "active", "waiting")}
+    # an entry that an earlier version kept has none of these
+    row |= {name: body.get(name) for name in ("planner_version", "digest", "left_out")}
     row |= {"checkpoint_id": checkpoint_id, "snapshot": base64.b64decode(body["snapshot"]), "entry": entry.id}
     new = insert(table).returning(table.c.id)
     cycle_id: int = connection.execute(new, {**body["stamp"], **row}).scalar_one()

@@ -1,14 +1,15 @@
 """Planning when a run makes planning fail: it is left out, and everybody else is planned for."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.transitions import kind_key, run_key
 
-__all__ = ["LeftOut", "plan_the_rest"]
+__all__ = ["LeftOut", "plan_the_rest", "without"]
 
 T = TypeVar("T")
 Planner = Callable[[Snapshot], Plan]
@@ -21,6 +22,12 @@ class LeftOut:
     work: Work
     runs: tuple[QueuedRun | ActiveRun, ...]
     error: Exception
+
+    @property
+    def key(self) -> str:
+        """What :func:`without` knows them by: queued runs by their kind of work, an active one by its id."""
+        first = self.runs[0]
+        return kind_key(self.work) if isinstance(first, QueuedRun) else run_key(first.run_id)
 
 
 def plan_the_rest(snapshot: Snapshot, plan: Planner, error: Exception) -> tuple[Plan, tuple[LeftOut, ...]]:
@@ -39,12 +46,23 @@ def plan_the_rest(snapshot: Snapshot, plan: Planner, error: Exception) -> tuple[
         [[run] for run in snapshot.active], lambda runs: _raised(plan, replace(empty, active=_flat(runs)))
     )
     counted = replace(snapshot, queued=(), active=_flat(active))
-    queued, stuck = _apart(
+    _, stuck = _apart(
         _by_kind(snapshot.queued), lambda runs: _raised(plan, replace(counted, queued=_in_order(runs)))
     )
     left_out = [LeftOut(runs[0].work, tuple(runs), why) for runs, why in idle]
     left_out += [LeftOut(runs[0].work, tuple(runs), why) for runs, why in stuck]
-    return plan(replace(counted, queued=_in_order(queued))), tuple(left_out)
+    return plan(without(snapshot, {each.key for each in left_out})), tuple(left_out)
+
+
+def without(snapshot: Snapshot, left_out: Collection[str]) -> Snapshot:
+    """``snapshot`` without the runs of which the keys are ``left_out``."""
+    if not left_out:
+        return snapshot
+    return replace(
+        snapshot,
+        queued=tuple([run for run in snapshot.queued if kind_key(run.work) not in left_out]),
+        active=tuple([run for run in snapshot.active if run_key(run.run_id) not in left_out]),
+    )
 
 
 def _apart(

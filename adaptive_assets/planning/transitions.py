@@ -8,7 +8,7 @@ from adaptive_assets.planning.decisions import AnyDecision, Plan, Verdict
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["Stance", "kind_key", "run_key", "stance", "stance_of", "transitions"]
+__all__ = ["Stance", "decision_key", "kind_key", "run_key", "stance", "stance_of", "transitions"]
 
 Stance = tuple[str, ...]
 """The part of a decision whose change is worth writing: not its numbers, which change in every cycle."""
@@ -57,7 +57,7 @@ def transitions(
     everything: Iterator[AnyDecision] = chain(plan.decisions, changed_now)
     for decision in everything:
         # the first in line speaks for those with the same stance: they differ in detail only
-        told.setdefault(_key(decision), {}).setdefault(stance(decision), decision)
+        told.setdefault(decision_key(decision), {}).setdefault(stance(decision), decision)
     now = {key: tuple(by_stance) for key, by_stance in told.items()}
     changed = [
         decision
@@ -83,7 +83,8 @@ def _let_go_before(
     return {key: held for key, held in before.items() if key in queued}
 
 
-def _key(decision: AnyDecision) -> str:
+def decision_key(decision: AnyDecision) -> str:
+    """Under which stances hold a decision."""
     if decision.verdict is Verdict.DEFER:
         return kind_key(decision.work)
     return run_key(decision.runs[0].run_id)

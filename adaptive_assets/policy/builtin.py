@@ -5,8 +5,6 @@ from typing import Final
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.terms import DeclaredEstimate, Guards, Policy
 
-__all__ = ["BUILT_IN"]
-
 BUILT_IN: Final = PolicyBook(
     version=1,
     guards=Guards(cpu=1.0, adaptive=False),

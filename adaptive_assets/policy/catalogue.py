@@ -40,7 +40,13 @@ class AssetFacts:
     partitions: str = ""
     """``static``, ``dynamic``, ``time`` or ``multipartitions``; empty for an asset without partitions."""
     jobs: tuple[str, ...] = ()
-    """The jobs that may materialize it."""
+    """The jobs of its code location that may materialize it."""
+    jobs_elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same of each other code location that has some."""
+
+    def jobs_by_location(self) -> dict[str, tuple[str, ...]]:
+        """The jobs that may materialize it, by code location."""
+        return {self.location: self.jobs, **self.jobs_elsewhere}
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,9 @@ def _asset(plain: Mapping[str, Any]) -> AssetFacts:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in plain.items()
         if name in known
+    }
+    values["jobs_elsewhere"] = {
+        location: tuple(jobs) for location, jobs in plain.get("jobs_elsewhere", {}).items()
     }
     values["checks"] = tuple(CheckFacts(**check) for check in plain["checks"])
     return AssetFacts(**values)

@@ -3,22 +3,17 @@
 from collections.abc import Iterator
 
 from adaptive_assets.policy.catalogue import Catalogue
-from adaptive_assets.policy.checks import (
-    Resolve,
-    cost_findings,
-    governing_findings,
-    ladder_findings,
-    pacing_findings,
-    preemption_findings,
-    price_findings,
-    promise_findings,
-    sharing_findings,
-    stage_findings,
-)
+from adaptive_assets.policy.checks.costs import cost_findings, price_findings
+from adaptive_assets.policy.checks.governing import Resolve, governing_findings
+from adaptive_assets.policy.checks.ladders import ladder_findings
+from adaptive_assets.policy.checks.preemption import preemption_findings
+from adaptive_assets.policy.checks.promises import promise_findings
+from adaptive_assets.policy.checks.stages import stage_findings
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.model import PolicyBook
+from adaptive_assets.policy.places import Path
 from adaptive_assets.policy.problems import Problem
-from adaptive_assets.policy.terms import Policy
+from adaptive_assets.policy.terms import Guards, Policy
 
 
 def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Resolve) -> list[Problem]:
@@ -29,21 +24,53 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
     """
     findings = [
         *preemption_findings(book.tiers),
-        *pacing_findings(book.guards),
+        *_pacing_findings(book.guards),
         *price_findings(book.prices),
         *governing_findings(book.policies, catalogue, resolve),
-        *sharing_findings(book),
+        *_sharing_findings(book),
         *_terms_findings(book, catalogue),
     ]
     problems = [finding.located(book.places) for finding in findings]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
+def _pacing_findings(guards: Guards) -> Iterator[Finding]:
+    """A guard on how many runs may start that another guard makes moot."""
+    ramp, concurrency = guards.ramp, guards.concurrency
+    if ramp is not None and concurrency is not None and ramp.runs > concurrency:
+        yield Finding(
+            ("guards", "ramp", "runs"),
+            f"a step of {ramp.runs} runs is more than the {concurrency} that may be active at once",
+            f"write at most `{concurrency}`, or raise `concurrency`",
+            "warning",
+        )
+
+
+def _sharing_findings(book: PolicyBook) -> Iterator[Finding]:
+    """Owners with different weights in two policies. A policy without an owner is its own, by its name."""
+    first: dict[str, tuple[str, float]] = {}
+    for path, policy in _placed(book):
+        owner = policy.owner or policy.name
+        name, weight = first.setdefault(owner, (policy.name, policy.weight))
+        if weight != policy.weight:
+            yield Finding(
+                (*path, "weight"),
+                f"the owner `{owner}` has the weight `{policy.weight:g}` here, and `{weight:g}` in the policy"
+                f" `{name}`",
+                f"write `weight: {weight:g}` in both, or name another owner",
+            )
+
+
 def _terms_findings(book: PolicyBook, catalogue: Catalogue | None) -> Iterator[Finding]:
     """What is wrong with single policies, whatever they govern."""
-    for position, policy in enumerate(book.policies):
-        yield from (finding.below("policies", position) for finding in _of(policy, book, catalogue))
-    yield from (finding.below("default") for finding in _of(book.default, book, catalogue))
+    for path, policy in _placed(book):
+        yield from (finding.below(*path) for finding in _of(policy, book, catalogue))
+
+
+def _placed(book: PolicyBook) -> Iterator[tuple[Path, Policy]]:
+    """Every policy and its path, the default last."""
+    yield from ((("policies", position), policy) for position, policy in enumerate(book.policies))
+    yield ("default",), book.default
 
 
 def _of(policy: Policy, book: PolicyBook, catalogue: Catalogue | None) -> Iterator[Finding]:

@@ -21,8 +21,6 @@ from adaptive_assets.policy.terms import (
     Stage,
 )
 
-__all__ = ["Composition", "compositions", "optional_reads", "whole_estimate"]
-
 
 @dataclass(frozen=True, slots=True)
 class Composition:

@@ -9,7 +9,7 @@ import functools
 import math
 import zoneinfo
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -81,17 +81,25 @@ def _known_timezone(value: str) -> str:
     return value
 
 
-def _cores(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(
-            f"`{quoted(_as_written(value))}` is not a number of cores", "write a number such as `0.5` or `2`"
-        )
-    return value
+def _number(what: str, example: str) -> BeforeValidator:
+    """Refuses what is not written as a number."""
+
+    def read(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UnitError(
+                f"`{quoted(_as_written(value))}` is not {what}", f"write a number such as {example}"
+            )
+        return value
+
+    return BeforeValidator(read)
 
 
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(f"`{quoted(_as_written(value))}` is not a number", "write a number such as `0.5`")
+PLAIN_NUMBER: Final = _number("a number", "`0.5`")
+
+
+def _not_in_quotes(value: object) -> object:
+    if isinstance(value, bool | str):  # `True` equals 1 in Python
+        raise UnitError("the version is a number, without quotes", "write `version: 1`")
     return value
 
 
@@ -130,6 +138,9 @@ def _as_written(value: object) -> str:
             return "null" if value is None else str(value)
 
 
+Version = Annotated[Literal[1], BeforeValidator(_not_in_quotes)]
+"""The version of a file's language."""
+
 Duration = Annotated[
     float,
     Field(ge=0, le=LONGEST_DURATION, allow_inf_nan=False),
@@ -138,12 +149,7 @@ Duration = Annotated[
 ]
 """Seconds; written ``5m``."""
 
-PositiveDuration = Annotated[
-    float,
-    Field(gt=0, le=LONGEST_DURATION, allow_inf_nan=False),
-    _unit(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "5m", "1h30m", "2d"]}),
-]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
 """Seconds, more than none; written ``5m``."""
 
 Size = Annotated[
@@ -157,13 +163,15 @@ Size = Annotated[
 SizeInUse = Annotated[int, Field(ge=0, le=LARGEST_SIZE), _unit(parse_size)]
 """Bytes, none among them; written ``1.5GiB``."""
 
-Cores = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False), BeforeValidator(_cores)]
+Cores = Annotated[
+    float, Field(ge=0, le=1_000_000, allow_inf_nan=False), _number("a number of cores", "`0.5` or `2`")
+]
 """CPU cores; written as a number. Zero suits a run whose work is done on another machine."""
 
-Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), BeforeValidator(_number)]
+Amount = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False), PLAIN_NUMBER]
 """Money, in whatever currency; written as a number."""
 
-Weight = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False), BeforeValidator(_number)]
+Weight = Annotated[float, Field(ge=0.001, le=1_000_000, allow_inf_nan=False), PLAIN_NUMBER]
 """A weight against others of its kind; written as a number."""
 
 Share = Annotated[

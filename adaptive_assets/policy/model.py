@@ -3,18 +3,19 @@
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
-from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.names import DEFAULT, Names, broken_names
+from adaptive_assets.policy.fields import IN_A_FILE, Version
+from adaptive_assets.policy.names import broken_names
 from adaptive_assets.policy.places import Path, Place, Places
-from adaptive_assets.policy.stages import StageNames, broken_stages
+from adaptive_assets.policy.stages import broken_stages
 from adaptive_assets.policy.terms import (
+    DEFAULT,
     MOST_LISTED,
     USUAL_TIER,
     USUAL_TIERS,
@@ -30,7 +31,7 @@ from adaptive_assets.policy.units import UnitError
 class PolicyBook(PolicyValue):
     """The whole content of a policy file."""
 
-    version: Literal[1]
+    version: Version
     """The version of the file's language."""
     tiers: tuple[Tier, ...] = Field(default=USUAL_TIERS, min_length=1, max_length=100)
     """The classes of importance, the highest first."""
@@ -44,13 +45,6 @@ class PolicyBook(PolicyValue):
     """What holds for everything else."""
 
     _places: Places = PrivateAttr(default=Places())
-
-    @field_validator("version", mode="before")
-    @classmethod
-    def _a_number(cls, version: object) -> object:
-        if isinstance(version, bool | str):  # `True` equals 1 in Python
-            raise UnitError("the version is a number, without quotes", "write `version: 1`")
-        return version
 
     @field_validator("default", mode="before")
     @classmethod
@@ -91,24 +85,11 @@ class PolicyBook(PolicyValue):
         )
 
     @model_validator(mode="after")
-    def _names_hold(self) -> Self:
-        used: list[tuple[Path, str]] = [
-            *((("policies", position, "tier"), policy.tier) for position, policy in enumerate(self.policies)),
-            (("default", "tier"), self.default.tier),
-            *(
-                (("tiers", position, "preempts"), name)
-                for position, t in enumerate(self.tiers)
-                for name in t.preempts
-            ),
-        ]
-        names = Names(
-            tiers=[tier.name for tier in self.tiers],
-            policies=[policy.name for policy in self.policies],
-            used=used,
-        )
-        stages = (broken for policy in (*self.policies, self.default) for broken in _broken_stages(policy))
-        if broken := next(chain(broken_names(names), stages), None):
-            raise UnitError(broken.message, broken.hint)
+    def _names_hold(self, info: ValidationInfo) -> Self:
+        if info.context is not IN_A_FILE:  # of a file, the loader has told all of them at their places
+            content = self.model_dump(mode="json", by_alias=True)
+            if broken := next(chain(broken_names(content), broken_stages(content)), None):
+                raise UnitError(broken.message, broken.hint)
         return self
 
     def policy(self, name: str) -> Policy:
@@ -165,10 +146,3 @@ class PolicyBook(PolicyValue):
 def _in_tier(policy: Policy, tier: str) -> Policy:
     """``policy`` in ``tier``, unless it names its tier itself."""
     return policy if "tier" in policy.model_fields_set else policy.model_copy(update={"tier": tier})
-
-
-def _broken_stages(policy: Policy) -> Iterator[Finding]:
-    stages = [
-        StageNames(stage.name, stage.after, stage.assets, optional=stage.optional) for stage in policy.stages
-    ]
-    return broken_stages(stages, [rung.mode for rung in policy.degrade])

@@ -13,6 +13,11 @@ def sequence(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
+def names_of(value: object) -> list[str | None]:
+    """The ``name`` of each entry of a list; ``None`` where one is absent or is not text."""
+    return [as_text(mapping(entry).get("name")) for entry in sequence(value)]
+
+
 def as_text(value: object) -> str | None:
     """``value`` if it is text; ``None`` if it is anything else."""
     return value if isinstance(value, str) else None

@@ -1,16 +1,22 @@
-"""Reading a file that people write: its text, or one sentence about why there is none.
+"""Reading a file that people write: its text, its content and its model, or all that is wrong with it.
 
 The only module of this layer that does I/O.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from adaptive_assets.policy.document import position
+from pydantic import BaseModel, ValidationError
+
+from adaptive_assets.policy.document import position, read_document
+from adaptive_assets.policy.explaining import Language, explain
+from adaptive_assets.policy.fields import IN_A_FILE
+from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.units import format_size
 
-__all__ = ["LARGEST_FILE", "decoded", "read_bytes"]
+Model = TypeVar("Model", bound=BaseModel)
 
 LARGEST_FILE: Final = 16 * 2**20
 """Bytes; ten thousand policies with everything in them fit twice."""
@@ -52,6 +58,41 @@ def decoded(content: str | bytes, source: str, fewer: str) -> str:
         line, column = position(before, len(before))
         message = f"byte 0x{content[error.start]:02X} at offset {error.start} is not UTF-8"
         raise PolicyError([Problem(source, line, column, message, "save the file as UTF-8")]) from None
+
+
+def read_mapping(
+    text: str | bytes, source: str, language: Language[Model]
+) -> tuple[Mapping[str, object], Places, list[Problem]]:
+    """The plain content of a file, where it is written, and the problems that leave it readable.
+
+    ``source`` names the file in problems. Raises :class:`PolicyError` where there is no mapping to be had.
+    """
+    start = f"{language.kind} starts with {language.start}"
+    root, problems = read_document(
+        decoded(text, source, language.fewer), source, kind=language.kind, start=start
+    )
+    places, content = Places(source, root), root.plain()
+    if not isinstance(content, dict):
+        message, hint = f"{language.kind} is a mapping of keys to values", f"start with {language.start}"
+        raise PolicyError([*problems, Problem(*places.value(()), message, hint)])
+    return content, places, problems
+
+
+def validated(
+    content: object, places: Places, language: Language[Model], problems: Sequence[Problem] = ()
+) -> Model:
+    """The model that ``content`` is, whose values are written at ``places``.
+
+    ``problems`` were found before. Raises :class:`PolicyError` with them and all that is wrong besides.
+    """
+    try:
+        model = language.top.model_validate(content, context=IN_A_FILE, by_alias=True, by_name=False)
+    except ValidationError as error:
+        told, more = explain(error, places, language)
+        raise PolicyError([*problems, *told], more) from None
+    if problems:
+        raise PolicyError(problems)
+    return model
 
 
 def _unreadable(source: str, message: str, hint: str) -> PolicyError:

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from adaptive_assets.policy.model import PolicyBook
-from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.places import Path
+from adaptive_assets.policy.terms import DEFAULT
 
 IMPLIED_OF_DEFAULT: Final = frozenset({"name", "select", "jobs", "run_tags", "claimed_by"})
 """Keys of a policy that the default policy does not have: it holds for everything else."""

@@ -9,10 +9,12 @@ SHOWN: Final = 8
 """How many names a sentence lists before it counts the rest."""
 
 
-def did_you_mean(name: str, known: Collection[str], otherwise: str) -> str:
+def did_you_mean(name: str, known: Collection[str], otherwise: str, conjunction: str = "and") -> str:
     """The nearest of the ``known`` names as a hint; without one, the known names after ``otherwise``."""
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"{otherwise} {listing(known)}"
+    return (
+        f"did you mean `{close[0]}`?" if close else f"{otherwise} {listing(known, conjunction=conjunction)}"
+    )
 
 
 def listing(names: Collection[str], *, shown: int = SHOWN, conjunction: str = "and") -> str:

@@ -24,9 +24,10 @@ from adaptive_assets.policy.fields import (
     TimeZone,
     Weight,
 )
-from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.units import UnitError
 
+DEFAULT: Final = "default"
+"""The name of the policy of whatever no other policy governs."""
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
 IN_SEQUENCE: Final = "in_sequence"
@@ -139,6 +140,11 @@ class Gates(PolicyValue):
     """How long a run waits for its gates; without it, for as long as it takes."""
     then: Literal["degrade", "launch", "fail"] | None = Field(default=None, validate_default=True)
     """What becomes of a run that has waited that long."""
+
+    @property
+    def any_given(self) -> bool:
+        """Whether there is a condition at all: without one a run reads whatever is there."""
+        return self.fresh is not None or self.checks is not None or not self.accept_degraded
 
     @field_validator("then")
     @classmethod

@@ -100,12 +100,8 @@ class HourRange:
 
 def parse_duration(text: str) -> float:
     """Seconds of ``"90s"``, ``"5m"``, ``"1h30m"`` or ``"2d"``; :class:`UnitError` for anything else."""
-    _refuse_bare_number(text, _DURATION_EXAMPLE)
-    if len(text) > _LONGEST_TEXT or not re.fullmatch(DURATION_PATTERN, text):
-        raise UnitError(
-            f"`{quoted(text)}` is not a duration",
-            f"{_DURATION_EXAMPLE}: the units are d, h, m and s, the largest first, without spaces",
-        )
+    hint = f"{_DURATION_EXAMPLE}: the units are d, h, m and s, the largest first, without spaces"
+    _refuse_unless(DURATION_PATTERN, text, "a duration", _DURATION_EXAMPLE, hint)
     parts = re.findall(r"([0-9.]+)([dhms])", text)
     seconds = float(sum((Decimal(number) * _SECONDS[unit] for number, unit in parts), Decimal(0)))
     if seconds > LONGEST_DURATION:
@@ -131,12 +127,8 @@ def format_duration(seconds: float) -> str:
 
 def parse_size(text: str) -> int:
     """Bytes of ``"512MiB"``, ``"1.5GiB"`` or ``"2GB"``; :class:`UnitError` for anything else."""
-    _refuse_bare_number(text, _SIZE_EXAMPLE)
-    if len(text) > _LONGEST_TEXT or not re.fullmatch(SIZE_PATTERN, text):
-        raise UnitError(
-            f"`{quoted(text)}` is not a size",
-            f"{_size_suggestion(text)}: the units are B, kB, MB, GB, TB and KiB, MiB, GiB, TiB (of 1024)",
-        )
+    hint = f"{_size_suggestion(text)}: the units are B, kB, MB, GB, TB and KiB, MiB, GiB, TiB (of 1024)"
+    _refuse_unless(SIZE_PATTERN, text, "a size", _SIZE_EXAMPLE, hint)
     number = text.rstrip("BKMGTik")
     size = round(Decimal(number) * _BYTES[text[len(number) :]])
     if size > LARGEST_SIZE:
@@ -160,11 +152,8 @@ def parse_share(text: str) -> float:
         percent = number * 100 if number < 1 else number
         example = f"write `{_decimal_text(percent)}%`" if 1 < percent <= 100 else _SHARE_EXAMPLE
         raise UnitError(f"`{text}` has no percent sign", example)
-    _refuse_bare_number(text, _SHARE_EXAMPLE)
-    if len(text) > _LONGEST_TEXT or not re.fullmatch(SHARE_PATTERN, text):
-        raise UnitError(
-            f"`{quoted(text)}` is not a share", f"{_SHARE_EXAMPLE}, without a space before the sign"
-        )
+    hint = f"{_SHARE_EXAMPLE}, without a space before the sign"
+    _refuse_unless(SHARE_PATTERN, text, "a share", _SHARE_EXAMPLE, hint)
     share = float(Decimal(text[:-1]) / 100)
     if not 0 < share <= 1:
         raise UnitError(
@@ -195,11 +184,14 @@ def parse_hours(text: str) -> HourRange:
     return HourRange(start, end % MINUTES_IN_A_DAY)
 
 
-def _refuse_bare_number(text: str, example: str) -> None:
+def _refuse_unless(pattern: str, text: str, what: str, example: str, hint: str) -> None:
+    """Raise :class:`UnitError` unless ``text`` is ``what`` is written by ``pattern``."""
     if text.startswith("-"):
         raise UnitError(f"`{quoted(text)}` is negative", example)
     if _NUMBER.fullmatch(text):
         raise UnitError(f"`{quoted(text)}` has no unit", example)
+    if len(text) > _LONGEST_TEXT or not re.fullmatch(pattern, text):
+        raise UnitError(f"`{quoted(text)}` is not {what}", hint)
 
 
 def _size_suggestion(text: str) -> str:

@@ -6,12 +6,10 @@ from dataclasses import replace
 from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.names import DEFAULT
 from adaptive_assets.policy.suggesting import did_you_mean
+from adaptive_assets.policy.terms import DEFAULT
 from adaptive_assets.policy_cases.notation import CaseTerms
 from adaptive_assets.policy_cases.situation import SnapshotTerms
-
-__all__ = ["broken_references"]
 
 
 def broken_references(case: CaseTerms, book: PolicyBook) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """How a case writes what was learned of a kind of work."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Generic, Self, TypeVar
 
 from pydantic import BeforeValidator, model_validator
 
@@ -11,18 +11,19 @@ from adaptive_assets.policy.fields import Cores, Duration, SizeInUse, Text, Weig
 from adaptive_assets.policy.terms import FULL, PolicyValue
 from adaptive_assets.policy.units import UnitError
 
-__all__ = ["EstimateTerms", "LearnedTerms"]
-
 _ENOUGH: Final = 20.0
 """Runs behind an estimate that does not say how many."""
 
 
-class _SpreadTerms(PolicyValue):
-    """Three quantiles; one that is not given is the one before it."""
+Quantity = TypeVar("Quantity", bound=float)
 
-    p50: float
-    p90: float | None = None
-    p99: float | None = None
+
+class SpreadTerms(PolicyValue, Generic[Quantity]):
+    """Three quantiles of a quantity; one that is not given is the one before it."""
+
+    p50: Quantity
+    p90: Quantity | None = None
+    p99: Quantity | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -40,33 +41,9 @@ class _SpreadTerms(PolicyValue):
         return self.p50, p90, p90 if self.p99 is None else self.p99
 
 
-class DurationSpread(_SpreadTerms):
-    """Of a duration."""
-
-    p50: Duration
-    p90: Duration | None = None
-    p99: Duration | None = None
-
-
-class CoresSpread(_SpreadTerms):
-    """Of cores at the peak."""
-
-    p50: Cores
-    p90: Cores | None = None
-    p99: Cores | None = None
-
-
-class SizeSpread(_SpreadTerms):
-    """Of memory at the peak."""
-
-    p50: SizeInUse
-    p90: SizeInUse | None = None
-    p99: SizeInUse | None = None
-
-
 def _one_for_all(value: object) -> object:
     """A single value is a quantity that is known."""
-    return value if isinstance(value, Mapping | _SpreadTerms) else {"p50": value}
+    return value if isinstance(value, Mapping | SpreadTerms) else {"p50": value}
 
 
 _ONE_FOR_ALL: Final = BeforeValidator(_one_for_all)
@@ -75,11 +52,11 @@ _ONE_FOR_ALL: Final = BeforeValidator(_one_for_all)
 class EstimateTerms(PolicyValue):
     """What a run will take; what is not given is what the planner assumes of a run that nobody knows."""
 
-    duration: Annotated[DurationSpread, _ONE_FOR_ALL] = DurationSpread(p50=PRIOR.duration)
+    duration: Annotated[SpreadTerms[Duration], _ONE_FOR_ALL] = SpreadTerms[Duration](p50=PRIOR.duration)
     """From start to end."""
-    cpu: Annotated[CoresSpread, _ONE_FOR_ALL] = CoresSpread(p50=PRIOR.cpu)
+    cpu: Annotated[SpreadTerms[Cores], _ONE_FOR_ALL] = SpreadTerms[Cores](p50=PRIOR.cpu)
     """Cores at the peak."""
-    memory: Annotated[SizeSpread, _ONE_FOR_ALL] = SizeSpread(p50=PRIOR.memory)
+    memory: Annotated[SpreadTerms[SizeInUse], _ONE_FOR_ALL] = SpreadTerms[SizeInUse](p50=PRIOR.memory)
     """Bytes at the peak."""
     runs: Weight = _ENOUGH
     """How many runs are behind it."""

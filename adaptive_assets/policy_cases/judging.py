@@ -8,10 +8,8 @@ from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.transitions import transitions
 from adaptive_assets.policy.places import Path
-from adaptive_assets.policy_cases.expectations import Expectation, ExpectedRow
 from adaptive_assets.policy_cases.loading import Case
-
-__all__ = ["Judgement", "Miss", "judge"]
+from adaptive_assets.policy_cases.notation import Expectation, ExpectedRow
 
 AnyDecision = Decision | ActiveDecision
 

@@ -5,22 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook, PolicyError, Problem, load_policy_book
 from adaptive_assets.policy.document import read_document
-from adaptive_assets.policy.explaining import explain
 from adaptive_assets.policy.fields import IN_A_FILE
 from adaptive_assets.policy.loading import book_of_content
 from adaptive_assets.policy.places import KeyedNode, ListNode, MappingNode, Path, Place, Places
 from adaptive_assets.policy.plain import sequence
-from adaptive_assets.policy.reading import decoded, read_bytes
+from adaptive_assets.policy.reading import decoded, read_bytes, validated
 from adaptive_assets.policy_cases.consistency import broken_references
 from adaptive_assets.policy_cases.notation import CASE_FILE, CaseFileTerms, CaseTerms
 from adaptive_assets.policy_cases.situation import SnapshotTerms
-
-__all__ = ["Case", "CaseFile", "book_of", "load_cases", "parse_cases", "snapshot_of"]
 
 _START: Final = "a case file is a list of cases, each with a `name`, a `snapshot` and what to `expect`"
 _EMPTY_BOOK: Final = PolicyBook(version=1)
@@ -75,9 +70,9 @@ def parse_cases(text: str | bytes, source: str, folder: FilePath, book: PolicyBo
     if not isinstance(root, MappingNode):
         raise PolicyError([*problems, Problem(*places.value(()), "there are no cases here", _START)])
     try:
-        terms = CaseFileTerms.model_validate(root.plain(), context=IN_A_FILE, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise PolicyError([*problems, *explain(error, places, CASE_FILE)]) from None
+        terms = validated(root.plain(), places, CASE_FILE)
+    except PolicyError as error:
+        raise PolicyError([*problems, *error.problems], error.more) from None
     common = book or _named_book(terms, places, folder) or _EMPTY_BOOK
     cases = []
     for position, each in enumerate(terms.cases):

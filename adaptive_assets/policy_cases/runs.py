@@ -5,11 +5,8 @@ from pydantic import Field, StrictBool, StrictInt
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Claims, QueuedRun, RunState, Work
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, SizeInUse, Text
-from adaptive_assets.policy.names import DEFAULT
-from adaptive_assets.policy.terms import FULL, PolicyValue
+from adaptive_assets.policy.terms import DEFAULT, FULL, PolicyValue
 from adaptive_assets.policy_cases.estimates import EstimateTerms
-
-__all__ = ["HERE", "ActiveTerms", "QueuedTerms", "WorkTerms"]
 
 HERE = "here"
 """The code location of all work in cases."""

@@ -8,8 +8,6 @@ from adaptive_assets.simulation.evaluation.comparison import Comparison, Contend
 from adaptive_assets.simulation.evaluation.sweep import Trial
 from adaptive_assets.simulation.evaluation.waiting import waiting
 
-__all__ = ["as_json"]
-
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Plain values, in the order of the report; what there is nothing to say of is ``None``."""

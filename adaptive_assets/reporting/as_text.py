@@ -6,12 +6,9 @@ from typing import Final
 
 from adaptive_assets.planning.formatting import number, seconds, size
 from adaptive_assets.reporting.figures import OVERALL, TIERED, Figure, marked, told_figures
-from adaptive_assets.reporting.labels import share_label
-from adaptive_assets.reporting.trials import trial_figures, trial_heads
+from adaptive_assets.reporting.labels import count, share_label, trial_figures, trial_heads
 from adaptive_assets.simulation.baselines.bounds import soonest_end
 from adaptive_assets.simulation.evaluation.comparison import Comparison, setting_text
-
-__all__ = ["as_text"]
 
 _BEST: Final = "*"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -22,8 +19,7 @@ def as_text(comparison: Comparison) -> str:
     """What was simulated, the tables, the sweep of each baseline, and what the marks mean."""
     parts = [_about(comparison), _aligned("in all", _rows(comparison, OVERALL, None))]
     for tier in comparison.tiers:
-        runs = comparison.runs_of(tier)
-        heading = f"{tier}, {runs:,} {'run' if runs == 1 else 'runs'}"
+        heading = f"{tier}, {count(comparison.runs_of(tier), 'run')}"
         parts.append(_aligned(heading, _rows(comparison, TIERED, tier)))
     if comparison.trials:
         parts.append(_sweep(comparison))
@@ -47,10 +43,10 @@ def _unfinished(comparison: Comparison) -> Iterator[str]:
 
 
 def _about(comparison: Comparison) -> str:
-    cluster, runs, nodes = comparison.cluster, len(comparison.workload.runs), len(comparison.cluster.nodes)
+    cluster, workload = comparison.cluster, comparison.workload
     told = (
-        f"{_clean(comparison.workload.name)}: {runs:,} {'run' if runs == 1 else 'runs'} over"
-        f" {seconds(comparison.workload.span_s)} on {nodes} {'machine' if nodes == 1 else 'machines'},"
+        f"{_clean(workload.name)}: {count(len(workload.runs), 'run')} over"
+        f" {seconds(workload.span_s)} on {count(len(cluster.nodes), 'machine')},"
         f" {number(cluster.cores)} cores, {size(cluster.memory)}"
     )
     if comparison.offered is not None:
@@ -77,13 +73,8 @@ def _aligned(heading: str, rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     widths[0] = max(widths[0], len(heading))
     titled = [[heading, *rows[0][1:]], *rows[1:]]
-    return "\n".join(" ".join(_cells(row, widths)).rstrip() for row in titled)
-
-
-def _cells(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    yield row[0].ljust(widths[0])
-    for cell, width in zip(row[1:], widths[1:], strict=True):
-        yield cell.rjust(width)
+    lines = ([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])] for name, *cells in titled)
+    return "\n".join(" ".join(line).rstrip() for line in lines)
 
 
 def _sweep(comparison: Comparison) -> str:

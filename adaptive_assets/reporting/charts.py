@@ -13,8 +13,6 @@ from adaptive_assets.reporting.labels import count
 from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender
 from adaptive_assets.simulation.evaluation.measures import quantile
 
-__all__ = ["chart_data", "queue_summary", "waits_at"]
-
 INTERVALS: Final = 400
 """More would be narrower than two pixels of a wide page."""
 WAITS: Final = 120

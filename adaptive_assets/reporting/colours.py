@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender, Role
 
-__all__ = ["planner_colour", "tier_colour"]
-
 _TIERS = 6
 _BASELINES = ("p1", "p2", "p3", "p4", "p5", "p7")
 

@@ -9,8 +9,6 @@ from adaptive_assets.reporting.labels import share_label
 from adaptive_assets.simulation.evaluation.comparison import Comparison, Contender, Role
 from adaptive_assets.simulation.evaluation.measures import TierMeasures
 
-__all__ = ["MEANINGS", "OVERALL", "TIERED", "Figure", "best_of", "marked", "told_figures"]
-
 ENOUGH: Final = 0.98
 """The share of runs that must have ended before anything is said of those that have."""
 

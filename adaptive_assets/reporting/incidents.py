@@ -18,8 +18,6 @@ from adaptive_assets.simulation.scenarios.events import (
     StrangerMemory,
 )
 
-__all__ = ["Period", "incidents", "periods"]
-
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -47,10 +45,7 @@ def periods(scenario: Scenario, end_s: float) -> list[Period]:
 def incidents(contender: Contender) -> list[tuple[float, str, str]]:
     """Each kill and preemption, in the order of time: when, which of the two, and of which run or why."""
     return sorted(
-        [
-            *_kills(contender),
-            *((each.at, "preempted", each.told) for each in contender.preemptions),
-        ]
+        [*_kills(contender), *((each.at, "preempted", each.told) for each in contender.preemptions)]
     )
 
 

@@ -5,11 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.evaluation.comparison import Contender
 from adaptive_assets.simulation.evaluation.outcome import Sample
-
-__all__ = ["Interval", "MinMeanMax", "intervals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +61,25 @@ def intervals(contender: Contender, end_s: float, most: int) -> list[Interval]:
         last = bisect_left(times, end) if place + 1 < most else len(times)
         inside = series[first:last] or series[max(0, first - 1) : max(1, first)]
         first = last
+        longest = max(inside, key=lambda sample: sum(sample.queued.values()))
         found.append(
-            _interval(start, end, inside, outcome.tiers, outcome.cluster, killed[place], preempted[place])
+            Interval(
+                start_s=start,
+                end_s=end,
+                queued=tuple(longest.queued.get(tier, 0) for tier in outcome.tiers),
+                active=max(sample.active for sample in inside),
+                suspended=max(sample.suspended for sample in inside),
+                cpu=_spread([_cpu(sample) / outcome.cluster.cores for sample in inside]),
+                memory=_spread([_memory(sample) / outcome.cluster.memory for sample in inside]),
+                killed=killed[place],
+                preempted=preempted[place],
+            )
         )
     return found
 
 
 def _place(at: float, length: float, most: int) -> int:
     return min(most - 1, int(at / length))
-
-
-def _interval(
-    start: float,
-    end: float,
-    inside: Sequence[Sample],
-    tiers: Sequence[str],
-    cluster: Cluster,
-    killed: int,
-    preempted: int,
-) -> Interval:
-    longest = max(inside, key=lambda sample: sum(sample.queued.values()))
-    return Interval(
-        start_s=start,
-        end_s=end,
-        queued=tuple(longest.queued.get(tier, 0) for tier in tiers),
-        active=max(sample.active for sample in inside),
-        suspended=max(sample.suspended for sample in inside),
-        cpu=_spread([_cpu(sample) / cluster.cores for sample in inside]),
-        memory=_spread([_memory(sample) / cluster.memory for sample in inside]),
-        killed=killed,
-        preempted=preempted,
-    )
 
 
 def _cpu(sample: Sample) -> float:

@@ -1,9 +1,12 @@
-"""Numbers in few signs, for cells of a table and sentences with little room."""
+"""Texts of cells: numbers in few signs, what a run's row says beside its times, the figures of a trial."""
 
 import math
 from typing import Final
 
-__all__ = ["count", "share_label", "short_seconds"]
+from adaptive_assets.planning.composition import WHOLE
+from adaptive_assets.planning.formatting import seconds
+from adaptive_assets.simulation.evaluation.outcome import RunOutcome
+from adaptive_assets.simulation.evaluation.sweep import Trial
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
@@ -33,3 +36,36 @@ def share_label(value: float) -> str:
 def count(number: int, noun: str) -> str:
     """``1 run``, ``1,200 runs``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def notes(run: RunOutcome) -> str:
+    """What was out of the ordinary, and the reasons that it waited for longest."""
+    told = [] if run.launched_s is None or run.mode in WHOLE else [f"mode {run.mode}"]
+    if run.unfinished:
+        told.append(f"unfinished: {run.unfinished}")
+    if run.oom_kills:
+        told.append("killed out of memory at " + ", ".join(map(seconds, run.killed_at)))
+    if run.preemptions:
+        told.append("preempted once" if run.preemptions == 1 else f"preempted {run.preemptions} times")
+    blocked = sorted(run.blocked_by.items(), key=lambda item: -item[1])[:4]
+    if blocked:
+        told.append("waited for " + ", ".join(f"{code} {seconds(waited)}" for code, waited in blocked))
+    return "; ".join(told)
+
+
+def trial_heads(highest: str) -> tuple[str, ...]:
+    """What :func:`trial_figures` are called; ``highest`` is the highest tier that has runs."""
+    return (f"{highest} missed", "wait 95%", "finished", "OOM")
+
+
+def trial_figures(trial: Trial, highest: str) -> tuple[str, ...]:
+    """What a trial is judged by: deadlines of the highest tier missed, wait, runs finished; and its kills."""
+    found = trial.measures
+    tier = found.tier(highest)
+    missed = tier.missed_share if tier else None
+    return (
+        "-" if missed is None else share_label(missed),
+        "-" if found.all.wait_p95_s is None else seconds(found.all.wait_p95_s),
+        share_label(found.all.finished / found.all.runs) if found.all.runs else "-",
+        f"{found.all.oom_kills:,}",
+    )

@@ -15,8 +15,6 @@ from adaptive_assets.reporting.colours import planner_colour, tier_colour
 from adaptive_assets.reporting.figures import MEANINGS, OVERALL, TIERED, best_of, marked, told_figures
 from adaptive_assets.reporting.incidents import incidents, periods
 from adaptive_assets.reporting.intervals import intervals
-from adaptive_assets.reporting.notes import notes
-from adaptive_assets.reporting.trials import trial_figures, trial_heads
 from adaptive_assets.reporting.whom import behind_rows, reason_rows
 from adaptive_assets.simulation.evaluation.comparison import Comparison, setting_text
 from adaptive_assets.simulation.evaluation.outcome import RunOutcome
@@ -24,8 +22,6 @@ from adaptive_assets.simulation.evaluation.waiting import waiting
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-__all__ = ["page"]
 
 MOST_RUNS: Final = 120
 """More bars than these are no longer told apart."""
@@ -85,7 +81,7 @@ def _environment(comparison: Comparison) -> "Environment":
         "share_label": labels.share_label,
         "short_seconds": labels.short_seconds,
         "setting_text": setting_text,
-        "notes": notes,
+        "notes": labels.notes,
         "summary": queue_summary,
         "planner_colour": partial(planner_colour, comparison),
         "tier_colour": partial(tier_colour, comparison.ours.outcome.tiers),
@@ -99,8 +95,8 @@ def _environment(comparison: Comparison) -> "Environment":
         "MOST_INCIDENTS": MOST_INCIDENTS,
         "best_of": best_of,
         "marked": marked,
-        "trial_heads": trial_heads,
-        "trial_figures": trial_figures,
+        "trial_heads": labels.trial_heads,
+        "trial_figures": labels.trial_figures,
         "intervals": intervals,
         "incidents": incidents,
         "waits_at": waits_at,

@@ -5,8 +5,6 @@ from typing import Final
 
 from adaptive_assets.simulation.evaluation.waiting import IDLE, Waiting
 
-__all__ = ["Row", "behind_rows", "reason_rows"]
-
 SHOWN: Final = 8
 """Reasons with a row of their own; the others are summed up."""
 

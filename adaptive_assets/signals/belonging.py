@@ -12,8 +12,6 @@ from typing import Final, TypeVar
 
 import psutil
 
-__all__ = ["SAME_TIME_S", "Belonging", "Claim", "belonging"]
-
 SAME_TIME_S: Final = 2.0
 """Two reports of one process's start differ by the kernel's tick and the rounding of its boot time."""
 

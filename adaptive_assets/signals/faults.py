@@ -17,13 +17,12 @@ class SignalFault:
 
 
 class FaultLog:
-    """Keeps the present and the last fault, and logs each distinct one once."""
+    """Keeps the present faults, and logs each distinct one once."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
         self._logged: set[tuple[str, str]] = set()
         self.current: tuple[SignalFault, ...] = ()
-        self.last: SignalFault | None = None
 
     def update(self, errors: Sequence[Exception], now: float) -> None:
         """Take ``errors`` as all that is wrong at ``now``; an empty sequence means that all is well again."""
@@ -34,8 +33,6 @@ class FaultLog:
             was = self.current[0]
             self._logger.info("Sampling goes well again, after %s: %s", was.type, was.message)
         self.current = faults
-        if faults:
-            self.last = faults[0]
 
     def _log_once(self, fault: SignalFault, error: Exception) -> None:
         key = (fault.type, fault.message)

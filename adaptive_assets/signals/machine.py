@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from adaptive_assets.planning.snapshot import MachineReading
 from adaptive_assets.signals.cgroup import CpuLimit, Limits, read_limits
@@ -12,15 +13,6 @@ from adaptive_assets.signals.pressure import Resource, read_pressure
 
 _LONGEST_GAP_S = 30.0
 """A rate over more than this is history and says nothing of now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    cpu: float = 0.0
-    disk_read: float = 0.0
-    disk_write: float = 0.0
-    network_received: float = 0.0
-    network_sent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,7 @@ class MachineReader:
         self._settle_s = settle_s
         self._wait = wait
         self._previous: _Observation | None = None
-        self._rates = _Rates()
+        self._rates = dict.fromkeys(_COUNTERS, 0.0)
         self.problems: tuple[Exception, ...] = ()
         """What the last reading could not make out and did without."""
 
@@ -98,14 +90,10 @@ class MachineReader:
         return MachineReading(
             at=now,
             cpu_capacity=seen.cpu_limit.cores if seen.cpu_limit is not None else float(seen.host.cpus),
-            cpu_used=self._rates.cpu,
             memory_capacity=memory_capacity,
             memory_used=memory_used,
             pressure=pressure,
-            disk_read=self._rates.disk_read,
-            disk_write=self._rates.disk_write,
-            network_received=self._rates.network_received,
-            network_sent=self._rates.network_sent,
+            **self._rates,
         )
 
     def _observe(self) -> _Observation:
@@ -125,24 +113,23 @@ def _memory(seen: _Observation) -> tuple[int, int]:
     return capacity, capacity - max(0, min(available, capacity))
 
 
-def _rates(before: _Observation, after: _Observation, last: _Rates) -> _Rates:
+def _rates(before: _Observation, after: _Observation, last: dict[str, float]) -> dict[str, float]:
     """Rates between two looks; a rate that cannot be told keeps its last value."""
     elapsed = after.host.taken_at - before.host.taken_at
     if elapsed <= 0:
         return last
+    increases = {name: _increase(count(before), count(after)) for name, count in _COUNTERS.items()}
+    return {name: last[name] if more is None else more / elapsed for name, more in increases.items()}
 
-    def rate(earlier: Mapping[str, float], later: Mapping[str, float], otherwise: float) -> float:
-        increase = _increase(earlier, later)
-        return otherwise if increase is None else increase / elapsed
 
-    old, new = before.host, after.host
-    return _Rates(
-        cpu=rate(before.cpu_counters, after.cpu_counters, last.cpu),
-        disk_read=rate(old.disk_read, new.disk_read, last.disk_read),
-        disk_write=rate(old.disk_written, new.disk_written, last.disk_write),
-        network_received=rate(old.network_received, new.network_received, last.network_received),
-        network_sent=rate(old.network_sent, new.network_sent, last.network_sent),
-    )
+_COUNTERS: Final[Mapping[str, Callable[[_Observation], Mapping[str, float]]]] = {
+    "cpu_used": lambda seen: seen.cpu_counters,
+    "disk_read": lambda seen: seen.host.disk_read,
+    "disk_write": lambda seen: seen.host.disk_written,
+    "network_received": lambda seen: seen.host.network_received,
+    "network_sent": lambda seen: seen.host.network_sent,
+}
+"""What is counted, by the field of a reading that holds its rate."""
 
 
 def _increase(before: Mapping[str, float], after: Mapping[str, float]) -> float | None:

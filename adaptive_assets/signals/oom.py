@@ -13,8 +13,6 @@ from typing import Final
 
 from adaptive_assets.signals.hierarchies import Hierarchies
 
-__all__ = ["OomCounters", "OomRise", "oom_counter"]
-
 _KEPT: Final = 256
 """Rises that are remembered: the latest."""
 

@@ -43,17 +43,7 @@ class RunUsage:
     since: float | None = None
 
 
-_UNUSED = RunUsage(
-    at=0,
-    processes=0,
-    samples=0,
-    cpu_now=0,
-    cpu_seconds=0,
-    memory_now=0,
-    memory_peak=0,
-    io_read=0,
-    io_write=0,
-)
+_UNUSED = RunUsage(0, 0, 0, 0.0, 0.0, 0, 0, 0, 0)
 
 
 @dataclass(slots=True)

@@ -70,11 +70,6 @@ class MachineSampler:
         """What went wrong in the latest sample; ``None`` once one went well."""
         return next(iter(self._faults.current), None)
 
-    @property
-    def last_fault(self) -> SignalFault | None:
-        """The last fault there ever was, also after recovery."""
-        return self._faults.last
-
     def start(self) -> None:
         """Start sampling, unless it has started.  The first reading takes about a tenth of a second."""
         with self._starting:

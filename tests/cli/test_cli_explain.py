@@ -9,8 +9,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.test_utils import create_run_for_test
 
-from adaptive_assets.cli.explain import ExplainedRun
 from adaptive_assets.cli.explain_text import deadline_kept
+from adaptive_assets.cli.explanation import ExplainedRun
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 
@@ -233,3 +233,14 @@ def test_when_a_run_will_start(site: Site, told: Told, adaptive: Adaptive) -> No
     materialize(site, passed=True)
     site.cycle()
     assert told("explain", run_id)["start"] is None
+
+
+def test_a_ledger_that_is_away_is_a_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:
+    """It is something to be expected, and named by its masked address."""
+    site = make_site(ledger="postgresql://nobody:unknown@127.0.0.1:1/none")
+    run_id = site.submit("report")
+    result = adaptive("explain", run_id)
+    assert result.exit_code == 1
+    assert "cannot read" in result.stderr
+    assert "not foreseen" not in result.stderr
+    assert "unknown" not in result.stderr

@@ -247,7 +247,7 @@ def test_problems_of_all_files_are_told_at_once(folder: Path, adaptive: Adaptive
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "start with `nodes:`"),
+        ("", "a cluster file starts with `nodes:`"),
         ("[1]", "a mapping"),
         ("nodes: []", "empty"),
         ("nodes: 3", "list"),

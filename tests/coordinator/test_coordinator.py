@@ -201,14 +201,23 @@ def test_the_password_of_an_unreachable_ledger_is_never_shown(
     assert "hush-hush" not in shown
 
 
-def test_a_ledger_that_cannot_even_be_opened_loses_no_run(make_world: MakeWorld) -> None:
-    """A URL of a database that we do not know: the run is queued, and the daemon says what is wrong."""
+def test_a_ledger_that_cannot_even_be_opened_loses_no_run(
+    make_world: MakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A URL of a database that we do not know: the run is queued, and one sentence says what is wrong."""
     world = make_world(config={"ledger": "mysql://someone@127.0.0.1/somewhere"})
     run_id = world.submit(job="plain")
     assert world.run(run_id).status is dg.DagsterRunStatus.QUEUED
+    wrong = "the ledger can be kept in SQLite or PostgreSQL, not in `mysql`"
+    (said,) = (record for record in caplog.records if record.name == "dagster.adaptive_assets")
+    assert said.getMessage() == f"Run {run_id} is queued without a policy: {wrong}"
+    assert said.exc_info is None
+    caplog.clear()
     with pytest.raises(LedgerError, match="SQLite or PostgreSQL"):
         world.pass_()
-    assert any("SQLite or PostgreSQL" in error for error in world.daemon_errors())
+    assert any(error == f"The cycle failed: {wrong}" for error in world.daemon_errors())
+    (said,) = (record for record in caplog.records if record.name == "dagster.adaptive_assets")
+    assert (said.getMessage(), said.exc_info) == (f"The cycle failed: {wrong}", None)
 
 
 def test_concurrency_runs_in_dagster_yaml_is_refused(make_instance: MakeInstance, tmp_path: Path) -> None:

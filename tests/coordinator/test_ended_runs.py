@@ -287,6 +287,20 @@ def test_one_run_that_cannot_be_read(instance: dg.DagsterInstance, ledger: Memor
     assert not daemon.watch.problems
 
 
+def test_a_run_that_is_deleted_while_it_is_tried_again_is_forgotten(
+    instance: dg.DagsterInstance, ledger: Memory
+) -> None:
+    """Or a daemon that runs for months keeps what it counted of every such run."""
+    now, daemon = time.time(), Daemon(instance, ledger)
+    daemon.cycle(now - 60)
+    deleted, bad = end(instance, now - 20), end(instance, now - 10)
+    daemon.broken = {deleted, bad}
+    assert daemon.cycle(now) == []
+    instance.delete_run(deleted)
+    assert daemon.cycle(now) == []
+    assert daemon.watch._failed == {bad: 2}
+
+
 def test_pages_on_postgres(instance_postgres: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its times are of the same precision, and paged through in the same way."""
     monkeypatch.setattr(ended_runs, "PAGE", 2)

@@ -1,7 +1,8 @@
 """What is told of faults, and when it is over."""
 
 from adaptive_assets.coordinator.faults import AGAIN_S, Fault, Faults
-from adaptive_assets.coordinator.parts import LONGEST_MESSAGE, MOST_TOLD, Parts
+from adaptive_assets.coordinator.parts import MOST_TOLD, Parts
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE
 
 
 def broken() -> int:

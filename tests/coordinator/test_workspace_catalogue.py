@@ -341,3 +341,41 @@ def test_two_processes_that_publish_at_once_leave_both(
     assert {name for name, digest in digests.items() if digest == Catalogue().digest} == {"shop2", "shop3"}
     for ledger in ledgers:
         ledger.dispose()
+
+
+DAILY = """
+import dagster as dg
+@dg.asset
+def shop_window(): ...
+daily = dg.define_asset_job("daily", ["shop_window"])
+defs = dg.Definitions(assets=[shop_window], jobs=[daily])
+"""
+
+
+def test_jobs_of_one_name_in_two_locations_make_each_its_own_assets(site: Site) -> None:
+    """The gates of what one of them makes do not hold the other up."""
+    world = site.load(raw=RAW, reports=REPORT, windows=DAILY)
+    world.materialize("raw", check=False)
+    gated, innocent = (submit_to(world, location, job="daily") for location in ("reports", "windows"))
+    assert world.pass_() == [innocent]
+    assert world.run(gated).tags[tags.POLICY] == "report"
+    assert world.run(innocent).tags[tags.POLICY] == "default"
+
+
+def test_two_locations_may_make_one_asset_by_jobs_of_one_name(site: Site) -> None:
+    """Dagster takes the asset to be the first one's; the other one's job makes it all the same."""
+    world = site.load(a_reports=REPORT, raw=RAW, z_reports=REPORT)
+    world.materialize("raw", check=False)
+    runs = [submit_to(world, location, job="daily") for location in ("a_reports", "z_reports")]
+    assert world.pass_() == []
+    assert [world.run(run_id).tags[tags.POLICY] for run_id in runs] == ["report", "report"]
+
+
+def test_a_job_of_a_location_that_was_renamed_still_waits_for_its_data(site: Site) -> None:
+    """Nothing is known of the old one: the run is taken to make what a job of its name makes elsewhere."""
+    world = site.load(raw=RAW, a_reports=REPORT)
+    world.materialize("raw", check=False)
+    run_id = submit_to(world, "a_reports", job="daily")
+    world = site.load(raw=RAW, b_reports=REPORT)
+    assert world.pass_() == []
+    assert "check `plausible` of `raw` failed" in reason(world, run_id)

@@ -28,11 +28,25 @@ from typing import Any, Final, Self
 from tests.docs.pages import Block, Directive
 
 PATIENCE_S: Final = 120.0
-_TYPED_AS_A_PERSON_DOES: Final = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " os.execvp('sh', ['sh', '-c', 'exec ' + sys.argv[1]])"
-)
-"""A test that runs in the background passes on that it ignores Ctrl-C; a terminal does not."""
+_MERCY_S: Final = 30.0
+_TYPED_AS_A_PERSON_DOES: Final = """
+import os, signal, sys, time
+command, mercy_s = sys.argv[1:]
+if os.fork() == 0:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdin.read()
+    os.killpg(0, signal.SIGINT)
+    time.sleep(float(mercy_s))
+    os.killpg(0, signal.SIGKILL)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.execvp("sh", ["sh", "-c", f"exec {command}"])
+"""
+"""A test that runs in the background passes on that it ignores Ctrl-C; a terminal does not.
+
+And who closes a terminal ends what runs in it: a child waits until its standard input closes, as it does when
+the test has died, and then ends the group, as :meth:`Reader._end` does.
+"""
 _UNEQUAL: Final = re.compile(
     r"(?P<any>…)"
     r"|(?P<id>\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b)"
@@ -136,10 +150,10 @@ class Reader:
         with self._log.open("ab") as log:
             start = log.tell()
             self._started = subprocess.Popen(
-                [sys.executable, "-c", _TYPED_AS_A_PERSON_DOES, command],
+                [sys.executable, "-c", _TYPED_AS_A_PERSON_DOES, command, str(_MERCY_S)],
                 cwd=self._folder,
                 env=self._environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -230,10 +244,10 @@ class Reader:
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
+            process.wait(_MERCY_S)
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-        process.wait()
+        process.communicate()
         self._started = None
         self._names = {name: real for name, real in self._names.items() if not name.startswith("http://")}
 

@@ -65,46 +65,48 @@ FIGURES: Mapping[str, str] = {
     "from the verdict to the first line of your code": f"{TUNING.launch_s:g} s",
     "a deadline is in danger with less slack than": f"{TUNING.lookahead_s:g} s",
     "CPU is promised to a run that started less than": f"{TUNING.settling_s:g} s ago",
-    "a run insists on at most this share of the guarded CPU": f"{TUNING.widest:.0%}",
-    "a wide estimate counts for at most this share of the guarded memory": f"{TUNING.widest:.0%}",
-    "urgent runs of a tier and above may together ask for": f"{TUNING.crowd:g} times the guarded CPU",
+    "a run insists on at most this share of the CPU under the guard": f"{TUNING.widest:.0%}",
+    "a wide estimate counts for at most this share of the memory under the guard": f"{TUNING.widest:.0%}",
+    "urgent runs of a tier and above may together ask for": f"{TUNING.crowd:g} times the CPU under the guard",
     "in a sum, a run's memory counts with its percentile": f"{100 * TUNING.summed_quantile:g}",
     "the mean of memory together is exceeded by": f"{TUNING.memory_sigmas:g} standard deviations",
-    "or, where some of them can leave, by": f"{TUNING.evictable_sigmas:g} standard deviations",
-    "a run has grown as far as it will, at the latest, after": (
+    "or, if some of them can leave, by": f"{TUNING.evictable_sigmas:g} standard deviations",
+    "a run has reached its peak of memory, at the latest, after": (
         f"{TUNING.grows_for:.0%} of its median duration"
     ),
-    "a young run that takes more than expected will take": f"{TUNING.outgrown:g} times as much",
-    "runs leave where more of the margin beyond the memory guard is in use than": f"{TUNING.memory_edge:.0%}",
-    "the area of a run counts in its bulk, beside what it takes for each core,": f"{TUNING.size_weight:.0%}",
+    "a young run that takes more than expected is expected to take": f"{TUNING.outgrown:g} times as much",
+    "runs are evicted when more of the memory above the guard is in use than": f"{TUNING.memory_edge:.0%}",
+    "the area of a run counts in its size, beside its share for each core,": f"{TUNING.size_weight:.0%}",
     "to start a run again counts as": f"{TUNING.restart_core_s:g} core-seconds",
-    "what is late is given again, at the least": f"{TUNING.late_again_s:g} s",
-    "strangers are waited for at most": f"{TUNING.strangers_s:g} s",
+    "a late run is given again, at least": f"{TUNING.late_again_s:g} s",
+    "the first run in the queue waits for other processes at most": f"{TUNING.strangers_s:g} s",
     "reserved starts at a time, at most": f"{TUNING.reserved_starts}",
     "runs for which others give way at a time, at most": f"{TUNING.preempting_runs}",
     "a run gives way, at most": f"{TUNING.preempted_at_most} times",
     "a run that was changed stays as it is for": f"{TUNING.hold_s:g} s",
-    "nobody gives way for room that comes by itself within": f"{TUNING.leaving_s:g} s",
+    "no run gives way for capacity that becomes free by itself within": f"{TUNING.leaving_s:g} s",
     "without a deadline, progress is thrown away only for a wait of more than": f"{TUNING.worth_s:g} s",
     "progress that may be lost, beside as much as the waiting run takes": (
         f"{TUNING.loss_at_least:g} core-seconds"
     ),
-    "what gave way goes on after, at the latest": f"{TUNING.suspended_at_most_s:g} s",
-    "runs that go by patience while it lasts, at most": f"{TUNING.starvation_runs}",
-    "and no more often than in so many times what such a run takes": f"{TUNING.starvation_spacing}",
-    "use below which owners are alike": f"{TUNING.share_unit:g} core-seconds",
-    "work ahead leaves idle, of the guarded machine": f"{TUNING.idle:.0%}",
-    "the first pace": f"{TUNING.limit_first} runs for each core, at least {TUNING.limit_least}",
-    "the pace is lowered when runs take, against what was expected, more than": (
+    "a run that gave way goes on after, at the latest": f"{TUNING.suspended_at_most_s:g} s",
+    "overdue runs that go first within a tier's patience, at most": f"{TUNING.starvation_runs}",
+    "and between two of them, in times of what such a run takes, at least": f"{TUNING.starvation_spacing}",
+    "use below which owners count as equal": f"{TUNING.share_unit:g} core-seconds",
+    "work ahead leaves idle, of the capacity under the guards": f"{TUNING.idle:.0%}",
+    "the adaptive concurrency limit begins with": (
+        f"{TUNING.limit_first} runs for each core, at least {TUNING.limit_least}"
+    ),
+    "it is lowered when runs take, compared with what was expected, more than": (
         f"{TUNING.limit_tolerance:g} times as long"
     ),
-    "and when tasks wait for the machine for more than": f"{TUNING.limit_calm:.0%} of the time",
-    "one step lowers the pace, from the runs at work, by at most": (
+    "and when tasks wait for the node for more than": f"{TUNING.limit_calm:.0%} of the time",
+    "one step lowers it, from the number of active runs, by at most": (
         f"{TUNING.limit_smoothing * (1 - TUNING.limit_deepest):.0%}"
     ),
-    "the pace grows only while it is used to": f"{TUNING.limit_used:.0%}",
-    "the pace is moved no more often than every": f"{TUNING.limit_every_s:g} s",
-    "starts are foreseen for": f"{TUNING.horizon_s / 3600:g} h",
+    "it grows only while it is used to": f"{TUNING.limit_used:.0%}",
+    "it changes at most every": f"{TUNING.limit_every_s:g} s",
+    "starts are predicted for": f"{TUNING.horizon_s / 3600:g} h",
     "assumed of a run of which nothing is known or declared": (
         f"{PRIOR.cpu:g} cores, {PRIOR.memory // 2**20} MiB, {PRIOR.duration:g} s"
     ),

@@ -4,19 +4,21 @@ import json
 from dataclasses import replace
 
 from adaptive_assets.ledger import Ledger
-from adaptive_assets.ledger.texts import LONGEST_MESSAGE, LONGEST_TEXT, bounded
+from adaptive_assets.ledger.texts import LONGEST_MESSAGE, LONGEST_TEXT
 from adaptive_assets.planning.reasons import Reason, ReasonCode
+from adaptive_assets.policy.text import bounded
 from tests.ledger.examples import degrade, queued, snapshot_of, usage
 
 LONG = "x" * 2**20
+STORED = bounded(LONG, LONGEST_TEXT)
 
 
 def test_a_text_that_is_cut_says_how_long_it_was() -> None:
     """And is never longer than it may be."""
-    cut = bounded(LONG)
+    cut = bounded(LONG, LONGEST_TEXT)
     assert cut.endswith("x… (1,048,576 characters in all)")
     assert len(cut) == LONGEST_TEXT
-    assert bounded("as it is") == "as it is"
+    assert bounded("as it is", LONGEST_TEXT) == "as it is"
 
 
 def test_a_decision_that_quotes_a_megabyte_is_a_small_row(ledger: Ledger) -> None:
@@ -28,8 +30,8 @@ def test_a_decision_that_quotes_a_megabyte_is_a_small_row(ledger: Ledger) -> Non
     (row,) = ledger.recent_decisions()
     assert len(json.dumps([row.reasons, row.parameters, row.mode])) < 6 * LONGEST_TEXT
     assert row.sentence.endswith(f"{len('the tag says ') + len(LONG):,} characters in all)")
-    assert row.reasons[0]["numbers"] == {"tag": bounded(LONG), "late": 1.5}
-    assert row.parameters == {"a": [bounded(LONG)], "b": 1}
+    assert row.reasons[0]["numbers"] == {"tag": STORED, "late": 1.5}
+    assert row.parameters == {"a": [STORED], "b": 1}
 
 
 def test_what_was_decided_so_once_is_not_decided_again_although_it_was_cut(ledger: Ledger) -> None:
@@ -46,6 +48,7 @@ def test_a_message_is_bounded_and_its_control_characters_are_written_out(ledger:
     ledger.record_fault(at=1.0, node="a", part="policy", message="one\n\ttwo\x1b[31m\x07\r\x00" + LONG)
     (fault,) = ledger.latest_status(minutes=1e6).faults
     assert fault.message.startswith("one\n\ttwo\\x1b[31m\\x07\\r\\x00xxx")
+    assert fault.message.endswith("x… (1,048,592 characters in all)")
     assert len(fault.message) == LONGEST_MESSAGE
 
 
@@ -53,4 +56,4 @@ def test_what_a_run_is_tagged_with_is_bounded_in_its_usage(ledger: Ledger) -> No
     """Policy and mode come from tags."""
     ledger.record_usage(usages=[replace(usage("r1"), mode=LONG, policy=LONG)])
     (row,) = ledger.usages()
-    assert (row.mode, row.policy) == (bounded(LONG), bounded(LONG))
+    assert (row.mode, row.policy) == (STORED, STORED)

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from adaptive_assets.ledger import Ledger, LedgerError, tables
 from adaptive_assets.ledger.codec import unpack
-from adaptive_assets.ledger.snapshots import CHECKPOINT_EVERY, SnapshotChain, restore
+from adaptive_assets.ledger.snapshots import CHECKPOINT_EVERY, SnapshotChain, SnapshotReader
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
     Backlog,
@@ -77,14 +77,15 @@ snapshots = st.builds(
 def test_any_sequence_of_snapshots_is_restored(given: list[Snapshot]) -> None:
     """Each one, from its checkpoint and the deltas since, the order of the queue included."""
     chain = SnapshotChain()
-    stored: list[tuple[str, bytes]] = []
+    reader = SnapshotReader()
     for number, snapshot in enumerate(given):
         draft = chain.draft(snapshot)
         chain.stored(draft, str(number))
-        stored.append((str(number) if draft.checkpoint is None else draft.checkpoint, draft.blob))
-        restored = restore([blob for checkpoint, blob in stored if checkpoint == stored[-1][0]])
-        assert restored == snapshot
-        assert list(restored.data) == list(snapshot.data)
+        if draft.checkpoint is None:
+            reader = SnapshotReader()
+        reader.follow(draft.blob)
+        assert reader.snapshot() == snapshot
+        assert list(reader.snapshot().data) == list(snapshot.data)
 
 
 def test_deltas_are_exercised_by_the_test_above() -> None:
@@ -197,7 +198,10 @@ def test_a_damaged_snapshot_is_an_error(ledger: Ledger, damage: bytes | None) ->
 
 def test_snapshots_of_earlier_versions_stay_readable() -> None:
     """What was stored by the first version: should this fail, old ledgers could not be replayed any more."""
-    assert restore([base64.b64decode(FIRST_CHECKPOINT), base64.b64decode(FIRST_DELTA)]) == replace(
+    reader = SnapshotReader()
+    for blob in (FIRST_CHECKPOINT, FIRST_DELTA):
+        reader.follow(base64.b64decode(blob))
+    assert reader.snapshot() == replace(
         snapshot_of(queued("b", REPORT), replace(queued("a"), admitted_mode="reduced"), at=1005.0),
         backlogs=(),
     )

@@ -24,6 +24,7 @@ FACTS = st.builds(
     stub=st.booleans(),
     partitions=st.sampled_from(["", "static", "time"]),
     jobs=TUPLES,
+    jobs_elsewhere=st.dictionaries(WORDS, TUPLES, max_size=2),
 )
 CATALOGUES = st.builds(
     Catalogue,

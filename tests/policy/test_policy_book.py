@@ -87,6 +87,21 @@ def test_work_without_a_tier_is_standard_or_else_of_the_lowest_tier() -> None:
     assert (named.policy("b").tier, named.default.tier) == ("gold", "gold")
 
 
+@pytest.mark.parametrize(
+    ("gates", "given"),
+    [
+        (Gates(), False),
+        (Gates(wait_at_most=60.0, then="launch"), False),
+        (Gates(fresh="warn"), True),
+        (Gates(checks="pass"), True),
+        (Gates(accept_degraded=False), True),
+    ],
+)
+def test_gates_without_a_condition_are_none(gates: Gates, given: bool) -> None:
+    """How long to wait for them is no condition."""
+    assert gates.any_given is given
+
+
 def test_a_book_does_not_change() -> None:
     """Values are frozen, all the way down."""
     book = parse_policy_book(REPORTS, "reports.yaml")

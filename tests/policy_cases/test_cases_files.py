@@ -7,12 +7,16 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from adaptive_assets.cli.simulate_cluster import CLUSTER_FILE
 from adaptive_assets.policy import PolicyBook, PolicyError, parse_policy_book
-from adaptive_assets.policy.explaining import POLICY_FILE, Language
+from adaptive_assets.policy.explaining import Language
+from adaptive_assets.policy.loading import POLICY_FILE
 from adaptive_assets.policy.shape import models_of, written_key
 from adaptive_assets.policy_cases import CaseFile, judge, load_cases, parse_cases
 from adaptive_assets.policy_cases.notation import CASE_FILE
+from adaptive_assets.simulation.scenarios.scenario import SCENARIO_FILE
 from tests.policy.case_files import expected, found
 from tests.policy.slips import Slips
 
@@ -104,12 +108,14 @@ def test_a_policy_that_is_not_there_is_only_odd() -> None:
     assert judge(read.cases[0]).holds
 
 
-@pytest.mark.parametrize("language", [POLICY_FILE, CASE_FILE], ids=lambda language: language.name)
-def test_a_key_that_is_missing_can_be_shown(language: Language) -> None:
+@pytest.mark.parametrize(
+    "language", [POLICY_FILE, CASE_FILE, SCENARIO_FILE, CLUSTER_FILE], ids=lambda language: language.name
+)
+def test_a_key_that_is_missing_can_be_shown(language: Language[BaseModel]) -> None:
     """Whichever it is that cannot be left out."""
     required = {
         written_key(name, info)
-        for model in models_of(language.top)
+        for model in (*models_of(language.top), *language.kinds.values())
         for name, info in model.model_fields.items()
         if info.is_required()
     }

@@ -10,8 +10,7 @@ from adaptive_assets.reporting import as_text, page
 from adaptive_assets.reporting.charts import waits_at
 from adaptive_assets.reporting.incidents import incidents, periods
 from adaptive_assets.reporting.intervals import intervals
-from adaptive_assets.reporting.labels import count, share_label, short_seconds
-from adaptive_assets.reporting.notes import notes
+from adaptive_assets.reporting.labels import count, notes, share_label, short_seconds
 from adaptive_assets.reporting.whom import behind_rows, reason_rows
 from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.engine.policy_assignment import plain_book

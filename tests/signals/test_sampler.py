@@ -26,10 +26,10 @@ def is_running(sampler: MachineSampler) -> bool:
     return sampler.running
 
 
-def faults(sampler: MachineSampler) -> tuple[str | None, str | None]:
-    """The messages of the present fault and of the last one."""
-    present, last = sampler.fault, sampler.last_fault
-    return present.message if present else None, last.message if last else None
+def fault(sampler: MachineSampler) -> str | None:
+    """The message of the present fault."""
+    present = sampler.fault
+    return present.message if present else None
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -108,7 +108,7 @@ def test_a_fault_is_kept_logged_once_and_got_over(
     caplog.set_level(logging.INFO)
     sampler = MachineSampler(machine, clock=lambda: host.at)
     sampler.sample()
-    assert faults(sampler) == (None, None)
+    assert fault(sampler) is None
     well = sampler.latest(host.at)
     assert well is not None
 
@@ -129,7 +129,7 @@ def test_a_fault_is_kept_logged_once_and_got_over(
 
     host.error = None
     sampler.sample()
-    assert faults(sampler) == (None, "another one")
+    assert fault(sampler) is None
     assert "goes well again" in caplog.messages[-1]
     reading = sampler.latest(host.at)
     assert reading is not None

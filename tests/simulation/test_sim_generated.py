@@ -1,10 +1,8 @@
 """Workloads made up from a seed."""
 
-from collections import Counter
-
 import pytest
 
-from adaptive_assets.simulation.traces.generated import MIX, WorkKind, diurnal, steady, surge_and_lull
+from adaptive_assets.simulation.traces.generated import MIX, WorkKind, steady
 from adaptive_assets.simulation.traces.scaling import offered_load
 from adaptive_assets.simulation.traces.shapes import (
     full_pool_hides_an_empty_one,
@@ -12,9 +10,7 @@ from adaptive_assets.simulation.traces.shapes import (
 )
 
 
-@pytest.mark.parametrize(
-    "make", [steady, surge_and_lull, diurnal, full_pool_hides_an_empty_one, small_work_against_a_huge_run]
-)
+@pytest.mark.parametrize("make", [steady, full_pool_hides_an_empty_one, small_work_against_a_huge_run])
 def test_a_seed_says_all(make) -> None:  # type: ignore[no-untyped-def]
     """The same seed gives the same workload, another one another."""
     assert make(3) == make(3)
@@ -39,25 +35,6 @@ def test_a_mix_has_all_its_kinds_with_deadlines_and_what_users_declare() -> None
         assert (run.name == "clean") == bool(run.depends_on)
         for above in run.depends_on:
             assert (runs[above].name, runs[above].submit_s) == ("ingest", run.submit_s)
-
-
-def test_surges_and_lulls_are_where_they_should_be() -> None:
-    """Most comes in the third part of each round, and next to nothing in its last."""
-    workload = surge_and_lull(5, load=3.0, cores=32, span_s=8000)
-    phases = Counter(int(run.submit_s % 2000 / 2000 * 20) for run in workload.runs)
-    surge = sum(phases[step] for step in range(5, 8)) / 3
-    lull = sum(phases[step] for step in range(14, 20)) / 6
-    usual = sum(phases[step] for step in range(5)) / 5
-    assert surge > 4 * usual
-    assert lull < 0.2 * usual
-
-
-def test_days_have_afternoons() -> None:
-    """Both of two days have more at four in the afternoon than at four in the morning."""
-    hours = Counter(int(run.submit_s // 3600) for run in diurnal(1, days=2, load=2, cores=32).runs)
-    for day in (0, 24):
-        night, noon = (sum(hours[day + hour + by] for by in (-1, 0, 1)) for hour in (4, 16))
-        assert noon > 2 * night
 
 
 def test_the_full_pool_stands_before_the_empty_one() -> None:

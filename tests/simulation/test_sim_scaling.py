@@ -1,11 +1,11 @@
-"""More and less of a workload."""
+"""A workload at another load."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_assets.simulation.traces.generated import steady
-from adaptive_assets.simulation.traces.scaling import clipped, offered_load, sampled, scaled
+from adaptive_assets.simulation.traces.scaling import offered_load, scaled
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 
 WORKLOAD = steady(7, span_s=10_000)
@@ -46,35 +46,3 @@ def test_a_workload_without_a_load_is_refused(runs: tuple[TracedRun, ...], reaso
     """No stretching helps there."""
     with pytest.raises(ValueError, match=reason):
         scaled(Workload("w", runs), 1.0, 8)
-
-
-def test_a_part_of_the_time_starts_anew() -> None:
-    """Its times count from its start, and what came before is forgotten."""
-    runs = [
-        TracedRun("a", "x", 0),
-        TracedRun("b", "x", 10, depends_on=("a",)),
-        TracedRun("c", "x", 19, depends_on=("b", "a")),
-        TracedRun("d", "x", 20),
-    ]
-    part = clipped(Workload.of("w", runs), 10, 20)
-    assert part.runs == (TracedRun("b", "x", 0), TracedRun("c", "x", 9, depends_on=("b",)))
-    with pytest.raises(ValueError, match="ends after it starts"):
-        clipped(WORKLOAD, 10, 10)
-
-
-@given(st.floats(0.01, 1), st.integers(0, 50))
-def test_a_sample_has_whole_names_and_whole_graphs(share: float, seed: int) -> None:
-    """At least the share that was asked for, by whole groups; and the same for the same seed."""
-    sample = sampled(WORKLOAD, share, seed)
-    names = {run.name for run in sample.runs}
-    assert sample.runs == tuple(run for run in WORKLOAD.runs if run.name in names)
-    assert ("ingest" in names) == ("clean" in names)
-    assert len(sample.runs) >= share * len(WORKLOAD.runs)
-    assert sample == sampled(WORKLOAD, share, seed)
-
-
-def test_a_sample_is_a_share() -> None:
-    """Neither nothing nor more than all."""
-    for share in (0, 1.5):
-        with pytest.raises(ValueError, match="share"):
-            sampled(WORKLOAD, share, 1)

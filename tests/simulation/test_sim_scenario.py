@@ -7,20 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.simulation.scenarios.scenario import (
+from adaptive_assets.policy import PolicyError
+from adaptive_assets.simulation.scenarios.events import (
     ClockSkew,
     DataTrouble,
     DurationDrift,
     NodeLoss,
     Scenario,
-    ScenarioError,
     SlowDisk,
     StrangerCpu,
     StrangerMemory,
-    check_scenario,
-    load_scenario,
-    parse_scenario,
 )
+from adaptive_assets.simulation.scenarios.scenario import check_scenario, load_scenario, parse_scenario
 
 ALL = """\
 version: 1
@@ -38,7 +36,7 @@ events:
 
 def complaints(text: str) -> list[str]:
     """What is said of this text."""
-    with pytest.raises(ScenarioError) as refused:
+    with pytest.raises(PolicyError) as refused:
         parse_scenario(text, "s.yaml")
     return [str(problem) for problem in refused.value.problems]
 
@@ -88,24 +86,24 @@ events:
             "s.yaml:4:5: a stranger that takes no memory"
             " (add `amount: 4GiB`, or `grows_per_s: 10MiB` for a leak)"
         ),
-        "s.yaml:5:55: `soon` is not a number (write a number such as `1.5`)",
-        's.yaml:6:33: YAML reads `4` as no text, and `name` is text (write it in quotes: "4")',
+        "s.yaml:5:55: `soon` is not a number (write a number such as `0.5`)",
+        's.yaml:6:33: YAML reads `4` as a number, and `name` is text (write it in quotes: "4")',
         "s.yaml:6:65: `trouble` cannot be `latte` (did you mean `late`?)",
         (
-            "s.yaml:7:5: this does not say which event it is (add `event:` with `node_loss`,"
+            "s.yaml:7:5: `events[5]` does not say which event it is (add `event:` with `node_loss`,"
             " `stranger_memory`, `stranger_cpu`, `slow_disk`, `data_trouble`,"
             " `clock_skew` or `duration_drift`)"
         ),
         (
-            "s.yaml:8:5: an event is a mapping of keys to values"
-            " (write `- {event: node_loss, node: node-1, at: 10m, lasts: 5m}`)"
+            "s.yaml:8:5: `events[6]` is not a mapping"
+            " (write keys and values below it, such as `event`, `at`, `lasts`)"
         ),
         "s.yaml:9:45: `factor` cannot be `-1` (write more than zero)",
-        "s.yaml:9:56: `names` is not a list (write `[one, two]`)",
-        "s.yaml:10:45: `factor` cannot be `inf` (write a finite number)",
-        "s.yaml:10:62: `names`[1] has no value (write one, or remove the key)",
-        "s.yaml:11:51: `factor` cannot be `1e+300` (write at most `1000`)",
-        "s.yaml:12:53: `seconds` cannot be `-1000000000000.0` (write at least `-3153600000`)",
+        "s.yaml:9:56: `names` is not a list (start each entry with `- `, or write `[one, two]`)",
+        "s.yaml:10:45: `factor` cannot be `.inf` (write a finite number)",
+        "s.yaml:10:62: `names[1]` has no value (write one, or remove the entry)",
+        "s.yaml:11:51: `factor` cannot be `1.0e+300` (write at most `1000`)",
+        "s.yaml:12:53: `seconds` cannot be `-1.0e+12` (write at least `-3153600000`)",
     ]
 
 
@@ -118,7 +116,7 @@ events:
         ("name: [a]\nevents: []", "s.yaml:1:7: `name` is not text"),
         ("version: 1", "s.yaml:1:1: `events` is missing"),
         ("events: 3", "s.yaml:1:9: `events` is not a list"),
-        ("event: []\nevents: []", "s.yaml:1:1: unknown key `event` (did you mean `events`?)"),
+        ("event: []\nevents: []", "s.yaml:1:1: unknown key `event` (it belongs under `events`)"),
         ("events: [", "this is not YAML"),
         ("events: []\n---\n", "a scenario is one document"),
     ],
@@ -136,11 +134,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, complain
     """Or too long to be a scenario; or not there."""
     file = tmp_path / "s.yaml"
     file.write_bytes(data)
-    with pytest.raises(ScenarioError) as refused:
+    with pytest.raises(PolicyError) as refused:
         load_scenario(file)
     assert complaint in str(refused.value)
     for path, reason in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "this is a directory")):
-        with pytest.raises(ScenarioError, match=f"^{path}: .*{reason}"):
+        with pytest.raises(PolicyError, match=f"^{path}: .*{reason}"):
             load_scenario(path)
 
 
@@ -148,7 +146,7 @@ def test_nodes_and_names_that_there_are_not_are_pointed_at() -> None:
     """Once the cluster and the workload are known."""
     scenario = parse_scenario(ALL, "s.yaml")
     check_scenario(scenario, nodes=["node-1", "node-2"], names=["report", "forecast"])
-    with pytest.raises(ScenarioError) as refused:
+    with pytest.raises(PolicyError) as refused:
         check_scenario(scenario, nodes=["node-1"], names=["reports"])
     assert [str(problem) for problem in refused.value.problems] == [
         "s.yaml:4:30: there is no node `node-2` (did you mean `node-1`?)",
@@ -165,7 +163,7 @@ def test_a_stranger_in_code_takes_some_memory_too() -> None:
 
 @given(st.text())
 def test_no_text_at_all_brings_the_reader_down(text: str) -> None:
-    """Whatever is in a file, it is a scenario or a :class:`ScenarioError`."""
+    """Whatever is in a file, it is a scenario or a :class:`PolicyError`."""
     for content in (text, f"events:\n  - {text}", f"events: [{{event: slow_disk, at: {text}}}]"):
-        with suppress(ScenarioError):
+        with suppress(PolicyError):
             parse_scenario(content, "s.yaml")

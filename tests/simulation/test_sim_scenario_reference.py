@@ -1,11 +1,10 @@
 """The reference of trace and scenario files is right: its examples are read, and it leaves nothing out."""
 
-import dataclasses
-
 import pytest
 
+from adaptive_assets.policy import PolicyError
 from adaptive_assets.simulation.scenarios.events import EVENTS
-from adaptive_assets.simulation.scenarios.scenario import ScenarioError, parse_scenario
+from adaptive_assets.simulation.scenarios.scenario import parse_scenario
 from adaptive_assets.simulation.traces.csv_columns import COLUMNS
 from adaptive_assets.simulation.traces.csv_trace import parse_csv_trace
 from adaptive_assets.simulation.traces.text_source import MOST_RUNS
@@ -46,7 +45,7 @@ def test_the_example_of_a_scenario_has_every_event() -> None:
     good, wrong = blocks(SCENARIOS, "yml")
     told, *_ = blocks(SCENARIOS, "text")
     assert [type(event) for event in parse_scenario(good.text, "s.yaml").events] == list(EVENTS.values())
-    with pytest.raises(ScenarioError) as refused:
+    with pytest.raises(PolicyError) as refused:
         parse_scenario(wrong.text, "scenario.yaml")
     assert f"{refused.value}\n" == told.text
 
@@ -56,5 +55,5 @@ def test_every_event_has_a_row_with_its_keys(kind: str) -> None:
     """But for those that all events have."""
     page = SCENARIOS.read_text(encoding="utf-8")
     (row,) = (line for line in page.splitlines() if line.startswith(f"| `{kind}` |"))
-    keys = [field.name for field in dataclasses.fields(EVENTS[kind]) if field.name not in {"at", "lasts"}]
+    keys = [name for name in EVENTS[kind].model_fields if name not in {"event", "at", "lasts"}]
     assert sorted(key.strip(" `") for key in row.split("|")[2].split(",")) == sorted(keys)

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_assets.policy.places import Place
-from adaptive_assets.simulation.traces.dependencies import find_cycle
 from adaptive_assets.simulation.traces.trace import (
     MOST_PROBLEMS,
     TracedRun,
     TraceError,
     Workload,
     check_tiers,
+    find_cycle,
 )
 
 

@@ -10,7 +10,7 @@ from adaptive_assets.cli.text import clock, iso, shortened, table, wrapped
 from adaptive_assets.planning.formatting import seconds
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.explain import ExplainedRun
+    from adaptive_assets.cli.explanation import ExplainedRun
     from adaptive_assets.cli.installation import Installation
     from adaptive_assets.ledger import DecisionRow
 

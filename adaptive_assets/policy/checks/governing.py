@@ -73,11 +73,8 @@ def _job_findings(policies: Sequence[Policy], catalogue: Catalogue | None) -> It
     for position, policy in enumerate(policies):
         for place, job in enumerate(policy.jobs):
             if catalogue is not None and job not in catalogue.jobs:
-                hint = (
-                    did_you_mean(job, catalogue.jobs, "the jobs are")
-                    if catalogue.jobs
-                    else "no job is defined"
-                )
+                known = catalogue.jobs
+                hint = did_you_mean(job, known, "the jobs are") if known else "no job is defined"
                 path = ("policies", position, "jobs", place)
                 yield Finding(path, f"there is no job `{quoted(job)}`", hint)
             yield from _governed_twice(policies, position, ("jobs", place), owners, [job])

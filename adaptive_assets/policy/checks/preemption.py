@@ -1,15 +1,16 @@
 """Which tiers may preempt which: downwards only, so that no two can push each other out for ever."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 from adaptive_assets.policy.findings import Finding
+from adaptive_assets.policy.names import shortest_way
 from adaptive_assets.policy.terms import Tier
 
 
 def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:
     """What is wrong with who preempts whom, tier by tier; ``tiers`` are in their order, the highest first."""
     rank = {tier.name: position for position, tier in enumerate(tiers)}
+    ways = {tier.name: tier.preempts for tier in tiers}
     victims = {victim for tier in tiers for victim in tier.preempts if victim != tier.name}
     for position, tier in enumerate(tiers):
         for place, victim in enumerate(tier.preempts):
@@ -23,7 +24,7 @@ def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:
             if victim == tier.name:
                 yield Finding(path, f"the tier `{victim}` cannot preempt itself", hint)
             elif rank.get(victim, position) < position:
-                circle = _way(tiers, victim, tier.name)
+                circle = shortest_way(ways, victim, tier.name)
                 message = (
                     f"the tiers preempt each other in a circle: {' > '.join([tier.name, *circle])}"
                     if circle
@@ -37,18 +38,3 @@ def preemption_findings(tiers: Sequence[Tier]) -> Iterator[Finding]:
                 f"add `{tier.name}` to the `preempts` of a higher tier, or remove `preemption`",
                 "warning",
             )
-
-
-def _way(tiers: Sequence[Tier], start: str, end: str) -> list[str]:
-    """The shortest chain of tiers by which ``start`` preempts ``end``; empty when there is none."""
-    victims = {tier.name: tier.preempts for tier in tiers}
-    chains, seen = deque([[start]]), {start}
-    while chains:
-        chain = chains.popleft()
-        if chain[-1] == end:
-            return chain
-        for victim in victims.get(chain[-1], ()):
-            if victim not in seen:
-                seen.add(victim)
-                chains.append([*chain, victim])
-    return []

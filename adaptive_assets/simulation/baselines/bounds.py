@@ -1,17 +1,13 @@
 """What planners are held against: the work bound, which nobody can beat, and the oracle."""
 
-from collections.abc import Callable
+from functools import partial
+from typing import Final
 
-from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.engine.due import soonest_ends
-from adaptive_assets.simulation.engine.settings import Knowledge, Settings
+from adaptive_assets.simulation.engine.settings import Knowledge
 from adaptive_assets.simulation.engine.simulator import simulate
-from adaptive_assets.simulation.evaluation.outcome import Outcome
-from adaptive_assets.simulation.scenarios.scenario import Scenario
 from adaptive_assets.simulation.traces.trace import Workload
-
-__all__ = ["most_work", "oracle", "soonest_end"]
 
 
 def most_work(workload: Workload, cluster: Cluster, until_s: float) -> float:
@@ -36,27 +32,5 @@ def soonest_end(workload: Workload, cluster: Cluster) -> float:
     return max(ready, max(soonest_ends(workload.runs).values(), default=0.0))
 
 
-def oracle(
-    workload: Workload,
-    book: PolicyBook,
-    cluster: Cluster,
-    *,
-    scenario: Scenario | None = None,
-    settings: Settings | None = None,
-    seed: int = 0,
-    clock: Callable[[], float] | None = None,
-    progress: Callable[[float], None] | None = None,
-) -> Outcome:
-    """``plan()`` that knows what every run will take, in the same world."""
-    return simulate(
-        workload,
-        book,
-        cluster,
-        name="oracle",
-        scenario=scenario,
-        knowledge=Knowledge.PERFECT,
-        settings=settings,
-        seed=seed,
-        clock=clock,
-        progress=progress,
-    )
+oracle: Final = partial(simulate, name="oracle", knowledge=Knowledge.PERFECT)
+"""``plan()`` that knows what every run will take, in the same world; arguments as of :func:`simulate`."""

@@ -21,8 +21,6 @@ from adaptive_assets.simulation.baselines.requests import DEPTH
 from adaptive_assets.simulation.baselines.stock import priority
 from adaptive_assets.simulation.engine.cluster import Cluster
 
-__all__ = ["Easy"]
-
 
 @dataclass(frozen=True, slots=True)
 class Easy:

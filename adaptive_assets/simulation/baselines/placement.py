@@ -10,8 +10,6 @@ from adaptive_assets.simulation.baselines.observed_requests import requested
 from adaptive_assets.simulation.baselines.stock import launch
 from adaptive_assets.simulation.engine.cluster import Cluster
 
-__all__ = ["FreeCapacity", "Placement"]
-
 
 @dataclass(slots=True)
 class FreeCapacity:

@@ -8,10 +8,8 @@ from adaptive_assets.planning.decisions import Decision, Plan
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.baselines.placement import Placement
-from adaptive_assets.simulation.baselines.stock import launching, priority
+from adaptive_assets.simulation.baselines.stock import priority
 from adaptive_assets.simulation.engine.cluster import Cluster
-
-__all__ = ["DEPTH", "Requests"]
 
 DEPTH: Final = 500
 """How many runs of the queue are tried in a cycle, as Slurm's ``bf_max_job_test``."""
@@ -36,12 +34,9 @@ class Requests:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Start what fits, in order, while there are slots."""
         slots = self.runs - len(snapshot.active)
-        if slots <= 0:
-            return launching((), snapshot, book)
         placement = Placement(self.cluster, snapshot, book)
-        ahead = (
-            nsmallest(DEPTH, snapshot.queued, key=priority(book, self.by_tier)) if placement.any_free else []
-        )
+        depth = DEPTH if slots > 0 and placement.any_free else 0
+        ahead = nsmallest(depth, snapshot.queued, key=priority(book, self.by_tier))
         started: list[Decision] = []
         for run in ahead:
             if len(started) < slots and (node := placement.host(run)):

@@ -18,8 +18,6 @@ from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Edf", "Stock", "TagLimits", "launch", "priority"]
-
 _FITS: Final = (Reason(ReasonCode.FITS, sentence="there is a free slot"),)
 
 Order = Callable[[QueuedRun], tuple[float, ...]]
@@ -44,8 +42,7 @@ class Stock:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Fill the free slots."""
         free = self.runs - len(snapshot.active)
-        chosen = nsmallest(free, snapshot.queued, key=priority(book, self.by_tier)) if free > 0 else ()
-        return launching(chosen, snapshot, book)
+        return launching(nsmallest(free, snapshot.queued, key=priority(book, self.by_tier)), snapshot, book)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,6 @@ class TagLimits:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Fill the free slots, tier by tier: order within a tier is all that its limit leaves open."""
         free = self.runs - len(snapshot.active)
-        if free <= 0:
-            return launching((), snapshot, book)
         left: dict[str, float] = defaultdict(lambda: inf, self.limits)
         for run in snapshot.active:
             left[_tier(run.work, book)] -= 1
@@ -97,8 +92,6 @@ class Edf:
     def __call__(self, snapshot: Snapshot, book: PolicyBook) -> Plan:
         """Fill the free slots."""
         free = self.runs - len(snapshot.active)
-        if free <= 0:
-            return launching((), snapshot, book)
 
         def due(run: QueuedRun) -> tuple[float, ...]:
             return (_deadline(run, book), -run.priority, run.submitted_at)

@@ -5,8 +5,6 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any
 
-__all__ = ["Agenda"]
-
 
 class Agenda:
     """Calls to be made, in the order of their time; those of one time in the order in which they were put."""

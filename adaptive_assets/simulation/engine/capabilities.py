@@ -5,8 +5,6 @@ from typing import Final, Self
 
 from adaptive_assets.planning.snapshot import Action
 
-__all__ = ["EVERYTHING", "NOTHING", "WORDS", "Capabilities"]
-
 COMPOSE: Final = "compose"
 NONE: Final = "none"
 

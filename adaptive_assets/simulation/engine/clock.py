@@ -7,10 +7,9 @@ changes and no run has to be touched, so an event costs O(log runs) (Zhang's vir
 Gallager's fluid model, 1993).
 """
 
+from dataclasses import dataclass, field
 from heapq import heappop
 from typing import Any, Generic, Protocol, TypeVar
-
-__all__ = ["Clock", "R", "Rider"]
 
 
 class Rider(Protocol):
@@ -29,24 +28,22 @@ class Rider(Protocol):
 R = TypeVar("R", bound=Rider)
 
 
+@dataclass(slots=True, eq=False)
 class Clock(Generic[R]):
     """Virtual time of the runs that go at one speed."""
 
-    __slots__ = ("alone", "cpu", "io", "nice", "rate", "riders", "shows", "waiting")
-
-    def __init__(self, nice: bool, io: float) -> None:
-        self.nice = nice
-        self.io = io
-        self.shows = 0.0
-        self.rate = 0.0
-        """How fast it goes: 1 is as fast as a run goes alone."""
-        self.alone = 1.0
-        """How fast it would go if no CPU was short."""
-        self.cpu = 0.0
-        """The cores that its runs use together at full speed."""
-        self.riders = 0
-        self.waiting: list[tuple[float, int, R]] = []
-        """A heap by due time; entries whose ticket is no longer the run's are void."""
+    nice: bool
+    io: float
+    shows: float = 0.0
+    rate: float = 0.0
+    """How fast it goes: 1 is as fast as a run goes alone."""
+    alone: float = 1.0
+    """How fast it would go if no CPU was short."""
+    cpu: float = 0.0
+    """The cores that its runs use together at full speed."""
+    riders: int = 0
+    waiting: list[tuple[float, int, R]] = field(default_factory=list)
+    """A heap by due time; entries whose ticket is no longer the run's are void."""
 
     def next_due(self) -> float | None:
         """When, on this clock, the next stage ends; drops void entries."""

@@ -3,8 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 
-__all__ = ["Cluster", "NodeSpec"]
-
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:

@@ -8,8 +8,6 @@ from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.simulation.scenarios.events import DataTrouble
 
-__all__ = ["Readiness"]
-
 _CHECK: Final = "contract"
 """What the check is called that trouble makes fail."""
 

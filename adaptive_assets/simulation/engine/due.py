@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from adaptive_assets.simulation.engine.run_state import Run
 from adaptive_assets.simulation.traces.trace import TracedRun
 
-__all__ = ["due_at", "promised_s", "soonest_ends"]
-
 
 def promised_s(run: Run) -> float | None:
     """Seconds from its release in which a run is to end: its own deadline, else that of its policy."""

@@ -7,8 +7,6 @@ from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState
 from adaptive_assets.simulation.engine.run_state import Attempt
 from adaptive_assets.simulation.engine.state import SimulationState
 
-__all__ = ["enact"]
-
 _NEEDS: Final = {
     Verdict.SLOW: Action.RENICE,
     Verdict.SUSPEND: Action.SUSPEND,

@@ -7,8 +7,6 @@ from adaptive_assets.simulation.engine.run_state import Run
 from adaptive_assets.simulation.engine.state import SimulationState
 from adaptive_assets.simulation.evaluation.outcome import RunOutcome
 
-__all__ = ["run_outcomes"]
-
 
 def run_outcomes(deployment: SimulationState) -> tuple[RunOutcome, ...]:
     """What became of every run, in the order of the workload."""

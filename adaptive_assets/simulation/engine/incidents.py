@@ -19,8 +19,6 @@ from adaptive_assets.simulation.scenarios.events import (
     StrangerMemory,
 )
 
-__all__ = ["Drifts", "Incidents"]
-
 _Passing = NodeLoss | StrangerCpu | SlowDisk | DataTrouble | ClockSkew
 """What begins, and ends without a trace."""
 

@@ -13,8 +13,6 @@ from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
 from adaptive_assets.simulation.engine.waiting_queue import WaitingQueue
 from adaptive_assets.simulation.evaluation.outcome import NodeUse, Sample
 
-__all__ = ["Account", "Series"]
-
 MOST_SAMPLES: Final = 4096
 """With more, every other one is left out and the interval doubled."""
 

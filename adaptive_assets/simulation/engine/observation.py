@@ -12,8 +12,6 @@ from adaptive_assets.simulation.engine.settings import Settings
 from adaptive_assets.simulation.engine.simulated_node import Reading, SimulatedNode
 from adaptive_assets.simulation.engine.waiting_queue import WaitingQueue
 
-__all__ = ["Observer"]
-
 SAME: Final = 0.02
 """CPU in use that has changed by less than this share is told as before, which spares most of the work."""
 

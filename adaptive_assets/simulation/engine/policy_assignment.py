@@ -9,8 +9,6 @@ from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Gates, Policy, PolicyBook, Tier
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload, check_tiers
 
-__all__ = ["Kinds", "TraceKind", "plain_book"]
-
 USUAL: Final = (
     Tier(name="critical", preempts=("standard", "batch")),
     Tier(name="standard", preempts=("batch",), preemption="suspend"),

@@ -12,8 +12,6 @@ from adaptive_assets.simulation.engine.policy_assignment import TraceKind
 from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
 from adaptive_assets.simulation.traces.trace import TracedRun
 
-__all__ = ["Attempt", "Needs", "Run", "needs_of"]
-
 GROWTH_STEPS: Final = 4
 GROWS_FOR: Final = 0.2
 """The share of its life over which a run's memory grows to its peak, in so many equal steps."""
@@ -93,85 +91,50 @@ class Run:
     """Why it will never end well."""
 
 
+@dataclass(slots=True, eq=False)
 class Attempt:
     """A run that holds resources: it starts up, grows to its peak, goes on and ends.
 
     Its life is a row of stages, each with its length in seconds of progress; see :mod:`.machine`.
     """
 
-    __slots__ = (
-        "acted_at",
-        "charged",
-        "clock",
-        "cpu",
-        "cpu_before",
-        "due",
-        "io",
-        "launched",
-        "left",
-        "lost",
-        "memory",
-        "mode",
-        "needs",
-        "node",
-        "peak_cpu",
-        "run",
-        "seen",
-        "seen_cpu",
-        "seen_memory",
-        "slowed",
-        "stage",
-        "stage_since",
-        "started",
-        "startup",
-        "state",
-        "stopped_at",
-        "stopped_for",
-        "ticket",
-    )
+    run: Run
+    mode: str
+    node: "SimulatedNode[Attempt]"
+    launched: float
+    needs: Needs
+    startup: tuple[float, float]
+    """Seconds of start-up, and cores during that."""
+    started: float | None = None
+    state: RunState = RunState.RUNNING
+    slowed: bool = False
+    acted_at: float | None = None
+    lost: bool = False
+    """Whether its node has fallen silent; Dagster takes it for running until it finds out."""
+    stage: int = 0
+    stage_since: float = field(init=False)
+    cpu: float = field(init=False)
+    cpu_before: float = 0.0
+    io: float = 0.0
+    memory: int = 0
+    clock: "Clock[Attempt] | None" = None
+    due: float = 0.0
+    ticket: int = -1
+    left: float = field(init=False)
+    """Seconds of progress until its stage ends, while it is on no clock."""
+    stopped_at: float | None = None
+    stopped_for: float = 0.0
+    charged: float = 0.0
+    peak_cpu: float = 0.0
+    """The most cores in use that any reading showed of its user code."""
+    seen: ActiveRun | None = None
+    """What the planner was last told of it, as long as that still holds."""
+    seen_cpu: float = -1.0
+    seen_memory: int = -1
 
-    def __init__(
-        self,
-        run: Run,
-        mode: str,
-        node: "SimulatedNode[Attempt]",
-        now: float,
-        needs: Needs,
-        startup: tuple[float, float],
-    ) -> None:
-        self.run = run
-        self.mode = mode
-        self.node = node
-        self.needs = needs
-        self.launched = now
-        self.started: float | None = None
-        self.state = RunState.RUNNING
-        self.slowed = False
-        self.acted_at: float | None = None
-        self.lost = False
-        """Whether its node has fallen silent; Dagster takes it for running until it finds out."""
-        self.startup = startup
-        """Seconds of start-up, and cores during that."""
-        self.stage = 0
-        self.stage_since = now
-        self.cpu = startup[1]
-        self.cpu_before = 0.0
-        self.io = 0.0
-        self.memory = 0
-        self.clock: Clock[Attempt] | None = None
-        self.due = 0.0
-        self.ticket = -1
-        self.left = startup[0]
-        """Seconds of progress until its stage ends, while it is on no clock."""
-        self.stopped_at: float | None = None
-        self.stopped_for = 0.0
-        self.charged = 0.0
-        self.peak_cpu = 0.0
-        """The most cores in use that any reading showed of its user code."""
-        self.seen: ActiveRun | None = None
-        """What the planner was last told of it, as long as that still holds."""
-        self.seen_cpu = -1.0
-        self.seen_memory = -1
+    def __post_init__(self) -> None:
+        self.stage_since = self.launched
+        self.left, self.cpu = self.startup
 
     @property
     def first_memory(self) -> int:

@@ -12,8 +12,6 @@ from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.capabilities import NOTHING, Capabilities
 
-__all__ = ["Knowledge", "Planner", "Settings"]
-
 Planner = Callable[[Snapshot, PolicyBook], Plan]
 """Whatever decides: ``plan()``, or a baseline. A run about which it says nothing goes on as it is."""
 

@@ -12,8 +12,6 @@ from typing import Final, Generic
 from adaptive_assets.simulation.engine.clock import Clock, R, Rider
 from adaptive_assets.simulation.engine.cluster import NodeSpec
 
-__all__ = ["Reading", "SimulatedNode"]
-
 IO_STEPS: Final = 20
 """Shares of I/O are told apart in so many steps, which bounds the number of clocks."""
 

@@ -23,8 +23,6 @@ from adaptive_assets.simulation.evaluation.outcome import Outcome
 from adaptive_assets.simulation.scenarios.scenario import Scenario, check_scenario
 from adaptive_assets.simulation.traces.trace import Workload
 
-__all__ = ["simulate"]
-
 SETTLES: Final = 3.0
 """Readings go on changing for so many time constants after the last event."""
 

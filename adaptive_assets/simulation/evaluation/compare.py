@@ -19,8 +19,6 @@ from adaptive_assets.simulation.evaluation.sweep import FAMILIES, Trial, sweep
 from adaptive_assets.simulation.scenarios.events import Scenario
 from adaptive_assets.simulation.traces.trace import Workload
 
-__all__ = ["OURS", "Progress", "compare", "fine_settings"]
-
 OURS: Final = "adaptive"
 ORACLE: Final = "oracle"
 
@@ -56,21 +54,13 @@ def compare(
     parts = {OURS: 1.0, "baselines": 3.0 * with_baselines, ORACLE: 1.0 * with_oracle}
     step = _Steps(parts, progress)
 
+    play = partial(
+        simulate, workload, book, cluster, scenario=scenario, settings=settings, seed=seed, clock=clock
+    )
+
     def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[PreemptionRecord, ...]]:
         observed = Observed(partial(plan, tuning=settings.tuning), settings.starts_at)
-        outcome = simulate(
-            workload,
-            book,
-            cluster,
-            planner=observed,
-            name=name,
-            scenario=scenario,
-            knowledge=knowledge,
-            settings=settings,
-            seed=seed,
-            clock=clock,
-            progress=step.of(name),
-        )
+        outcome = play(planner=observed, name=name, knowledge=knowledge, progress=step.of(name))
         return outcome, tuple(observed.preemptions)
 
     ours = planned(OURS, Knowledge.LEARNED)

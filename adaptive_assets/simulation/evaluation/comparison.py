@@ -15,8 +15,6 @@ from adaptive_assets.simulation.evaluation.sweep import Trial
 from adaptive_assets.simulation.scenarios.events import Scenario
 from adaptive_assets.simulation.traces.trace import Workload
 
-__all__ = ["Comparison", "Contender", "Role", "setting_text"]
-
 
 class Role(StrEnum):
     """What a planner is there for."""

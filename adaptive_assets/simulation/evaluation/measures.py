@@ -9,8 +9,6 @@ from typing import Final
 from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.simulation.evaluation.outcome import Outcome, RunOutcome
 
-__all__ = ["Measures", "TierMeasures", "measure", "quantile"]
-
 _NAMED: Final = re.compile("`[^`]*`")
 _FAILED: Final = re.compile("^failed by its policy: .*", re.DOTALL)
 """What a reason says of single runs, and is left out so that they can be counted."""

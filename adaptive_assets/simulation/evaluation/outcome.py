@@ -10,8 +10,6 @@ from typing import Final
 from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.traces.trace import TracedRun
 
-__all__ = ["NodeUse", "Outcome", "RunOutcome", "Sample"]
-
 _SHORTEST_S: Final = 10.0
 """Shorter runs count as so long in the bounded slowdown (Feitelson and Rudolph 1998)."""
 

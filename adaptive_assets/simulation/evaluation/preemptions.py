@@ -8,8 +8,6 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.settings import Planner
 
-__all__ = ["Observed", "PreemptionRecord"]
-
 _GIVES_WAY: Final = {
     Verdict.SLOW: "slowed down",
     Verdict.SUSPEND: "suspended",

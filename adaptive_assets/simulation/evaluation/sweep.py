@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -16,8 +17,6 @@ from adaptive_assets.simulation.evaluation.measures import Measures, measure
 from adaptive_assets.simulation.evaluation.outcome import Outcome
 from adaptive_assets.simulation.scenarios.scenario import Scenario
 from adaptive_assets.simulation.traces.trace import Workload
-
-__all__ = ["FAMILIES", "Trial", "best_of", "sweep", "typical_runs"]
 
 STEP: Final = 1.5
 """The factor between neighbouring settings; between the best and its neighbours its root is tried too."""
@@ -62,6 +61,9 @@ def sweep(
     """
     settings = settings or Settings()
     known: dict[str, Trial] = {}
+    play = partial(
+        simulate, workload, book, cluster, scenario=scenario, settings=settings, seed=seed, clock=clock
+    )
 
     def run(family: str, setting: Mapping[str, float], planner: Planner) -> Trial:
         name = f"{family}: {setting}"
@@ -69,17 +71,7 @@ def sweep(
             return known[name]
         if progress is not None:
             progress(str(getattr(planner, "name", family)))
-        outcome = simulate(
-            workload,
-            book,
-            cluster,
-            planner=planner,
-            scenario=scenario,
-            knowledge=Knowledge.SHOWN,
-            settings=settings,
-            seed=seed,
-            clock=clock,
-        )
+        outcome = play(planner=planner, knowledge=Knowledge.SHOWN)
         trial = known[name] = Trial(family, setting, measure(outcome), outcome=outcome)
         return trial
 
@@ -162,31 +154,26 @@ def _searches(
     """By family: what to try for so many runs at once (for EASY: for such a share of the cores)."""
     lower = [tier.name for tier in book.tiers[1:]]
 
-    def slots(amount: float) -> int:
-        return max(1, round(amount))
+    def limited(family: str, planner: Callable[[int], Planner], amount: float) -> Sequence[Trial]:
+        runs = max(1, round(amount))
+        return [run(family, {"runs": runs}, planner(runs))]
 
     def tag_limits(amount: float) -> Sequence[Trial]:
-        runs, found = slots(amount), []
+        runs, found = max(1, round(amount)), []
         for share in (0.4, 0.7):
             limits = {tier: max(1, round(runs * share)) for tier in lower}
             found.append(run("tag limits", {"runs": runs, **limits}, TagLimits(runs, limits)))
         return found
 
-    return {
-        "stock": lambda amount: [run("stock", {"runs": slots(amount)}, Stock(slots(amount), by_tier=False))],
-        "stock, priority by tier": lambda amount: [
-            run("stock, priority by tier", {"runs": slots(amount)}, Stock(slots(amount)))
-        ],
-        "tag limits": tag_limits,
-        "EDF": lambda amount: [run("EDF", {"runs": slots(amount)}, Edf(slots(amount)))],
-        "requests": lambda amount: [
-            run("requests", {"runs": slots(amount)}, Requests(cluster, slots(amount)))
-        ],
-        "EASY backfill": lambda share: [
-            run(
-                "EASY backfill",
-                {"cpu_share": share},
-                Easy(cluster, share, startup_s=settings.startup_s),
-            )
-        ],
+    def easy(share: float) -> Sequence[Trial]:
+        planner = Easy(cluster, share, startup_s=settings.startup_s)
+        return [run("EASY backfill", {"cpu_share": share}, planner)]
+
+    by_slots: Mapping[str, Callable[[int], Planner]] = {
+        "stock": partial(Stock, by_tier=False),
+        "stock, priority by tier": Stock,
+        "EDF": Edf,
+        "requests": partial(Requests, cluster),
     }
+    searches = {family: partial(limited, family, planner) for family, planner in by_slots.items()}
+    return {**searches, "tag limits": tag_limits, "EASY backfill": easy}

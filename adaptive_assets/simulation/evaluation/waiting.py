@@ -8,8 +8,6 @@ from itertools import accumulate
 
 from adaptive_assets.simulation.evaluation.outcome import RunOutcome
 
-__all__ = ["IDLE", "Waiting", "waiting"]
-
 IDLE = ""
 """In place of a tier: nothing ran while a run waited."""
 
@@ -26,10 +24,6 @@ class Waiting:
     tiers: tuple[str, ...]
     behind: Mapping[str, Mapping[str, float]]
     reasons: Mapping[str, Mapping[str, float]]
-
-    def total(self, tier: str) -> float:
-        """How long the runs of a tier waited, taken together."""
-        return sum(self.behind.get(tier, {}).values())
 
     def codes(self) -> list[str]:
         """Every reason there was, the one that cost the most time first."""

@@ -4,74 +4,51 @@ Times are seconds from the start of the workload, sizes bytes, CPU cores.  The f
 files, so that a scenario file is read by the same rules: every value there carries its unit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import Field, model_validator
 
-from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, Size, Text
+from adaptive_assets.policy.fields import PLAIN_NUMBER, Cores, Duration, PositiveDuration, Size, Text
 from adaptive_assets.policy.places import Places
-from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.units import LONGEST_DURATION, UnitError
 
-__all__ = [
-    "EVENTS",
-    "ClockSkew",
-    "DataTrouble",
-    "DurationDrift",
-    "Event",
-    "NodeLoss",
-    "Scenario",
-    "SlowDisk",
-    "StrangerCpu",
-    "StrangerMemory",
-]
-
-
-def _plain_number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnitError(f"`{quoted(str(value))}` is not a number", "write a number such as `1.5`")
-    return value
-
-
-Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), BeforeValidator(_plain_number)]
+Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), PLAIN_NUMBER]
 """How many times as much; written as a number."""
 
-Skew = Annotated[
-    float,
-    Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False),
-    BeforeValidator(_plain_number),
-]
+Skew = Annotated[float, Field(ge=-LONGEST_DURATION, le=LONGEST_DURATION, allow_inf_nan=False), PLAIN_NUMBER]
 """Seconds, negative ones too; written as a number."""
 
 
-class _Closed:
-    """To unknown keys of a file; a mixin without fields."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeLoss(_Closed):
-    """A node falls silent: what runs on it is lost, and nothing can start there until it is back."""
-
-    node: Text
-    """The node's name."""
+class _Event(PolicyValue):
+    event: str
+    """What happens."""
     at: Duration
-    """When it falls silent."""
+    """When it begins."""
+
+
+class _Passing(_Event):
     lasts: PositiveDuration
     """For how long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrangerMemory(_Closed):
-    """A process that is none of ours takes memory, all of it at once or more and more: a leak."""
+class NodeLoss(_Passing):
+    """A node falls silent: what runs on it is lost, and nothing can start there until it is back."""
 
-    at: Duration
-    """When it comes."""
-    lasts: PositiveDuration
-    """When it has gone, from then on, with all that it took."""
+    event: Literal["node_loss"] = "node_loss"
+    node: Text
+    """The node's name."""
+
+
+class StrangerMemory(_Passing):
+    """A process that is none of ours takes memory, all of it at once or more and more: a leak.
+
+    When it has gone, it has given back all that it took.
+    """
+
+    event: Literal["stranger_memory"] = "stranger_memory"
     amount: Size = 0
     """What it takes at once."""
     grows_per_s: Size = 0
@@ -79,75 +56,59 @@ class StrangerMemory(_Closed):
     node: str = ""
     """On which node; without it, on every one."""
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _takes_some(self) -> Self:
         if not (self.amount or self.grows_per_s):
             raise UnitError(
                 "a stranger that takes no memory", "add `amount: 4GiB`, or `grows_per_s: 10MiB` for a leak"
             )
+        return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrangerCpu(_Closed):
+class StrangerCpu(_Passing):
     """Processes that are none of ours compute."""
 
-    at: Duration
-    """When they come."""
-    lasts: PositiveDuration
-    """For how long."""
+    event: Literal["stranger_cpu"] = "stranger_cpu"
     cores: Cores
     """How many cores they use."""
     node: str = ""
     """On which node; without it, on every one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlowDisk(_Closed):
+class SlowDisk(_Passing):
     """Reading and writing take longer, for the share of its time that a run waits for them."""
 
-    at: Duration
-    """When the disk slows down."""
-    lasts: PositiveDuration
-    """For how long."""
+    event: Literal["slow_disk"] = "slow_disk"
     factor: Factor
     """How many times as long everything takes."""
     node: str = ""
     """On which node; without it, on every one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataTrouble(_Closed):
+class DataTrouble(_Passing):
     """Something is wrong with the data that recurring work, or an asset, of that name makes."""
 
+    event: Literal["data_trouble"] = "data_trouble"
     name: Text
     """The work, or the asset."""
-    at: Duration
-    """When the trouble begins."""
-    lasts: PositiveDuration
-    """For how long."""
     trouble: Literal["late", "broken", "drifting"]
     """No new data comes; or it fails its checks; or it passes them with warnings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockSkew(_Closed):
+class ClockSkew(_Passing):
     """A node's clock is wrong: its readings carry a time that is not the time."""
 
-    at: Duration
-    """When the clock goes wrong."""
-    lasts: PositiveDuration
-    """Until it is set right."""
+    event: Literal["clock_skew"] = "clock_skew"
     seconds: Skew
     """How far ahead it is; behind, if negative."""
     node: str = ""
     """On which node; without it, on every one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DurationDrift(_Closed):
-    """Runs take longer, or less long, than the workload says: from some time on, for good."""
+class DurationDrift(_Event):
+    """Runs that start then or later take longer, or less long, than the workload says: for good."""
 
-    at: Duration
-    """Runs that start then or later."""
+    event: Literal["duration_drift"] = "duration_drift"
     factor: Factor
     """How many times as long they take."""
     names: tuple[Text, ...] = ()
@@ -156,14 +117,8 @@ class DurationDrift(_Closed):
 
 Event = NodeLoss | StrangerMemory | StrangerCpu | SlowDisk | DataTrouble | ClockSkew | DurationDrift
 
-EVENTS: Final[dict[str, type[Any]]] = {
-    "node_loss": NodeLoss,
-    "stranger_memory": StrangerMemory,
-    "stranger_cpu": StrangerCpu,
-    "slow_disk": SlowDisk,
-    "data_trouble": DataTrouble,
-    "clock_skew": ClockSkew,
-    "duration_drift": DurationDrift,
+EVENTS: Final[Mapping[str, type[Event]]] = {
+    kind.model_fields["event"].default: kind for kind in get_args(Event)
 }
 """The events by the word for them in a scenario file."""
 

@@ -4,103 +4,83 @@ Read by the rules of policy files: every value carries its unit, and a file's pr
 each with its line, its column and what would be right.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from pathlib import Path as FilePath
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
-from adaptive_assets.policy import PolicyError, Problem
-from adaptive_assets.policy.document import read_document
+from pydantic import Field
+
+from adaptive_assets.policy import PolicyError
+from adaptive_assets.policy.explaining import Language
+from adaptive_assets.policy.fields import Version
 from adaptive_assets.policy.findings import Finding
-from adaptive_assets.policy.places import Places
-from adaptive_assets.policy.plain import sequence
-from adaptive_assets.policy.reading import decoded, read_bytes
+from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
 from adaptive_assets.policy.suggesting import did_you_mean
+from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.text import quoted
-from adaptive_assets.simulation.scenarios.event_reading import UNKNOWN_KEY, read_event
-from adaptive_assets.simulation.scenarios.events import (
-    ClockSkew,
-    DataTrouble,
-    DurationDrift,
-    Event,
-    NodeLoss,
-    Scenario,
-    SlowDisk,
-    StrangerCpu,
-    StrangerMemory,
-)
+from adaptive_assets.simulation.scenarios.events import EVENTS, DataTrouble, DurationDrift, Event, Scenario
 from adaptive_assets.simulation.traces.trace import MOST_PROBLEMS
 
-__all__ = [
-    "ClockSkew",
-    "DataTrouble",
-    "DurationDrift",
-    "Event",
-    "NodeLoss",
-    "Scenario",
-    "ScenarioError",
-    "SlowDisk",
-    "StrangerCpu",
-    "StrangerMemory",
-    "check_scenario",
-    "load_scenario",
-    "parse_scenario",
-]
+__all__ = ["SCENARIO_FILE", "Scenario", "check_scenario", "load_scenario", "parse_scenario"]
 
 MOST_COMPARED: Final = 10_000
 """Names among which the one that was meant is looked for."""
 
-_KEYS: Final = ("version", "name", "events")
+
+class ScenarioFile(PolicyValue):
+    """The content of a scenario file."""
+
+    version: Version = 1
+    """The version of the file's language."""
+    name: str = ""
+    """What the report calls the scenario."""
+    events: tuple[Annotated[Event, Field(discriminator="event")], ...]
+    """In any order."""
 
 
-class ScenarioError(PolicyError):
-    """A scenario that cannot be taken; ``problems`` are all that is wrong with it, by line."""
+SCENARIO_FILE: Final = Language(
+    "scenario file",
+    ScenarioFile,
+    kind="a scenario",
+    start="`version: 1`",
+    fewer="write fewer events",
+    kinds=EVENTS,
+    required={
+        "events": "events: [{event: node_loss, node: node-1, at: 10m, lasts: 5m}]",
+        "at": "at: 10m",
+        "lasts": "lasts: 5m",
+        "node": "node: node-1",
+        "name": "name: reports",
+        "cores": "cores: 2",
+        "factor": "factor: 1.5",
+        "seconds": "seconds: 90",
+        "trouble": "trouble: late",
+    },
+)
+"""For sentences about what is wrong with one."""
 
 
-def load_scenario(path: str | FilePath) -> Scenario:
-    """The scenario in the file at ``path``; raises :class:`ScenarioError` with all that is wrong."""
-    try:
-        return parse_scenario(read_bytes(FilePath(path), "scenario file"), str(path))
-    except PolicyError as error:
-        raise ScenarioError(error.problems) from None
+def load_scenario(path: str | Path) -> Scenario:
+    """The scenario in the file at ``path``; raises :class:`PolicyError` with all that is wrong."""
+    return parse_scenario(read_bytes(Path(path), SCENARIO_FILE.name), str(path))
 
 
 def parse_scenario(text: str | bytes, source: str) -> Scenario:
     """The scenario that ``text`` is; ``source`` names it in problems.  As :func:`load_scenario`."""
-    try:
-        root, problems = read_document(
-            decoded(text, source, "write fewer events"),
-            source,
-            kind="a scenario",
-            start="a scenario starts with `version: 1`",
-        )
-    except PolicyError as error:
-        raise ScenarioError(error.problems) from None
-    places, content = Places(source, root), root.plain()
-    if not isinstance(content, dict):
-        message, hint = "a scenario is a mapping of keys to values", "start with `version: 1`, then `events:`"
-        raise ScenarioError([*problems, Problem(*places.value(()), message, hint)])
-    problems += (_located(finding, places) for finding in _wrong_at_the_top(content))
-    events: list[Event] = []
-    for position, plain in enumerate(sequence(content.get("events"))):
-        event = read_event(plain)
-        if isinstance(event, list):
-            problems += (_located(finding.below("events", position), places) for finding in event)
-        else:
-            events.append(event)
-    if problems:
-        raise ScenarioError(problems)
-    return Scenario(tuple(events), str(content.get("name") or ""), places)
+    content, places, problems = read_mapping(text, source, SCENARIO_FILE)
+    read = validated(content, places, SCENARIO_FILE, problems)
+    return Scenario(read.events, read.name, places)
 
 
 def check_scenario(scenario: Scenario, *, nodes: Iterable[str], names: Iterable[str]) -> None:
-    """Raise :class:`ScenarioError` if an event names a node, or recurring work, that there is not.
+    """Raise :class:`PolicyError` if an event names a node, or recurring work, that there is not.
 
     Data may belong to assets that the workload does not make, so its names are not checked.
     """
     findings = list(islice(_unknown(scenario.events, list(nodes), set(names)), MOST_PROBLEMS))
     if findings:
-        raise ScenarioError(finding.located(scenario.places) for finding in findings)
+        raise PolicyError(finding.located(scenario.places) for finding in findings)
 
 
 def _unknown(events: Iterable[Event], nodes: Collection[str], names: Collection[str]) -> Iterator[Finding]:
@@ -114,24 +94,3 @@ def _unknown(events: Iterable[Event], nodes: Collection[str], names: Collection[
                 hint = did_you_mean(name, sorted(names)[:MOST_COMPARED], "the names of the workload are")
                 message = f"nothing in the workload is named `{quoted(name)}`"
                 yield Finding(("events", position, "names", place), message, hint)
-
-
-def _wrong_at_the_top(content: Mapping[str, object]) -> Iterator[Finding]:
-    for key in content:
-        if key not in _KEYS:
-            yield Finding((key,), f"{UNKNOWN_KEY} `{quoted(key)}`", did_you_mean(key, _KEYS, "the keys are"))
-    version = content.get("version", 1)
-    if isinstance(version, bool) or version != 1:
-        message = f"`{quoted(str(version))}` is no version of the scenario file that is known here"
-        yield Finding(("version",), message, "write `version: 1`")
-    if not isinstance(content.get("name", ""), str):
-        yield Finding(("name",), "`name` is not text", "write it in quotes")
-    if "events" not in content:
-        yield Finding((), "`events` is missing", "add `events:` and a list below it")
-    elif not isinstance(content["events"], list):
-        yield Finding(("events",), "`events` is not a list", "start each event with `- `")
-
-
-def _located(finding: Finding, places: Places) -> Problem:
-    """At the key, where it is the key that is wrong."""
-    return finding.located(places, at_key=finding.message.startswith(UNKNOWN_KEY))

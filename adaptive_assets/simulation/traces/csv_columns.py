@@ -11,8 +11,7 @@ from adaptive_assets.policy.suggesting import listing
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION, UnitError
 from adaptive_assets.simulation.traces.text_source import Problems
-
-__all__ = ["COLUMNS", "Column", "read_header"]
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun
 
 MEGABYTE: Final = 1_000_000
 MOST_CORES: Final = 1_000_000.0
@@ -22,10 +21,11 @@ _CLOSE: Final = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its ``name``, how its text is ``read``, and whether every row must have it."""
+    """A column: its ``name``, how its text is ``read``, its value ``of`` a run, and if every row has one."""
 
     name: str
     read: Callable[[str], Any]
+    of: Callable[[TracedRun], object]
     required: bool = False
 
 
@@ -48,11 +48,6 @@ def _number(low: float, high: float, what: str) -> Callable[[str], float]:
     return read
 
 
-def _megabytes(what: str) -> Callable[[str], int]:
-    number = _number(0, LARGEST_SIZE // MEGABYTE, what)
-    return lambda text: round(number(text) * MEGABYTE)
-
-
 def _text(text: str) -> str:
     """Interned: names and tiers come again and again, and a dependency is an id."""
     return sys.intern(text.strip())
@@ -72,24 +67,38 @@ def _whole(text: str) -> int:
     return value
 
 
+_cores = _number(0, MOST_CORES, "cores such as `0.5` or `2`")
+_megabytes = _number(0, LARGEST_SIZE // MEGABYTE, "megabytes such as `512`")
 _seconds = _number(0, LONGEST_DURATION, "seconds such as `90` or `12.5`")
 
+
+def _bytes(text: str) -> int:
+    return round(_megabytes(text) * MEGABYTE)
+
+
+_UNDECLARED: Final = DeclaredEstimate()
+
+
+def _declared(run: TracedRun) -> DeclaredEstimate:
+    return run.declared or _UNDECLARED
+
+
 COLUMNS: Final = (
-    Column("id", _text, required=True),
-    Column("name", _text, required=True),
-    Column("submit_s", _seconds, required=True),
-    Column("duration_s", _seconds, required=True),
-    Column("cpu", _number(0, MOST_CORES, "cores such as `0.5` or `2`"), required=True),
-    Column("memory_mb", _megabytes("megabytes such as `512`"), required=True),
-    Column("tier", _text),
-    Column("deadline_s", _seconds),
-    Column("depends_on", _ids),
-    Column("priority", _whole),
-    Column("input_size", _number(0, float(LARGEST_SIZE), "a size in any unit")),
-    Column("io", _number(0, 1, "a share such as `0.3`")),
-    Column("declared_cpu", _number(0, MOST_CORES, "cores such as `0.5` or `2`")),
-    Column("declared_memory_mb", _megabytes("megabytes such as `512`")),
-    Column("declared_duration_s", _seconds),
+    Column("id", _text, lambda run: run.run_id, required=True),
+    Column("name", _text, lambda run: run.name, required=True),
+    Column("submit_s", _seconds, lambda run: run.submit_s, required=True),
+    Column("duration_s", _seconds, lambda run: run.duration_s, required=True),
+    Column("cpu", _cores, lambda run: run.cpu, required=True),
+    Column("memory_mb", _bytes, lambda run: run.memory / MEGABYTE, required=True),
+    Column("tier", _text, lambda run: run.tier),
+    Column("deadline_s", _seconds, lambda run: run.deadline_s),
+    Column("depends_on", _ids, lambda run: ";".join(run.depends_on)),
+    Column("priority", _whole, lambda run: run.priority or None),
+    Column("input_size", _number(0, float(LARGEST_SIZE), "a size in any unit"), lambda run: run.input_size),
+    Column("io", _number(0, 1, "a share such as `0.3`"), lambda run: run.io or None),
+    Column("declared_cpu", _cores, lambda run: _declared(run).cpu),
+    Column("declared_memory_mb", _bytes, lambda run: (_declared(run).memory or 0) / MEGABYTE or None),
+    Column("declared_duration_s", _seconds, lambda run: _declared(run).duration),
 )
 """In the order in which a header usually has them."""
 

@@ -13,11 +13,8 @@ from adaptive_assets.policy.places import Place
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError
 from adaptive_assets.simulation.traces.csv_columns import Column, read_header
-from adaptive_assets.simulation.traces.dependencies import find_cycle
 from adaptive_assets.simulation.traces.text_source import MOST_RUNS, Problems, read_lines
-from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
-
-__all__ = ["load_csv_trace", "parse_csv_trace"]
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload, find_cycle
 
 _FIELDS: Final = {"id": "run_id", "memory_mb": "memory"}
 """The fields of a traced run that are not named like their column."""

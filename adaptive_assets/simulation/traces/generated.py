@@ -1,4 +1,4 @@
-"""Workloads made up from a seed: steady mixes, surges and lulls, days.
+"""Workloads made up from a seed.
 
 The same seed gives the same workload in every process.
 """
@@ -13,19 +13,6 @@ from statistics import NormalDist
 from typing import Final
 
 from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
-
-__all__ = [
-    "DAY_S",
-    "GIB",
-    "HOUR_S",
-    "MIX",
-    "WorkKind",
-    "chain",
-    "diurnal",
-    "drawn",
-    "steady",
-    "surge_and_lull",
-]
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 24 * HOUR_S
@@ -93,36 +80,6 @@ def steady(
 ) -> Workload:
     """Arrivals at one rate for ``span_s``, offering ``load`` to ``cores``."""
     return drawn("steady", random.Random(seed), load * cores * span_s, span_s, kinds, lambda _: 1.0)
-
-
-def surge_and_lull(
-    seed: int,
-    *,
-    load: float = 0.8,
-    cores: float = 8,
-    span_s: float = 2 * HOUR_S,
-    times: float = 6.0,
-    kinds: tuple[WorkKind, ...] = MIX,
-) -> Workload:
-    """Four rounds of a surge, in which ``times`` as much arrives as usual, and a lull with next to none."""
-
-    def rate(at: float) -> float:
-        phase = at * 4 % 1
-        return times if 0.25 <= phase < 0.4 else 0.05 if phase >= 0.7 else 1.0
-
-    return drawn("surge and lull", random.Random(seed), load * cores * span_s, span_s, kinds, rate)
-
-
-def diurnal(
-    seed: int, *, load: float = 0.6, cores: float = 8, days: float = 1, kinds: tuple[WorkKind, ...] = MIX
-) -> Workload:
-    """Days from midnight on: least arrives at four in the morning, five times as much at four p. m."""
-    span_s = days * DAY_S
-
-    def rate(at: float) -> float:
-        return 3 - 2 * math.cos((at * days - 4 / 24) * 2 * math.pi)
-
-    return drawn("diurnal", random.Random(seed), load * cores * span_s, span_s, kinds, rate)
 
 
 def drawn(

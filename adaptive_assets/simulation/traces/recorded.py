@@ -20,8 +20,6 @@ from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import PolicyBook, Problem
 from adaptive_assets.simulation.traces.trace import TracedRun, TraceError, Workload
 
-__all__ = ["load_recorded", "recorded_book", "workload_of"]
-
 _SUCCESS: Final = "SUCCESS"
 _DECISIONS_PER_RUN: Final = 4
 _LEAST_CPU: Final = 0.01

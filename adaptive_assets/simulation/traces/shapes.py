@@ -9,8 +9,6 @@ from typing import Final
 from adaptive_assets.simulation.traces.generated import WorkKind, drawn
 from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
 
-__all__ = ["full_pool_hides_an_empty_one", "small_work_against_a_huge_run"]
-
 GIB: Final = 2**30
 
 

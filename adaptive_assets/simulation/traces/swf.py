@@ -16,11 +16,8 @@ from typing import Final, NamedTuple
 from adaptive_assets.policy.places import Place
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import LARGEST_SIZE, LONGEST_DURATION
-from adaptive_assets.simulation.traces.dependencies import find_cycle
 from adaptive_assets.simulation.traces.text_source import MOST_RUNS, Problems, read_lines
-from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
-
-__all__ = ["load_swf", "parse_swf"]
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload, find_cycle
 
 KIB: Final = 1024
 _MOST_KIB: Final = 2**40

@@ -14,8 +14,6 @@ from typing import BinaryIO, Final, cast
 from adaptive_assets.policy import Problem
 from adaptive_assets.simulation.traces.trace import MOST_PROBLEMS, TraceError
 
-__all__ = ["MOST_RUNS", "Problems", "read_lines"]
-
 MOST_RUNS: Final = 5_000_000
 """Runs of one trace; each takes some 500 bytes."""
 

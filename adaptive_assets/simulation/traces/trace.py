@@ -3,7 +3,7 @@
 Times are seconds from the start of the workload, sizes bytes, CPU cores.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import Final
@@ -12,9 +12,16 @@ from adaptive_assets.policy import DeclaredEstimate, PolicyError, Problem
 from adaptive_assets.policy.places import Place
 from adaptive_assets.policy.suggesting import did_you_mean
 from adaptive_assets.policy.text import quoted
-from adaptive_assets.simulation.traces.dependencies import find_cycle
 
-__all__ = ["MOST_PROBLEMS", "DeclaredEstimate", "TraceError", "TracedRun", "Workload", "check_tiers"]
+__all__ = [
+    "MOST_PROBLEMS",
+    "DeclaredEstimate",
+    "TraceError",
+    "TracedRun",
+    "Workload",
+    "check_tiers",
+    "find_cycle",
+]
 
 MOST_PROBLEMS: Final = 20
 """Enough to see what is wrong with a trace; whoever reads them mends these first anyway."""
@@ -114,3 +121,29 @@ def check_tiers(workload: Workload, tiers: Iterable[str]) -> None:
         problems.append(Problem(*place, f"there is no tier `{quoted(tier)}`", hint))
     if problems:
         raise TraceError(problems)
+
+
+def find_cycle(depends_on: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The ids of one cycle, each depending on the next and the last on the first; empty without one.
+
+    A depth-first search with a stack of its own, so that a chain of a million runs is followed to its end;
+    linear in runs and dependencies.  Ids that are no key of ``depends_on`` depend on nothing.
+    """
+    finished: set[str] = set()
+    for root in depends_on:
+        if root in finished:
+            continue
+        path = {root: None}  # a dict for its order: the way from the root to where we are
+        branches = [iter(depends_on[root])]
+        while branches:
+            below = next(branches[-1], None)
+            if below is None:
+                branches.pop()
+                finished.add(path.popitem()[0])
+            elif below in path:
+                way = list(path)
+                return tuple(way[way.index(below) :])
+            elif below in depends_on and below not in finished:
+                path[below] = None
+                branches.append(iter(depends_on[below]))
+    return ()

@@ -1,0 +1,95 @@
+"""The names under which values stand in the ledger, whatever they are called in Python.
+
+A name in this table is in rows of long ago and is never changed.  Where a field, or the value of an enum,
+gets another name in Python, its word here becomes ``new:old``: Python's name, then the ledger's.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from adaptive_assets.ledger.rows import OutOfMemory
+from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
+from adaptive_assets.planning.estimates import Estimate, Source, Spread
+from adaptive_assets.planning.snapshot import (
+    Action,
+    ActiveRun,
+    Backlog,
+    CheckState,
+    Claims,
+    DataState,
+    Freshness,
+    MachineReading,
+    Node,
+    Pressure,
+    QueuedRun,
+    RunState,
+    SlotKind,
+    SlotLimit,
+    Snapshot,
+    Work,
+)
+
+__all__ = ["FIELDS", "GONE", "VALUES"]
+
+
+def _names(words: str) -> Mapping[str, str]:
+    """By Python's name, the ledger's."""
+    pairs = [word.partition(":") for word in words.split()]
+    return {python: wire or python for python, _, wire in pairs}
+
+
+FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
+    Snapshot: _names(
+        "at queued active machine data backlogs run_limit actions nodes estimates usage slowdown pace limits"
+        " paused launches clock_certain"
+    ),
+    Work: _names("name policy location assets reads degradable composable gated_by undefined"),
+    QueuedRun: _names(
+        "run_id work submitted_at priority admitted_mode deadline_at estimate preempted root_run_id"
+        " input_size claims"
+    ),
+    ActiveRun: _names(
+        "run_id work mode launched_at started_at cpu_used memory_used node state slowed submitted_at"
+        " deadline_at estimate actions ran_s preempted acted_at root_run_id input_size"
+    ),
+    Claims: _names("taken every some"),
+    SlotLimit: _names("kind name size free"),
+    DataState: _names(
+        "asset materialized_at freshness checks checks_failed checks_missing mode source unreadable"
+    ),
+    Backlog: _names("source items lag_s event_time"),
+    Node: _names("name reading heard_at node_class lease_s"),
+    MachineReading: _names(
+        "at cpu_capacity cpu_used memory_capacity memory_used pressure disk_read disk_write network_received"
+        " network_sent"
+    ),
+    Pressure: _names("cpu memory io"),
+    Estimate: _names("duration cpu memory runs source"),
+    Spread: _names("p50 p90 p99"),
+    ConcurrencyLimit: _names("limit at promoted_at"),
+    OutOfMemory: _names("killed_at counter kills since until"),
+}
+"""By dataclass, the ledger's name of each field."""
+
+VALUES: Final[Mapping[type[Enum], Mapping[str, str]]] = {
+    Freshness: _names("pass warn fail not_evaluated no_policy"),
+    CheckState: _names("pass warn fail not_evaluated no_checks"),
+    SlotKind: _names("pool tag"),
+    RunState: _names("running suspended leaving"),
+    Action: _names("renice suspend requeue"),
+    Source: _names("own kin declared"),
+}
+"""By enum, the ledger's name of each value."""
+
+_FORMER_CODES: Final[Mapping[str, str]] = {"pace": "adaptive_concurrency", "room_again": "capacity_again"}
+"""Codes of reasons as ledgers of 0.1.0 have them."""
+
+
+def reason_code(recorded: str) -> str:
+    """The code by which a recorded reason is known now."""
+    return _FORMER_CODES.get(recorded, recorded)
+
+
+GONE: Final[Mapping[type, frozenset[str]]] = {QueuedRun: frozenset({"passes"})}
+"""By dataclass, the ledger's names of fields that older rows have and nothing reads."""
