@@ -14,14 +14,14 @@ from adaptive_assets import learning, planning, policy, simulation
 from adaptive_assets.simulation.engine.settings import Settings
 from adaptive_assets.simulation.engine.simulator import simulate
 from adaptive_assets.simulation.evaluation.measures import measure
-from adaptive_assets.simulation.traces.scaling import clipped, scaled
+from adaptive_assets.simulation.traces.scaling import scaled
 from adaptive_assets.simulation.traces.trace import Workload
 from benchmarks import cells
 from benchmarks.ablation_arithmetic import Figures, figures_of
 from benchmarks.ablation_rules import Rule
 from benchmarks.cells import Cell, cluster_of, drawn, policy_book
 
-__all__ = ["KeepError", "Kept", "Without", "play_without", "version_of", "workload_of"]
+__all__ = ["KeepError", "Kept", "Without", "middle", "moved", "play_without", "version_of", "workload_of"]
 
 _SOURCES: Final = tuple(Path(package.__path__[0]) for package in (learning, planning, policy, simulation))
 _HERE: Final = Path(__file__).parent
@@ -74,10 +74,19 @@ def play_without(without: Without) -> tuple[Without, dict[str, float], float]:
 def workload_of(cell: Cell, share: float) -> Workload:
     """The workload of a cell; most of the time that some cells take is that of drawing it."""
     whole = drawn(cell.trace, cell.seed)
-    if share < 1:
-        start = whole.runs[0].submit_s + whole.span_s * (1 - share) / 2
-        whole = clipped(whole, start, start + whole.span_s * share)
-    return scaled(whole, cell.load, cluster_of(cell.trace).cores)
+    part = whole if share >= 1 else middle(whole, share)
+    return scaled(part, cell.load, cluster_of(cell.trace).cores)
+
+
+def middle(workload: Workload, share: float) -> Workload:
+    """The runs submitted in the middle ``share`` of the time; what they depend on before that has ended."""
+    start = workload.runs[0].submit_s + workload.span_s * (1 - share) / 2
+    inside = [run for run in workload.runs if start <= run.submit_s < start + workload.span_s * share]
+    there = {run.run_id for run in inside}
+    left = (
+        replace(run, depends_on=tuple(above for above in run.depends_on if above in there)) for run in inside
+    )
+    return replace(workload, runs=tuple(left))
 
 
 def moved(workload: Workload, most_s: float, seed: int) -> Workload:

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING
 from adaptive_assets.simulation.traces.scaling import offered_load
-from adaptive_assets.simulation.traces.trace import Workload
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from benchmarks import ablation, cells, planning, side_by_side
 from benchmarks.__main__ import main
 from benchmarks.ablation_arithmetic import difference, differences, figures_of
-from benchmarks.ablation_cells import KeepError, Kept, Without, moved, version_of, workload_of
+from benchmarks.ablation_cells import KeepError, Kept, Without, middle, moved, version_of, workload_of
 from benchmarks.ablation_compared import cells_of, compared
 from benchmarks.ablation_rules import CONTROL, FULL, RULES, Rule
 from benchmarks.ablation_tables import body, verdict
@@ -258,6 +258,21 @@ def test_a_share_is_the_middle_of_the_time() -> None:
     assert first > 0
     assert [run.run_id for run in half.runs] == names[first : first + len(half.runs)] != names[first:]
     assert offered_load(half, planning.DAY_CLUSTER.cores) == pytest.approx(0.5)
+
+
+def test_what_ended_before_the_middle_is_waited_for_no_more() -> None:
+    """A dependency within it stays."""
+    runs = [
+        TracedRun(f"run-{number}", "work", 10.0 * number, depends_on=(f"run-{number - 1}",) if number else ())
+        for number in range(11)
+    ]
+    part = middle(Workload("chain", tuple(runs)), 0.4)
+    assert [(run.run_id, run.depends_on) for run in part.runs] == [
+        ("run-3", ()),
+        ("run-4", ("run-3",)),
+        ("run-5", ("run-4",)),
+        ("run-6", ("run-5",)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from adaptive_assets.simulation.engine.policy_assignment import plain_book
 from adaptive_assets.simulation.engine.settings import Settings
 from adaptive_assets.simulation.engine.simulator import simulate
 from adaptive_assets.simulation.evaluation.compare import OURS, compare
-from adaptive_assets.simulation.traces.generated import GIB, surge_and_lull
+from adaptive_assets.simulation.traces.generated import GIB, steady
 
 CLUSTER = Cluster.of(8, 24 * GIB)
-WORKLOAD = surge_and_lull(3, load=1.2, span_s=2400)
+WORKLOAD = steady(3, load=1.2, span_s=2400)
 """More than there is room for, so that who goes first matters."""
 
 
