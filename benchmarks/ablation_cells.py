@@ -79,12 +79,20 @@ def workload_of(cell: Cell, share: float) -> Workload:
 
 
 def middle(workload: Workload, share: float) -> Workload:
-    """The runs submitted in the middle ``share`` of the time; what they depend on before that has ended."""
+    """The runs submitted in the middle ``share`` of the time, counted from its start.
+
+    What they depend on before that has ended.
+    """
     start = workload.runs[0].submit_s + workload.span_s * (1 - share) / 2
     inside = [run for run in workload.runs if start <= run.submit_s < start + workload.span_s * share]
     there = {run.run_id for run in inside}
     left = (
-        replace(run, depends_on=tuple(above for above in run.depends_on if above in there)) for run in inside
+        replace(
+            run,
+            submit_s=run.submit_s - start,
+            depends_on=tuple(above for above in run.depends_on if above in there),
+        )
+        for run in inside
     )
     return replace(workload, runs=tuple(left))
 

@@ -14,7 +14,16 @@ from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from benchmarks import ablation, cells, planning, side_by_side
 from benchmarks.__main__ import main
 from benchmarks.ablation_arithmetic import difference, differences, figures_of
-from benchmarks.ablation_cells import KeepError, Kept, Without, middle, moved, version_of, workload_of
+from benchmarks.ablation_cells import (
+    KeepError,
+    Kept,
+    Without,
+    middle,
+    moved,
+    play_without,
+    version_of,
+    workload_of,
+)
 from benchmarks.ablation_compared import cells_of, compared
 from benchmarks.ablation_rules import CONTROL, FULL, RULES, Rule
 from benchmarks.ablation_tables import body, verdict
@@ -249,7 +258,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_share_is_the_middle_of_the_time() -> None:
-    """At the load that the whole would have; about half of the runs in about half of the time."""
+    """At the load that the whole would have; about half of the runs in about half of the time, all played."""
     cell = Cell("google", 0.5, 3)
     whole, half = workload_of(cell, 1.0), workload_of(cell, 0.5)
     names = [run.run_id for run in whole.runs]
@@ -258,20 +267,21 @@ def test_a_share_is_the_middle_of_the_time() -> None:
     assert first > 0
     assert [run.run_id for run in half.runs] == names[first : first + len(half.runs)] != names[first:]
     assert offered_load(half, planning.DAY_CLUSTER.cores) == pytest.approx(0.5)
+    assert play_without(Without(FULL, cell, 0.5))[1]["work finished core-h"] > 0
 
 
 def test_what_ended_before_the_middle_is_waited_for_no_more() -> None:
-    """A dependency within it stays."""
+    """A dependency within it stays; times are from its start, so that it is over before the horizon."""
     runs = [
         TracedRun(f"run-{number}", "work", 10.0 * number, depends_on=(f"run-{number - 1}",) if number else ())
         for number in range(11)
     ]
     part = middle(Workload("chain", tuple(runs)), 0.4)
-    assert [(run.run_id, run.depends_on) for run in part.runs] == [
-        ("run-3", ()),
-        ("run-4", ("run-3",)),
-        ("run-5", ("run-4",)),
-        ("run-6", ("run-5",)),
+    assert [(run.run_id, run.submit_s, run.depends_on) for run in part.runs] == [
+        ("run-3", 0.0, ()),
+        ("run-4", 10.0, ("run-3",)),
+        ("run-5", 20.0, ("run-4",)),
+        ("run-6", 30.0, ("run-5",)),
     ]
 
 
