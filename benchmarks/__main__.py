@@ -3,16 +3,29 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from adaptive_assets.simulation.engine.capabilities import Capabilities
 from adaptive_assets.simulation.traces.trace import TraceError
-from benchmarks import fidelity, kills, launching, paired_passes, planning, selection, simulation, submission
+from benchmarks import (
+    ablation,
+    fidelity,
+    kills,
+    launching,
+    paired_passes,
+    planning,
+    selection,
+    simulation,
+    submission,
+)
+from benchmarks.ablation_cells import KeepError
+from benchmarks.ablation_rules import RULES
 from benchmarks.alibaba import NoTraceError
-from benchmarks.cells import LOADS, TRACES
+from benchmarks.cells import LOADS, TEAM_LOADS, TRACES
 from benchmarks.figures import Figure, finding
 from benchmarks.report import RESULTS, Finding, save
 from benchmarks.seeds import TUNED
@@ -31,6 +44,30 @@ def _simulation(given: Options) -> Finding:
         "actions": "actions",
     }
     return simulation.measure(say=_say, **_chosen(given, names))
+
+
+def _ablation(given: Options) -> Finding:
+    first, seeds = given["first_seed"], given["seeds"] or ablation.SEEDS
+    first = ablation.FIRST if first is None else first
+    if tuned := set(range(first, first + seeds)) & set(TUNED):
+        raise click.BadParameter(
+            f"rules were tuned on seed {min(tuned)}; the ablation takes seeds from {ablation.FIRST} on.",
+            param_hint="'--first-seed'",
+        )
+    names = {
+        "traces": "traces",
+        "loads": "loads",
+        "seeds": "seeds",
+        "first": "first_seed",
+        "jobs": "jobs",
+        "actions": "actions",
+        "share": "share",
+        "keep": "keep",
+    }
+    chosen = _chosen(given, names)
+    if given["rules"]:
+        chosen["rules"] = [rule for rule in RULES if rule.name in given["rules"]]
+    return ablation.measure(say=_say, **chosen)
 
 
 def _planning(given: Options) -> Finding:
@@ -81,6 +118,10 @@ def _capabilities(text: str) -> Capabilities:
         raise click.BadParameter(f"{error}.") from None
 
 
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(map(str, values))
+
+
 BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "selection": _against_stock("selection", selection.measure, queued="queued", repeats="repeats"),
     "passes": _passes,
@@ -90,7 +131,10 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "simulation": _simulation,
     "fidelity": _fidelity,
     "kills": _kills,
+    "ablation": _ablation,
 }
+NAMED_ONLY: Final = ("ablation",)
+"""Made when they are named: it takes hours, and says nothing that has a bound."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -115,28 +159,31 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "traces",
     multiple=True,
     metavar="NAME|FILE",
-    help=f"Instead of {' and '.join(TRACES)}: one of them, or a trace file (simulation).",
+    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation, ablation).",
 )
 @click.option(
     "--load",
     "loads",
     multiple=True,
     type=click.FloatRange(0, 10, min_open=True),
-    help=f"Load instead of {', '.join(map(str, LOADS))} (simulation).",
+    help=f"Load instead of {_numbers(LOADS)} (of team {_numbers(TEAM_LOADS)}; simulation, ablation).",
 )
-@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation).")
+@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation, ablation).")
 @click.option(
     "--first-seed",
     type=click.IntRange(0),
-    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation).",
+    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation, ablation).",
 )
 @click.option(
     "--actions",
     type=_capabilities,
     metavar="WORD,…",
-    help="What launchers can do in the second table, instead of all that can be named (simulation).",
+    help="What launchers can do in the second table, or for rules that act on running work, instead of all"
+    " that can be named (simulation, ablation).",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, kills).")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, ablation, kills)."
+)
 @click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
 @click.option("--kills", type=click.IntRange(1), help="Kills of daemons whose ledger is well (kills).")
 @click.option(
@@ -146,6 +193,23 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     type=click.Choice(kills.PARTS),
     help="One part only (kills).",
 )
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice([rule.name for rule in RULES]),
+    help="One rule only (ablation).",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0.01, 1),
+    help="The part of each workload's time that is played, around its middle (ablation).",
+)
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where finished cells are kept, and taken from (ablation).",
+)
 @click.option("--save/--no-save", "saves", default=None, help="Write the results, as a full run does.")
 def main(names: tuple[str, ...], saves: bool | None, **given: Any) -> None:
     """Measure what was promised: against stock Dagster, in the simulator, and the simulator itself.
@@ -153,14 +217,14 @@ def main(names: tuple[str, ...], saves: bool | None, **given: Any) -> None:
     Ends with status 1 when a bound is not met.
     """
     if saves is None:
-        saves = not any(value for option, value in given.items() if option != "jobs")
+        saves = not any(value for option, value in given.items() if option not in {"jobs", "keep"})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     met = True
-    for name in names or BENCHMARKS:
+    for name in names or [name for name in BENCHMARKS if name not in NAMED_ONLY]:
         began = time.monotonic()
         try:
             found = BENCHMARKS[name](given)
-        except (NoTraceError, TraceError) as error:
+        except (KeepError, NoTraceError, TraceError) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"\n{name}, in {time.monotonic() - began:.0f} s. {found.intro}\n\n{found.body}")
         if saves:

@@ -17,10 +17,26 @@ from adaptive_assets.simulation.evaluation.measures import measure
 from adaptive_assets.simulation.evaluation.sweep import Trial, sweep
 from adaptive_assets.simulation.traces.csv_trace import load_csv_trace
 from adaptive_assets.simulation.traces.scaling import scaled
+from adaptive_assets.simulation.traces.team import CORES, MEMORY, team
 from adaptive_assets.simulation.traces.trace import Workload, check_tiers
 from benchmarks import workloads
 
-__all__ = ["CLUSTER", "LOADS", "PARTS", "TRACES", "Cell", "Part", "Played", "drawn", "play", "policy_book"]
+__all__ = [
+    "CLUSTER",
+    "LOADS",
+    "PARTS",
+    "TEAM",
+    "TEAM_LOADS",
+    "TRACES",
+    "Cell",
+    "Part",
+    "Played",
+    "cluster_of",
+    "drawn",
+    "loads_of",
+    "play",
+    "policy_book",
+]
 
 Part = Literal["baselines", "oracle", "ours"]
 PARTS: Final[tuple[Part, ...]] = ("baselines", "oracle", "ours")
@@ -29,9 +45,14 @@ PARTS: Final[tuple[Part, ...]] = ("baselines", "oracle", "ours")
 TRACES: Final[Mapping[str, Callable[[int], Workload]]] = {
     "google": workloads.google,
     "alibaba": workloads.alibaba,
+    "team": team,
 }
 LOADS: Final = (0.8, 1.0, 1.3)
 CLUSTER: Final = Cluster.of(workloads.CORES, workloads.MEMORY)
+
+TEAM: Final = Cluster.of(CORES, MEMORY)
+TEAM_LOADS: Final = (0.1, 0.45, 0.8)
+"""A team's machine is idle most of the time. The schedules of a week are then the nearer together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +91,32 @@ class Played:
 def play(cell: Cell, part: Part) -> Played:
     """Simulate from the first submission to the last; what has not ended by then is not finished."""
     began = time.perf_counter()
-    workload = scaled(drawn(cell.trace, cell.seed), cell.load, CLUSTER.cores)
+    cluster = cluster_of(cell.trace)
+    workload = scaled(drawn(cell.trace, cell.seed), cell.load, cluster.cores)
     settings = Settings(horizon_s=workload.span_s, capabilities=cell.world)
-    book, seed = policy_book(), cell.seed
+    book, seed = policy_book(cell.trace), cell.seed
     clock = time.perf_counter
     if part == "baselines":
-        tried = sweep(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock)
+        tried = sweep(workload, book, cluster, settings=settings, seed=seed, clock=clock)
         trials = tuple(replace(trial, outcome=None) for trial in tried)
     elif part == "oracle":
-        outcome = oracle(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock)
+        outcome = oracle(workload, book, cluster, settings=settings, seed=seed, clock=clock)
         trials = (Trial(part, {}, measure(outcome), best=True),)
     else:
-        outcome = simulate(workload, book, CLUSTER, settings=settings, seed=seed, clock=clock, name=part)
+        outcome = simulate(workload, book, cluster, settings=settings, seed=seed, clock=clock, name=part)
         trials = (Trial(part, {}, measure(outcome), best=True),)
-    possible = most_work(workload, CLUSTER, workload.span_s)
+    possible = most_work(workload, cluster, workload.span_s)
     return Played(cell, part, trials, possible, time.perf_counter() - began)
+
+
+def cluster_of(trace: str) -> Cluster:
+    """The machine that the trace is played on."""
+    return TEAM if trace == "team" else CLUSTER
+
+
+def loads_of(trace: str) -> tuple[float, ...]:
+    """The loads that a whole benchmark plays the trace at."""
+    return TEAM_LOADS if trace == "team" else LOADS
 
 
 def drawn(trace: str, seed: int) -> Workload:
@@ -95,11 +127,12 @@ def drawn(trace: str, seed: int) -> Workload:
     """
     make = TRACES.get(trace)
     workload = load_csv_trace(trace) if make is None else make(seed)
-    check_tiers(workload, [tier.name for tier in policy_book().tiers])
+    check_tiers(workload, [tier.name for tier in policy_book(trace).tiers])
     return workload
 
 
 @cache
-def policy_book() -> PolicyBook:
-    """Three tiers, and nothing of single jobs."""
-    return load_policy_book(Path(__file__).with_name("simulation_policies.yaml"))
+def policy_book(trace: str = "") -> PolicyBook:
+    """Three tiers, and nothing of single jobs; the team has policies of its own for the same tiers."""
+    name = "team_policies.yaml" if trace == "team" else "simulation_policies.yaml"
+    return load_policy_book(Path(__file__).with_name(name))

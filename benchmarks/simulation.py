@@ -2,22 +2,34 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict
 from itertools import product
 from math import isfinite
-from multiprocessing import get_context
 from typing import Any, Final
 
 from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING, Capabilities
 from adaptive_assets.simulation.evaluation.measures import Measures
 from adaptive_assets.simulation.evaluation.sweep import FAMILIES, Trial
 from benchmarks.bounds import bounds_table, plain_bounds
-from benchmarks.cells import CLUSTER, LOADS, PARTS, TRACES, Cell, Part, Played, drawn, play, policy_book
+from benchmarks.cells import (
+    CLUSTER,
+    PARTS,
+    TEAM,
+    TRACES,
+    Cell,
+    Part,
+    Played,
+    drawn,
+    loads_of,
+    play,
+    policy_book,
+)
 from benchmarks.pooled import IN_ALL, OF_A_TIER, Pooled, Quantity, pool
 from benchmarks.promises import Compared, best_baseline, distances, promises, safest_baseline
 from benchmarks.report import Finding, grid
 from benchmarks.seeds import TUNED, groups, seeds_title
+from benchmarks.side_by_side import side_by_side
 from benchmarks.starvation import fed
 
 __all__ = ["compare", "measure", "play_all"]
@@ -25,7 +37,8 @@ __all__ = ["compare", "measure", "play_all"]
 SEEDS: Final = 3
 FIRST: Final = 0
 INTRO: Final = (
-    f"Simulated on {CLUSTER.cores:g} cores and {CLUSTER.memory / 2**30:g} GiB. Over the seeds, counts, hours"
+    f"Simulated on {CLUSTER.cores:g} cores and {CLUSTER.memory / 2**30:g} GiB, team on"
+    f" {TEAM.cores:g} cores and {TEAM.memory / 2**30:g} GiB. Over the seeds, counts, hours"
     " and cost are added up, and of all else it is the median; waits are of all runs that were released,"
     " turnarounds (from submission to end) and slowdowns of those that ended. The baselines are"
     " at the best setting of each seed."
@@ -34,7 +47,7 @@ INTRO: Final = (
 
 def measure(
     traces: Sequence[str] = tuple(TRACES),
-    loads: Sequence[float] = LOADS,
+    loads: Sequence[float] | None = None,
     seeds: int = SEEDS,
     first: int = FIRST,
     jobs: int = 2,
@@ -43,6 +56,7 @@ def measure(
 ) -> Finding:
     """Play every trace at every load with so many seeds from ``first`` on, in ``jobs`` processes.
 
+    Without ``loads``, each trace is played at its own (:func:`~benchmarks.cells.loads_of`).
     Ours and the oracle are played in the default world, and again in one where launchers can do ``actions``.
     ``say`` is told of progress.
 
@@ -52,11 +66,12 @@ def measure(
         drawn(trace, 0)  # so that a trace that is missing or broken is found at once
     drawn_with = range(first, first + seeds)
     worlds = tuple(dict.fromkeys((NOTHING, actions)))
-    cells = [Cell(*each) for each in product(traces, loads, drawn_with, worlds)]
+    places = [(trace, load) for trace in traces for load in loads or loads_of(trace)]
+    cells = [Cell(*place, *each) for place, each in product(places, product(drawn_with, worlds))]
     played = play_all(cells, jobs, say)
     compared = [
-        compare(played, trace, load, world, group)
-        for world, trace, load, group in product(worlds, traces, loads, groups(drawn_with))
+        compare(played, *place, world, group)
+        for world, place, group in product(worlds, places, groups(drawn_with))
     ]
     say("the two shapes in which somebody may starve")
     bounds = [bound for each in compared for bound in promises(each)] + fed(drawn_with)
@@ -83,17 +98,11 @@ def play_all(cells: Iterable[Cell], jobs: int, say: Callable[[str], None] = prin
     """All parts of all ``cells``, in as many processes, in the order of parts and cells."""
     whole = [(cell, part) for part in PARTS for cell in cells if part != "baselines" or cell.world == NOTHING]
     began, played = time.monotonic(), list[Played]()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool_of_processes:
-        futures = [pool_of_processes.submit(play, *each) for each in whole]
-        try:
-            for future in as_completed(futures):
-                done = future.result()
-                played.append(done)
-                progress = f"{len(played):3d} of {len(whole)}, {time.monotonic() - began:5.0f} s"
-                say(f"[{progress}] {done.cell.label}: {done.part}, {done.took_s:.0f} s")
-        except BaseException:
-            pool_of_processes.shutdown(cancel_futures=True)
-            raise
+    with closing(side_by_side(play, whole, jobs)) as results:
+        for done in results:
+            played.append(done)
+            progress = f"{len(played):3d} of {len(whole)}, {time.monotonic() - began:5.0f} s"
+            say(f"[{progress}] {done.cell.label}: {done.part}, {done.took_s:.0f} s")
     order = {each: place for place, each in enumerate(whole)}
     return sorted(played, key=lambda done: order[done.cell, done.part])
 

@@ -15,7 +15,7 @@ What the traces lack is derived, the same for every planner, and said here.
   4 GiB for each core.
 * A run is a task of Alibaba's, with its duration and up to four of its instances side by side.
 
-    python -m benchmarks.workloads DIRECTORY [SEED]      writes both as trace files
+    python -m benchmarks.workloads DIRECTORY [SEED]      writes both, and the team's week, as trace files
 """
 
 import csv
@@ -32,6 +32,7 @@ from statistics import quantiles
 from typing import Final, NamedTuple
 
 from adaptive_assets.simulation.traces.csv_writing import write_csv_trace
+from adaptive_assets.simulation.traces.team import team
 from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, Workload
 from benchmarks import alibaba as trace_of_alibaba
 from benchmarks.alibaba import NoTraceError, Task
@@ -241,7 +242,7 @@ def _promised(runs: Iterable[TracedRun]) -> list[TracedRun]:
 
 def main(directory: str, seed: str = "0") -> None:
     """Write the workloads as trace files into ``directory``."""
-    for make in (google, alibaba):
+    for make in (google, alibaba, team):
         try:
             workload = make(int(seed))
         except NoTraceError as error:

@@ -1,10 +1,7 @@
 """The benchmarks' own workloads, and that small ones go through from end to end."""
 
 import json
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Self
 
 import pytest
 from click.testing import CliRunner
@@ -16,29 +13,11 @@ from adaptive_assets.simulation.engine.capabilities import Capabilities
 from adaptive_assets.simulation.evaluation.sweep import FAMILIES
 from adaptive_assets.simulation.traces.scaling import offered_load
 from adaptive_assets.simulation.traces.trace import TraceError, Workload
-from benchmarks import cells, fidelity, planning, simulation
+from benchmarks import cells, fidelity, planning, side_by_side, simulation
 from benchmarks.__main__ import main
 from benchmarks.long_queues import RUNNING, book, long_queue
 from benchmarks.report import Finding, save
-
-
-class Here:
-    """In place of a pool of processes: everything is done in this one, at once."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, do: Callable[..., object], *arguments: object) -> Future[object]:
-        """Do it now."""
-        done: Future[object] = Future()
-        done.set_result(do(*arguments))
-        return done
+from tests.benchmarks.here import Here
 
 
 def test_a_long_queue_is_admitted_in_part() -> None:
@@ -96,7 +75,7 @@ def test_a_cell_is_played_by_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ours_is_played_in_each_world_and_baselines_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The title of a table has its world and its seeds; those that were tuned on have their own table."""
-    monkeypatch.setattr(simulation, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(
         cells, "TRACES", {"short": lambda _: Workload.of("short", planning.simulated_day(40, 0).runs)}
     )

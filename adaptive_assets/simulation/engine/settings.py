@@ -9,6 +9,7 @@ from typing import Final
 from adaptive_assets.learning import LEARNING, LearningTuning
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.capabilities import NOTHING, Capabilities
 
@@ -68,6 +69,8 @@ class Settings:
     """And the latest."""
     capabilities: Capabilities = NOTHING
     """What the launchers can do beyond launching; by default what those of Dagster can do."""
+    tuning: Tuning = TUNING
+    """The numbers that ``plan()`` goes by, where no other planner decides."""
     run_limit: int | None = None
     """The coordinator's ``max_concurrent_runs``, as the planner is told."""
     horizon_s: float | None = None

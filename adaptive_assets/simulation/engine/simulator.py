@@ -5,6 +5,7 @@ that brings their runs. The planner is called as by a daemon, and only while the
 """
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil, inf
 from typing import Final
 
@@ -38,7 +39,7 @@ def simulate(
     book: PolicyBook,
     cluster: Cluster,
     *,
-    planner: Planner = plan,
+    planner: Planner | None = None,
     name: str | None = None,
     scenario: Scenario | None = None,
     knowledge: Knowledge = Knowledge.LEARNED,
@@ -49,25 +50,27 @@ def simulate(
 ) -> Outcome:
     """Run ``workload`` on ``cluster`` as ``planner`` decides; the same arguments give the same outcome.
 
+    Without a ``planner``, that is ``plan()`` with the tuning of the ``settings``.
     ``name`` is what the outcome calls the planner; without it, its own name. ``clock`` measures how long each
     call of the planner takes. ``progress`` is told now and then which share of the runs has ended.
 
     Raises :class:`~adaptive_assets.policy.PolicyError` if workload, scenario, book and cluster do not go
     together, and :class:`ValueError` if the planner decides what cannot be.
     """
-    scenario = scenario or Scenario()
+    scenario, settings = scenario or Scenario(), settings or Settings()
     check_scenario(
         scenario,
         nodes=[node.name for node in cluster.nodes],
         names=[run.name for run in workload.runs],
     )
-    deployment = SimulationState(workload, book, cluster, scenario, knowledge, settings or Settings(), seed)
-    daemon = _Daemon(deployment, book, planner, clock)
+    deployment = SimulationState(workload, book, cluster, scenario, knowledge, settings, seed)
+    decides = planner or partial(plan, tuning=settings.tuning)
+    daemon = _Daemon(deployment, book, decides, clock)
     series = Series(deployment.machines, deployment.line, deployment.settings.sample_s)
     _run(deployment, daemon, series, progress)
     spend = deployment.account.spend
     return Outcome(
-        planner=name or str(getattr(planner, "name", None) or getattr(planner, "__name__", "planner")),
+        planner=name or _name_of(planner or plan),
         cluster=cluster,
         tiers=tuple(tier.name for tier in book.tiers),
         runs=run_outcomes(deployment),
@@ -79,6 +82,10 @@ def simulate(
         cost=sum(spend.values()),
         spend=spend,
     )
+
+
+def _name_of(planner: Planner) -> str:
+    return str(getattr(planner, "name", None) or getattr(planner, "__name__", "planner"))
 
 
 def _run(

@@ -59,7 +59,7 @@ def compare(
     )
 
     def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[PreemptionRecord, ...]]:
-        observed = Observed(plan, settings.starts_at)
+        observed = Observed(partial(plan, tuning=settings.tuning), settings.starts_at)
         outcome = play(planner=observed, name=name, knowledge=knowledge, progress=step.of(name))
         return outcome, tuple(observed.preemptions)
 

@@ -100,16 +100,16 @@ def drawn(
         kind = rng.choices(kinds, shares)[0]
         step = bisect_left(cumulative, rng.random() * cumulative[-1])
         at = (step + rng.random()) / _GRID * span_s
-        for run in _chain(kind, followers, at, len(runs), rng):
+        for run in chain(kind, followers, at, len(runs), rng):
             runs.append(run)
             left -= run.cpu * run.duration_s
     return Workload.of(name, runs)
 
 
-def _chain(
+def chain(
     kind: WorkKind, followers: dict[str, list[WorkKind]], at: float, count: int, rng: random.Random
 ) -> Iterator[TracedRun]:
-    """A run of ``kind``, and of all work that follows it."""
+    """A run of ``kind`` at ``at``, and of all work that follows it; ids are numbered from ``count`` on."""
     waiting: list[tuple[WorkKind, tuple[str, ...]]] = [(kind, ())]
     while waiting:
         each, above = waiting.pop()
