@@ -14,7 +14,6 @@ from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
-    Backlog,
     CheckState,
     Claims,
     DataState,
@@ -42,7 +41,7 @@ def _names(words: str) -> Mapping[str, str]:
 
 FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Snapshot: _names(
-        "at queued active machine data backlogs run_limit actions nodes estimates usage slowdown pace limits"
+        "at queued active machine data run_limit actions nodes estimates usage slowdown pace limits"
         " paused launches clock_certain"
     ),
     Work: _names("name policy location assets reads degradable composable gated_by undefined"),
@@ -60,7 +59,6 @@ FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     DataState: _names(
         "asset materialized_at freshness checks checks_failed checks_missing mode source unreadable"
     ),
-    Backlog: _names("source items lag_s event_time"),
     Node: _names("name reading heard_at node_class lease_s"),
     MachineReading: _names(
         "at cpu_capacity cpu_used memory_capacity memory_used pressure disk_read disk_write network_received"
@@ -93,5 +91,8 @@ def reason_code(recorded: str) -> str:
     return _FORMER_CODES.get(recorded, recorded)
 
 
-GONE: Final[Mapping[type, frozenset[str]]] = {QueuedRun: frozenset({"passes"})}
+GONE: Final[Mapping[type, frozenset[str]]] = {
+    Snapshot: frozenset({"backlogs"}),
+    QueuedRun: frozenset({"passes"}),
+}
 """By dataclass, the ledger's names of fields that older rows have and nothing reads."""

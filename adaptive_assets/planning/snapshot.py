@@ -82,18 +82,6 @@ class MachineReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """Input that has arrived and was not taken in yet."""
-
-    source: str
-    items: int
-    lag_s: float
-    """Age of the oldest item that waits, in seconds."""
-    event_time: float | None = None
-    """The newest event time that was taken in."""
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
     """What runs of one kind share; runs are planned by kind, so that the cost follows kinds and not runs.
 
@@ -286,7 +274,6 @@ class Snapshot:
     active: tuple[ActiveRun, ...] = ()
     machine: MachineReading | None = None
     data: Mapping[str, DataState] = field(default_factory=dict)
-    backlogs: tuple[Backlog, ...] = ()
     run_limit: int | None = None
     actions: tuple[Action, ...] = ()
     nodes: tuple[Node, ...] = ()

@@ -61,8 +61,6 @@ class Tuning:
     grows_for: float = 0.4
     """The share of its median duration after which a run has grown as far as it will. Infinite: never.
     Traces."""
-    outgrown: float = 2.0
-    """A young run that takes more than expected will take so many times as much. 1: what it takes. Traces."""
 
     # 3 order
     share_unit: float = 600.0
