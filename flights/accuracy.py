@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["score"]
-
 
 def score(forecasts: "pd.DataFrame | None", departures: "pd.DataFrame") -> "pd.DataFrame":
     """Score forecasts of flights that have left since.

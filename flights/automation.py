@@ -5,8 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-__all__ = ["every", "not_during", "when_landed", "when_missing", "when_settled", "when_updated"]
-
 Condition = dg.AutomationCondition[Any]
 
 

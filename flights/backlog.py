@@ -22,17 +22,6 @@ from flights.deliveries import TABLES, Delivery
 from flights.folder import FlightsFolder, read_json, write_json
 from flights.hours import HOUR, hour_named
 
-__all__ = [
-    "Backlog",
-    "SourceStatus",
-    "Waiting",
-    "backlogs",
-    "read_status",
-    "source_status",
-    "waiting",
-    "write_status",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Backlog:

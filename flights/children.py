@@ -18,8 +18,6 @@ from typing import Final
 
 import psutil
 
-__all__ = ["Child", "Family"]
-
 _MARK: Final = "ADAPTIVE_DEV_FAMILY"
 _PROJECT: Final = Path(__file__).resolve().parents[1]
 

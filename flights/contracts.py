@@ -13,8 +13,6 @@ from pandera.typing.pandas import Series
 from flights.data import EARLIEST_MIN, LATEST_MIN, ORIGINS
 from flights.hours import NEW_YORK
 
-__all__ = ["AirportHours", "DelayForecast", "DeparturesClean"]
-
 UTC_TIME: Final = {"unit": "us", "tz": "UTC"}
 DELAY: Final = {"min_value": EARLIEST_MIN, "max_value": LATEST_MIN}
 

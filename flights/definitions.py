@@ -10,8 +10,6 @@ from flights.folder import FlightsFolder
 from flights.resources import FlightsData
 from flights.sensors import history_sensor, landing_sensor
 
-__all__ = ["flights_definitions"]
-
 
 def flights_definitions(data: Path) -> dg.Definitions:
     """Return the pipeline on a data folder, the one that the feed lands its files in.

@@ -12,8 +12,6 @@ from typing import Final
 
 from flights.hours import hour_named, stamp
 
-__all__ = ["TABLES", "Delivery"]
-
 TABLES: Final = ("departures", "weather")
 
 _NAME: Final = re.compile(

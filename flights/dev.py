@@ -30,8 +30,6 @@ from flights.lost_runs import end_lost_runs
 from flights.metadata import local
 from flights.replay import CHAOS
 
-__all__ = ["main"]
-
 PROJECT: Final = Path(__file__).resolve().parents[1]
 HOST: Final = "127.0.0.1"
 FIRST_PORT: Final = 3000

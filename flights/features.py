@@ -15,8 +15,6 @@ from flights.tables import WEATHER
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CATEGORIES", "FEATURES", "HORIZON_HOURS", "LABEL", "features", "training_rows"]
-
 HORIZON_HOURS: Final = 3
 """A forecast covers the flights scheduled in this many hours from its instant on."""
 

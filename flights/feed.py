@@ -26,8 +26,6 @@ from flights.folder import FlightsFolder, write_atomically
 from flights.hours import FIRST_HOUR, HOUR, NEW_YORK, YEAR_END, floor_hour
 from flights.replay import CHAOS, Chaos, deliveries_due, render
 
-__all__ = ["DEFAULT_SPEED", "DEFAULT_START", "Feed", "FeedBusyError", "main", "only_feed"]
-
 DEFAULT_SPEED: Final = 20.0
 DEFAULT_START: Final = datetime(2013, 7, 1, 8, tzinfo=UTC)
 """Four in the morning in New York, on a Monday of storms; the first wave leaves an hour later."""

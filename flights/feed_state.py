@@ -6,8 +6,6 @@ from datetime import datetime
 from flights.folder import FlightsFolder, read_json, write_json
 from flights.hours import YEAR_END
 
-__all__ = ["FeedState", "read_state", "write_state"]
-
 
 @dataclass(frozen=True, slots=True)
 class FeedState:

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FlightsFolder", "FrameStore", "read_json", "write_atomically", "write_json"]
-
 
 @dataclass(frozen=True, slots=True)
 class FlightsFolder:

@@ -11,8 +11,6 @@ from flights.known import Known
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["day_bounds", "day_summary", "is_over", "missing_days"]
-
 SETTLED_AFTER = timedelta(days=1)
 """After a day's end, the time until its last flight has arrived for certain."""
 

@@ -8,18 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = [
-    "FIRST_HOUR",
-    "HOUR",
-    "NEW_YORK",
-    "YEAR_END",
-    "floor_hour",
-    "hour_key",
-    "hour_named",
-    "hour_of_key",
-    "stamp",
-]
-
 HOUR: Final = timedelta(hours=1)
 NEW_YORK: Final = ZoneInfo("America/New_York")
 

@@ -17,8 +17,6 @@ from flights.tables import airport_hours, clean_departures, clean_weather
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Known", "NothingKnownError"]
-
 
 class NothingKnownError(RuntimeError):
     """No feed has replayed anything into the folder yet."""

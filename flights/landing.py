@@ -23,16 +23,6 @@ from flights.hours import stamp
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "BadDeliveryError",
-    "Intake",
-    "Quarantined",
-    "quarantine_foreign",
-    "quarantined_count",
-    "read_delivery",
-    "take_in",
-]
-
 COLUMNS: Final = {"departures": DEPARTURE_COLUMNS, "weather": WEATHER_COLUMNS}
 TEXT_COLUMNS: Final = frozenset({"carrier", "tailnum", "origin", "dest", "time_hour"})
 LARGEST_FILE: Final = 16 * 1024 * 1024

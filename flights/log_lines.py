@@ -3,8 +3,6 @@
 import json
 from typing import Any, Final
 
-__all__ = ["worth_showing"]
-
 OURS: Final = "dagster.adaptive_assets"
 LOUD: Final = frozenset({"warning", "error", "critical"})
 HUSHED: Final = ("BetaWarning", "PreviewWarning", "SupersessionWarning", "No cursor for event type")

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-__all__ = ["end_lost_runs"]
-
 
 def end_lost_runs(home: Path) -> int:
     """End the runs that a DAGSTER_HOME has as started, and return how many there were.

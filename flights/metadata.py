@@ -9,8 +9,6 @@ from flights.hours import NEW_YORK
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["local", "markdown_table", "numbers"]
-
 
 def local(instant: datetime) -> str:
     """Return a time on New York's clock: ``2013-07-01 04:00 EDT``."""

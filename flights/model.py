@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["DelayModel", "carried_over", "fit", "forecast_by_averages", "forecast_by_model", "horizon"]
-
 EARLIEST: Final = -30.0
 LATEST: Final = 300.0
 """Minutes beyond which a delay says little about the next one; the label is cut off there."""

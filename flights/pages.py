@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Plot", "new_figure", "page", "png"]
-
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 60rem; margin: 2rem auto }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } p.note { color: #5b6876; margin-top: 0 }

@@ -18,8 +18,6 @@ from flights.hours import HOUR, stamp
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHAOS", "Chaos", "Content", "Planned", "deliveries_due", "deliveries_of", "render"]
-
 MOST_HOURS_LATE: Final = 3
 CORRECTED_AFTER: Final = 2
 """Hours after which a broken or wrong delivery is sent again as it should have been."""

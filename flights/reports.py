@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Report", "carrier_report", "route_report"]
-
 _LATE: Final = "#c2503a"
 _PLAIN: Final = "#3a6ea5"
 _SHOWN: Final = 20

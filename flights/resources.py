@@ -7,8 +7,6 @@ import dagster as dg
 from flights.folder import FlightsFolder
 from flights.known import Known, NothingKnownError
 
-__all__ = ["FlightsData"]
-
 
 class FlightsData(dg.ConfigurableResource[None]):
     """Where the feed lands its files and the pipeline keeps its own."""

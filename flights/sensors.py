@@ -18,8 +18,6 @@ from flights.hours import hour_key, stamp
 from flights.landing import quarantine_foreign, quarantined_count
 from flights.resources import FlightsData
 
-__all__ = ["history_sensor", "landing_sensor"]
-
 HOURS_TAG: Final = "flights/hours"
 """First and last hour that a run takes in: ``2013-07-01T08Z/2013-07-01T08Z``."""
 HISTORY_TAG: Final = "flights/history"

@@ -22,8 +22,6 @@ from typing import Final
 from adaptive_assets.policy.units import parse_share, parse_size
 from adaptive_assets.signals import MachineReader
 
-__all__ = ["Squeeze", "main", "memory_to_take", "press"]
-
 LONGEST: Final = 3600.0
 """Seconds; a forgotten squeeze must not last."""
 MEMORY_LEFT: Final = 768 * 1024 * 1024

@@ -13,8 +13,6 @@ from flights.hours import HOUR, NEW_YORK
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["airport_hours", "clean_departures", "clean_weather", "flight_ids"]
-
 STRONGEST_WIND: Final = 200.0
 """Miles an hour; the gauge at Newark once reported 1,048."""
 

@@ -18,8 +18,6 @@ from adaptive_assets.assets.validation import RUN_MODE, SHORTEST_WINDOW, unfit
 from adaptive_assets.dagster_compat.definitions import is_reconstruction
 from adaptive_assets.policy import Catalogue, Policy, PolicyError, load_policy_book
 
-__all__ = ["adapt"]
-
 _log = logging.getLogger(__name__)
 
 _WARN_AFTER: Final = 0.75

@@ -5,8 +5,6 @@ from typing import Final
 
 import dagster as dg
 
-__all__ = ["key_of", "text_of"]
-
 _CHARACTER: Final = re.compile(r"\\.|.", re.DOTALL)
 
 

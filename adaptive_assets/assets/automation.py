@@ -13,8 +13,6 @@ import dagster as dg
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
 
-__all__ = ["policy_sensors", "sensor_name"]
-
 
 def sensor_name(policy: str) -> str:
     """The name of a policy's automation sensor; Dagster takes no ``-`` in it."""

@@ -11,8 +11,6 @@ from adaptive_assets.dagster_compat.definitions import BaseAssetNode, is_stub, p
 from adaptive_assets.dagster_compat.workspace import CodeLocation, RemoteRepository
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 
-__all__ = ["catalogue_of", "facts_of_asset", "merged"]
-
 KIND = "dagster/kind/"
 
 

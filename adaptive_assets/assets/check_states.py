@@ -2,8 +2,6 @@
 
 from typing import Final
 
-__all__ = ["CHECK_STATE", "EVALUATED", "NOT_EVALUATED"]
-
 CHECK_STATE: Final = "adaptive/check_state"
 EVALUATED: Final = "evaluated"
 NOT_EVALUATED: Final = "not_evaluated"

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pandera.api.dataframe.model import DataFrameModel
     from pandera.errors import SchemaError
 
-__all__ = ["Contract", "NotEvaluatedError"]
-
 _CANARY: Final = "adaptive_assets_canary"
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.integer[Any]]
 
-__all__ = ["WARNS", "ContractFinding", "finding_of", "first_line"]
-
 WARNS: Final = "_adaptive_assets_warns"
 """Marks, on a pandera check, that the model wants a warning of it and no error."""
 

@@ -14,8 +14,6 @@ from adaptive_assets.assets.contract_findings import ContractFinding
 if TYPE_CHECKING:
     from adaptive_assets.assets.contract_findings import Rows
 
-__all__ = ["ContractReport"]
-
 _MOST_LINES: Final = 50
 _MOST_COLUMNS: Final = 12
 _MOST_CHARACTERS: Final = 60

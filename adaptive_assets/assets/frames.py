@@ -12,8 +12,6 @@ from typing import Any, BinaryIO, Literal, get_args, get_origin
 
 from adaptive_assets.assets.system_errors import number_of
 
-__all__ = ["Kind", "StoredValueError", "kind_of", "kind_wanted", "read", "row_count", "suffix_of", "write"]
-
 Kind = Literal["pandas", "polars", "polars_lazy"]
 
 

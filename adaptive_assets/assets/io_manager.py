@@ -23,8 +23,6 @@ from adaptive_assets.assets.versions import Version, file_name, newest_good, ver
 if TYPE_CHECKING:
     from upath import UPath
 
-__all__ = ["FrameIOManager", "load_last_good"]
-
 _ATTEMPTS: Final = 3
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pandera.api.dataframe.container import DataFrameSchema
     from pandera.api.dataframe.model import DataFrameModel
 
-__all__ = ["CONTRACT", "pandera_checks"]
-
 CONTRACT: Final = "adaptive/contract"
 """Metadata of the check itself: the name of the model."""
 

@@ -13,8 +13,6 @@ from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Catalogue, Policy, PolicyBook, Problem
 from adaptive_assets.policy.text import quoted
 
-__all__ = ["DEFAULT", "PolicyAssignment", "RunFacts", "facts_of", "governed"]
-
 DEFAULT = "default"
 
 

@@ -18,8 +18,6 @@ from typing import Final
 
 from adaptive_assets.assets.versions import Version, file_name, versions_in
 
-__all__ = ["ABANDONED_AFTER", "publish", "sweep"]
-
 ABANDONED_AFTER: Final = 24 * 60 * 60.0
 """Seconds after its last change until a partial file is removed of which nobody can tell whose it is."""
 

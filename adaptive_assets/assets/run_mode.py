@@ -23,8 +23,6 @@ from pydantic import Field
 from adaptive_assets.assets import tags
 from adaptive_assets.policy.text import quoted
 
-__all__ = ["Mode", "RunMode"]
-
 _LONGEST_MODE: Final = 200
 _LONGEST_PARAMETERS: Final = 65_536
 _LONGEST_STAMP: Final = 1_000

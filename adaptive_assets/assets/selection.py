@@ -14,8 +14,6 @@ from adaptive_assets.assets.asset_keys import key_of, text_of
 from adaptive_assets.dagster_compat.definitions import BaseAssetGraph
 from adaptive_assets.policy import AssetFacts, Catalogue
 
-__all__ = ["Selector", "resolve"]
-
 _STATIC: Final = dg.StaticPartitionsDefinition(["-"])
 _PARTITIONS: Final[Mapping[str, dg.PartitionsDefinition[Any]]] = {
     "static": _STATIC,

@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-__all__ = ["is_passing", "number_of", "told"]
-
 _NUMBER: Final = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)
 _LIBRARIES: Final = ("polars", "pyarrow")
 _PASSING: Final = frozenset(

@@ -11,8 +11,6 @@ from adaptive_assets.assets.pandera_checks import CONTRACT
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.policy import Policy, Problem
 
-__all__ = ["RUN_MODE", "SHORTEST_WINDOW", "unfit"]
-
 RUN_MODE: Final = "run_mode"
 """The key of the resource `RunMode`."""
 SHORTEST_WINDOW: Final = 60.0

@@ -14,8 +14,6 @@ import dagster as dg
 
 from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
 
-__all__ = ["Version", "file_name", "newest_good", "versions_in"]
-
 _NAME: Final = re.compile(r"v(?P<number>[0-9]{8,18})-(?P<run>[^.]+)\.(?:parquet|pickle)")
 _LONGEST_NAME: Final = 200
 """Bytes; file systems take 255, and versions and partial files add to it."""

@@ -18,8 +18,6 @@ from adaptive_assets.cli.text import clock, emit_json
 if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
 
-__all__ = ["replay"]
-
 MICROSECOND: Final = 1e-6
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from adaptive_assets.planning.snapshot import Snapshot
     from adaptive_assets.policy import PolicyBook
 
-__all__ = ["SHOWN", "Cycles", "Found", "Replay", "planned_cycles", "replayed"]
-
 SHOWN: Final = 20
 """How many differences are kept to be shown; all are counted."""
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
     from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Otherwise", "OtherwiseRun", "decided_otherwise", "loaded"]
-
 Brief = tuple[str, str, str]
 """Verdict, mode and the code of the first reason."""
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from adaptive_assets.cli.replay_policies import Brief, Otherwise
     from adaptive_assets.planning.told_decision import ToldDecision
 
-__all__ = ["as_json", "as_text", "other_as_json", "other_as_text", "span"]
-
 
 def span(since: float | None, until: float | None) -> str:
     """``from … to …``, as far as it is bounded."""

@@ -21,8 +21,6 @@ from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.signals import RunProcesses
 from adaptive_assets.workflow.declared import declared
 
-__all__ = ["ActiveWatch"]
-
 NOTICED_WITHIN_S: Final = 10.0
 """From the kernel's kill to Dagster's event that tells of it: to free gigabytes takes seconds, and to write
 an event takes as long on a machine that is short of memory."""

@@ -8,8 +8,6 @@ from adaptive_assets.coordinator.dry_run import try_book
 from adaptive_assets.policy import PolicyBook, PolicyError, Problem, load_policy_book
 from adaptive_assets.policy.text import quoted
 
-__all__ = ["BookState", "BookWatch"]
-
 
 @dataclass(frozen=True, slots=True)
 class BookState:

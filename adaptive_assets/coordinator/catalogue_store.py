@@ -10,8 +10,6 @@ from adaptive_assets.dagster_compat.workspace import CodeLocationEntry
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.policy import Catalogue
 
-__all__ = ["CatalogueStore"]
-
 AGAIN_S: Final = 60.0
 """After how long the ledger is asked again, for what it lacks and for what is missing here."""
 

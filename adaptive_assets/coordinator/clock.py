@@ -3,8 +3,6 @@
 import time
 from typing import Final
 
-__all__ = ["ClockWatch", "since_boot"]
-
 TOLERANCE_S: Final = 30.0
 """By how much the two clocks may differ from one look to the next: time daemons correct by less."""
 

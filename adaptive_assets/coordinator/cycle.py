@@ -32,8 +32,6 @@ from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
 from adaptive_assets.signals import MachineSampler, RunProcesses
 
-__all__ = ["Cycle", "CycleOutcome"]
-
 T = TypeVar("T")
 
 logger = logging.getLogger("dagster.adaptive_assets")

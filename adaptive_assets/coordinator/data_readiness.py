@@ -16,8 +16,6 @@ from adaptive_assets.dagster_compat.events import (
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
 
-__all__ = ["data_states"]
-
 _FRESHNESS = {
     "PASS": Freshness.PASS,
     "WARN": Freshness.WARN,

@@ -18,8 +18,6 @@ from adaptive_assets.ledger.outbox import DIRECTORY as OUTBOX
 from adaptive_assets.policy import BUILT_IN, PolicyBook
 from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses
 
-__all__ = ["Deployment", "open_ledger", "policy_path"]
-
 logger = logging.getLogger("dagster.adaptive_assets")
 
 

@@ -4,8 +4,6 @@ from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["try_book"]
-
 MOST_POLICIES = 200
 """Policies that are planned with; it bounds what an edit of a large file costs."""
 AT = 1_000_000_000.0

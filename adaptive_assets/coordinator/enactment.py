@@ -16,8 +16,6 @@ from adaptive_assets.dagster_compat.storage import gather_tag_statistics, spare_
 from adaptive_assets.planning.decisions import AnyDecision, Decision, Plan, Verdict
 from adaptive_assets.planning.snapshot import QueuedRun
 
-__all__ = ["Enactment", "line", "reason_text"]
-
 DEFERRALS_PER_CYCLE = 25
 """How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
 first in line are told first, and the others in the cycles after."""

@@ -12,8 +12,6 @@ import dagster as dg
 from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES, RunRecord
 from adaptive_assets.ledger import RunUsageRow
 
-__all__ = ["KEY", "PAGE", "EndedRuns", "Kept"]
-
 KEY: Final = "ended_runs"
 """Under which the place in the list of ended runs is kept in the ledger."""
 

@@ -25,8 +25,6 @@ from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Wo
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["KEPT_EVERY_S", "KEY", "REMEMBERED", "Experience", "ended_run"]
-
 REMEMBERED: Final = 10_000
 """Runs of the ledger that are learned from anew where what was learned is not kept: the last ones."""
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["Fault", "Faults"]
-
 AGAIN_S = 240.0
 """Dagster shows a daemon's error for five minutes: a fault that lasts stays in sight."""
 

@@ -6,8 +6,6 @@ from math import inf
 from adaptive_assets.assets.tags import INPUT_SIZE
 from adaptive_assets.policy.text import quoted
 
-__all__ = ["InputSizeError", "input_size", "read_input_size"]
-
 LONGEST = 64
 """Characters of a number."""
 _LARGEST = 1e18

@@ -8,8 +8,6 @@ import dagster as dg
 from adaptive_assets.assets import tags
 from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES, RunRecord
 
-__all__ = ["LaunchWatch"]
-
 OVERLAP_S = 10.0
 """How far back a read for changes reaches: the clocks of processes that write to one storage differ."""
 

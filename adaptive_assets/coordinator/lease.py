@@ -22,8 +22,6 @@ from typing_extensions import override
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.ledger.states import LeaseRow
 
-__all__ = ["NAME", "Holder", "Lease"]
-
 NAME: Final = "dequeue"
 """The lease of the daemon that plans and launches."""
 RENEWAL_S: Final = 10.0

@@ -8,8 +8,6 @@ import dagster as dg
 
 from adaptive_assets.dagster_compat.runs import RunRecord
 
-__all__ = ["NEVER_STARTED_S", "STALE_S", "RunProblem", "Silence", "lost_message"]
-
 STALE_S: Final = 600.0
 """Seconds without an event after which a run whose process is gone is lost."""
 

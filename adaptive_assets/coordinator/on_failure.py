@@ -4,8 +4,6 @@ from enum import StrEnum
 
 from adaptive_assets.coordinator.cycle import CycleOutcome
 
-__all__ = ["PATIENCE", "OnFailure", "Ruling"]
-
 PATIENCE = 3
 """After so many failing cycles in a row ``on_failure`` rules; until then the last plan stands."""
 

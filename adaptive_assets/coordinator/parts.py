@@ -11,8 +11,6 @@ from adaptive_assets.ledger.texts import LONGEST_MESSAGE
 from adaptive_assets.policy import PolicyError
 from adaptive_assets.policy.text import paragraph
 
-__all__ = ["EXPLAINED", "Parts", "message_of"]
-
 T = TypeVar("T")
 
 MOST_TOLD: Final = 10

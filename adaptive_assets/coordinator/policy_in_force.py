@@ -9,8 +9,6 @@ from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.dagster_compat.workspace import code_locations
 from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, Problem
 
-__all__ = ["PolicyInForce"]
-
 
 class PolicyInForce:
     """The governance that holds now, brought up to date once a cycle."""

@@ -10,8 +10,6 @@ from adaptive_assets.coordinator.run_claims import claims_of, is_served_by_nobod
 from adaptive_assets.dagster_compat.runs import RunRecord
 from adaptive_assets.signals import Belonging, Claim, RunProcesses, RunUsage
 
-__all__ = ["ProcessWatch"]
-
 PROOF_WITHIN_S: Final = 60.0
 """For how long a process that nothing ties to its run is looked at again.
 

@@ -12,8 +12,6 @@ from adaptive_assets.dagster_compat.runs import PRIORITY_TAG, RunRecord
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, Work
 from adaptive_assets.workflow.declared import declared
 
-__all__ = ["QueueWatch", "queued_run"]
-
 OVERLAP_S = 10.0
 """How far back a read for changes reaches: the clocks of processes that write to one storage differ."""
 PAGE = 1_000

@@ -17,8 +17,6 @@ from adaptive_assets.planning.transitions import Stance, kind_key, run_key, stan
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Recorder"]
-
 HEARTBEAT_S = 15.0
 """How often the machine's reading is recorded."""
 PRUNING_S = 3600.0

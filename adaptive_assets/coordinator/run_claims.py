@@ -10,8 +10,6 @@ import dagster as dg
 from adaptive_assets.dagster_compat.runs import GRPC_INFO_TAG, RunRecord
 from adaptive_assets.signals import Claim
 
-__all__ = ["claims_of", "is_served_by_nobody", "server_of"]
-
 _HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  compared, not bound to
 
 

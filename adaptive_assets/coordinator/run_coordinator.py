@@ -31,8 +31,6 @@ from adaptive_assets.dagster_compat.daemon import (
     report_daemon_error,
 )
 
-__all__ = ["AdaptiveRunCoordinator"]
-
 DAY_S = 86_400.0
 
 HELD: dict[str, Any] = {"key": tags.ADMISSION, "value": tags.HELD, "limit": 0}

@@ -10,8 +10,6 @@ from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES, RunRecord
 from adaptive_assets.dagster_compat.slots import PoolRules, TagLimit, pool_rules, pool_slots, tag_limits
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, SlotKind, SlotLimit
 
-__all__ = ["SlotWatch"]
-
 
 class SlotWatch:
     """Says of each queued run which slots it takes, and how many of them are free.

@@ -18,8 +18,6 @@ from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.policy import Catalogue, PolicyBook
 from adaptive_assets.workflow.declared import read_declared
 
-__all__ = ["Submission"]
-
 QUEUED = "queued: waits for its first cycle"
 
 logger = logging.getLogger("dagster.adaptive_assets")

@@ -12,14 +12,6 @@ from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimit
 from dagster._core.storage.dagster_run import RunRecord
 from dagster._utils.tags import TagConcurrencyLimitsCounter
 
-__all__ = [
-    "PoolRules",
-    "TagLimit",
-    "pool_rules",
-    "pool_slots",
-    "tag_limits",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class PoolRules:

@@ -15,17 +15,6 @@ from dagster._core.storage.legacy_storage import (
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 from sqlalchemy.engine import make_url
 
-__all__ = [
-    "event_log_storage",
-    "gather_tag_statistics",
-    "keep_connections",
-    "run_storage",
-    "spare_event_file_check",
-    "sqlite_directory",
-    "storage_url",
-]
-
-
 RECYCLE_S = 3600
 
 

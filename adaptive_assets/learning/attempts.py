@@ -9,8 +9,6 @@ from adaptive_assets.learning.ended_run import EndedRun, Ending
 from adaptive_assets.learning.tuning import LearningTuning
 from adaptive_assets.planning.estimates import Estimate, Source
 
-__all__ = ["Attempts"]
-
 
 @dataclass(slots=True)
 class _Last:

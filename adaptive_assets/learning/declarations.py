@@ -10,8 +10,6 @@ from adaptive_assets.learning.tuning import LearningTuning
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.resource_request import ResourceRequest
 
-__all__ = ["Amounts", "Declarations"]
-
 Amounts = Sequence[float | None]
 """Cores, bytes and seconds of a run; ``None`` where that is not known."""
 

@@ -7,8 +7,6 @@ from typing import Final
 
 from adaptive_assets.planning.snapshot import ActiveRun, Declaration, QueuedRun, Work
 
-__all__ = ["EndedRun", "Ending", "SubmittedRun"]
-
 _ABSURD: Final = 1e18
 """An exabyte, or twice the age of the universe: something was measured in the wrong unit."""
 

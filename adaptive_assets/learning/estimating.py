@@ -8,8 +8,6 @@ from adaptive_assets.learning.similar_work import Resemblance
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.resource_request import ResourceRequest
 
-__all__ = ["estimated"]
-
 
 def estimated(
     records: Sequence[Record],

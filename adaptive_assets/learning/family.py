@@ -12,8 +12,6 @@ from adaptive_assets.learning.tuning import LearningTuning
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import ResourceRequest
 
-__all__ = ["Family"]
-
 
 class Family:
     """The kinds that were seen last, and what they have in common.

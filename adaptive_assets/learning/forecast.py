@@ -13,8 +13,6 @@ from adaptive_assets.learning.record import Record, weights
 from adaptive_assets.learning.similar_work import Resemblance
 from adaptive_assets.planning.estimates import Spread
 
-__all__ = ["Forecast", "outlook", "student_t"]
-
 _Z90: Final = NormalDist().inv_cdf(0.90)
 _Z99: Final = NormalDist().inv_cdf(0.99)
 

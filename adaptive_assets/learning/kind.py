@@ -17,8 +17,6 @@ from adaptive_assets.learning.tuning import LearningTuning
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import ResourceRequest
 
-__all__ = ["Kind"]
-
 
 class Kind:
     """The records of its runs, the headroom that its failures ask for, and the estimates made of both.

@@ -17,8 +17,6 @@ from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Work
 
-__all__ = ["Assumed", "Kinds"]
-
 Assumed = Callable[[Work, str], ResourceRequest]
 """What to take for a quantity of a kind in a mode that no run has shown: usually what its policy declares."""
 

@@ -7,8 +7,6 @@ from statistics import median
 
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["Lateness"]
-
 
 class Lateness:
     """How far off their expectation the last runs were, on the logarithmic scale, and when they ended."""

@@ -13,8 +13,6 @@ from adaptive_assets.planning.estimates import Estimate, Source
 from adaptive_assets.planning.resource_request import FULL, PRIOR, ResourceRequest, estimate_key, filled
 from adaptive_assets.planning.snapshot import Work
 
-__all__ = ["Estimator", "Learner"]
-
 _VERSION: Final = 1
 """Of what :meth:`Learner.snapshot` gives: another one is not read."""
 

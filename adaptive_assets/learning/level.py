@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["Level", "Scatter"]
-
 
 @dataclass(frozen=True, slots=True)
 class Scatter:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["MemoryMargin"]
-
 
 class MemoryMargin:
     """The least that the next run must be expected to take at worst, in bytes; 0 where nothing asks for it.

@@ -12,8 +12,6 @@ from typing import Final
 from adaptive_assets.learning.level import Scatter
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["Quantity", "quantities"]
-
 _LARGEST: Final = 1e300
 """Far beyond anything real, and still finite when a few are added up."""
 

@@ -13,8 +13,6 @@ from adaptive_assets.learning.quantity import Quantity
 from adaptive_assets.learning.trend import Trend, fitted
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["Record", "weights"]
-
 
 @cache
 def weights(forget: float, runs: int) -> Sequence[float]:

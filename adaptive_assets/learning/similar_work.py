@@ -10,8 +10,6 @@ from adaptive_assets.learning.quantity import Quantity, quantities
 from adaptive_assets.learning.record import Record
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["Resemblance", "SimilarWork"]
-
 
 @dataclass(frozen=True, slots=True)
 class Resemblance:

@@ -7,8 +7,6 @@ from statistics import fmean, median
 
 from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["Trend", "fitted", "logarithm", "rounded"]
-
 
 def logarithm(size: float | None) -> float | None:
     """The logarithm of ``size``; ``None`` where it is not known, and for zero, which has none."""

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from math import log
 from typing import Final
 
-__all__ = ["LEARNING", "LearningTuning"]
-
 
 @dataclass(frozen=True, slots=True)
 class LearningTuning:

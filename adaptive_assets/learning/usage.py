@@ -3,8 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 
-__all__ = ["DecayedUsage"]
-
 
 class DecayedUsage:
     """Core-seconds by owner that count half after each ``half_life_s``.

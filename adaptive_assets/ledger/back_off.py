@@ -6,8 +6,6 @@ from typing import Final
 
 from adaptive_assets.ledger.errors import LedgerError
 
-__all__ = ["BackOff"]
-
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 15.0
 

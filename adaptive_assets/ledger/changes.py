@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-__all__ = ["Changes", "changes", "follow"]
-
 V = TypeVar("V")
 
 

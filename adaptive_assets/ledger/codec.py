@@ -18,8 +18,6 @@ from typing import Any, Final
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.wire import FIELDS, GONE, VALUES
 
-__all__ = ["Json", "decode", "dumps", "encode", "pack", "unpack"]
-
 Json = Any
 """What ``json`` writes and reads: ``None``, truth values, numbers, strings, lists and string-keyed dicts."""
 

@@ -18,8 +18,6 @@ from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.migrating import is_current, migrate
 
-__all__ = ["Database"]
-
 T = TypeVar("T")
 
 AWAY: Final = (OperationalError, sqlite3.OperationalError, OSError)

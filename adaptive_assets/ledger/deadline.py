@@ -11,8 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["Deadlines", "NoAnswerError"]
-
 T = TypeVar("T")
 
 ENDING_S: Final = 0.5

@@ -11,8 +11,6 @@ from sqlalchemy.exc import DisconnectionError
 from adaptive_assets.ledger.errors import LedgerError
 from adaptive_assets.ledger.location import HARMLESS, Location
 
-__all__ = ["WAIT", "WRITES", "new_engine"]
-
 CONNECT_S: Final = 2
 """How long a server may take to let us in; the least that its driver knows."""
 OPENING_S: Final = 0.25

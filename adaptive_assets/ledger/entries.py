@@ -21,21 +21,6 @@ from adaptive_assets.planning.snapshot import MachineReading, QueuedRun
 from adaptive_assets.planning.work_key import plain_work, work_key
 from adaptive_assets.policy.text import paragraph
 
-__all__ = [
-    "UNKNOWN",
-    "Entry",
-    "EntryKind",
-    "Planned",
-    "Stamp",
-    "cycle",
-    "decision_rows",
-    "fault",
-    "new_id",
-    "reading",
-    "revision",
-    "usages",
-]
-
 RUNS_NAMED: Final = 20
 """How many run ids a deferral keeps: enough to look at, whatever the length of the queue."""
 

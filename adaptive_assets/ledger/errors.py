@@ -1,7 +1,5 @@
 """The error of the ledger, and kinds of it."""
 
-__all__ = ["LedgerAwayError", "LedgerError", "LostCheckpointError"]
-
 
 class LedgerError(Exception):
     """The ledger cannot be opened, read or written.

@@ -6,8 +6,6 @@ from sqlalchemy import Connection, Select, func, select
 
 from adaptive_assets.ledger import tables
 
-__all__ = ["catalogue_digests", "catalogues", "newest_catalogues", "policy_book", "revision"]
-
 
 def catalogues(connection: Connection) -> dict[str, str]:
     """The newest body of each code location."""

@@ -10,8 +10,6 @@ from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.rows import Stances
 from adaptive_assets.ledger.wire import reason_code
 
-__all__ = ["NEVER", "of_kinds", "of_runs", "stances"]
-
 NEVER: Final = 2**63 - 1
 """Greater than the id of any cycle."""
 BATCH: Final = 500

@@ -10,8 +10,6 @@ from sqlalchemy.exc import ArgumentError
 
 from adaptive_assets.ledger.errors import LedgerError
 
-__all__ = ["Location", "ledger_url", "sqlite_ledger_url"]
-
 FILE_NAME: Final = "adaptive_ledger.db"
 MASK: Final = "***"
 HARMLESS: Final = frozenset(

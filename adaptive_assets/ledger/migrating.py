@@ -12,8 +12,6 @@ from sqlalchemy.schema import CreateSchema
 
 from adaptive_assets.ledger.errors import LedgerError
 
-__all__ = ["VERSION_TABLE", "is_current", "migrate", "upgrade"]
-
 VERSION_TABLE: Final = "ledger_version"
 
 _LOCK_ID: Final = 0x61646170746976

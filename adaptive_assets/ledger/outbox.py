@@ -17,8 +17,6 @@ from typing import Final, Self
 
 from adaptive_assets.ledger.entries import Entry, EntryKind
 
-__all__ = ["DIRECTORY", "Outbox", "waiting_in"]
-
 DIRECTORY: Final = "adaptive_outbox"
 """The name of the outbox's directory in the home of an instance."""
 MOST_BYTES: Final = 64 * 2**20

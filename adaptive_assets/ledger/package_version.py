@@ -3,8 +3,6 @@
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-__all__ = ["package_version"]
-
 
 @cache
 def package_version() -> str | None:

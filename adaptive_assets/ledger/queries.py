@@ -22,16 +22,6 @@ from adaptive_assets.ledger.rows import (
 from adaptive_assets.ledger.snapshots import DAMAGED, SnapshotReader
 from adaptive_assets.planning.snapshot import Declaration, MachineReading, Snapshot, Work
 
-__all__ = [
-    "decisions_for_run",
-    "out_of_memory",
-    "recent_decisions",
-    "snapshot",
-    "status",
-    "usages",
-    "works",
-]
-
 HOUR_S: Final = 3600.0
 NEVER: Final = 2**63 - 1
 """Greater than the id of any cycle."""

@@ -17,8 +17,6 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.told_decision import ToldDecision
 from adaptive_assets.planning.transitions import run_key
 
-__all__ = ["RecordedCycle", "Span", "chain", "chains", "cycles_of", "tell", "told_before"]
-
 Span = tuple[int, int]
 """The ids of a checkpoint and of the last cycle that is wanted of those that build upon it."""
 

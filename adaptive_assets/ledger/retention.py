@@ -12,8 +12,6 @@ from adaptive_assets.ledger.tables import arrivals, catalogues, cycles, decision
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["prune"]
-
 BATCH: Final = 1000
 """Rows that are named one by one in a statement."""
 

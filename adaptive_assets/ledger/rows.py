@@ -5,16 +5,6 @@ from dataclasses import dataclass, field
 
 from adaptive_assets.planning.snapshot import Declaration, MachineReading
 
-__all__ = [
-    "ActivationRow",
-    "DecisionRow",
-    "FaultRow",
-    "LedgerStatus",
-    "OutOfMemory",
-    "RunUsageRow",
-    "Stances",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:

@@ -12,8 +12,6 @@ from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import ActiveRun, DataState, Node, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["CHECKPOINT_EVERY", "DAMAGED", "Draft", "SnapshotChain", "SnapshotReader"]
-
 CHECKPOINT_EVERY: Final = 200
 """Cycles from one checkpoint to the next, at most: it bounds what reading a snapshot costs."""
 

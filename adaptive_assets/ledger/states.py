@@ -8,8 +8,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from adaptive_assets.ledger import tables
 from adaptive_assets.ledger.texts import storable
 
-__all__ = ["LeaseRow", "change_lease", "keep", "kept", "lease"]
-
 
 @dataclass(frozen=True, slots=True)
 class LeaseRow:

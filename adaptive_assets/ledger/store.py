@@ -33,8 +33,6 @@ from adaptive_assets.planning.decisions import AnyDecision
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
 from adaptive_assets.planning.told_decision import ToldDecision
 
-__all__ = ["Ledger"]
-
 _NAMES: Final = {
     EntryKind.REVISION: "a policy revision",
     EntryKind.CYCLE: "a cycle",

@@ -21,22 +21,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-__all__ = [
-    "activations",
-    "arrivals",
-    "catalogues",
-    "cycles",
-    "decisions",
-    "faults",
-    "leases",
-    "metadata",
-    "readings",
-    "revisions",
-    "states",
-    "usages",
-    "works",
-]
-
 metadata = MetaData()
 
 RowId: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")

@@ -4,8 +4,6 @@ from typing import Any, Final
 
 from adaptive_assets.policy.text import bounded
 
-__all__ = ["LONGEST_MESSAGE", "LONGEST_TEXT", "storable", "within_bounds"]
-
 LONGEST_TEXT: Final = 4096
 """Characters of a text that came from outside, such as the value of a tag: more explains nothing."""
 LONGEST_MESSAGE: Final = 16_384

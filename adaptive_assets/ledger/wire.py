@@ -30,8 +30,6 @@ from adaptive_assets.planning.snapshot import (
     Work,
 )
 
-__all__ = ["FIELDS", "GONE", "VALUES"]
-
 
 def _names(words: str) -> Mapping[str, str]:
     """By Python's name, the ledger's."""

@@ -13,8 +13,6 @@ from adaptive_assets.ledger.store import Ledger
 from adaptive_assets.planning.decisions import AnyDecision
 from adaptive_assets.planning.snapshot import Snapshot
 
-__all__ = ["LedgerWriter"]
-
 DRAINING_S: Final = 1.0
 """How long a cycle may spend on what waits."""
 TRIES: Final = 5

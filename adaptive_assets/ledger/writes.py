@@ -13,8 +13,6 @@ from adaptive_assets.ledger.entries import Entry, EntryKind
 from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
 from adaptive_assets.planning.decisions import Verdict
 
-__all__ = ["add", "add_catalogue", "newest_digest"]
-
 BATCH: Final = 500
 """Runs that are named one by one in a statement."""
 ONCE: Final = frozenset({Verdict.LAUNCH.value, Verdict.DEGRADE.value, Verdict.FAIL.value})

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-__all__ = ["bounded", "paragraph", "quoted"]
-
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 

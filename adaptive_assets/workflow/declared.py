@@ -9,8 +9,6 @@ from adaptive_assets.planning.snapshot import Declaration
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError, parse_duration, parse_size
 
-__all__ = ["declared", "read_declared"]
-
 _CORES: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(m?)")
 _MOST_CORES: Final = 1_000_000
 _KUBERNETES: Final = re.compile(r"[0-9.]+[KMGT]i")

@@ -24,8 +24,6 @@ from flights.model import (
 )
 from flights.resources import FlightsData
 
-__all__ = ["AVERAGES", "delay_forecast", "delay_model", "training_set"]
-
 AVERAGES: Final = "averages"
 """The mode in which a forecast does without the model."""
 

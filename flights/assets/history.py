@@ -9,8 +9,6 @@ from flights.history import day_summary, is_over
 from flights.metadata import local
 from flights.resources import FlightsData
 
-__all__ = ["DAYS", "flight_history"]
-
 DAYS: Final = dg.DailyPartitionsDefinition(
     start_date="2013-01-01", end_date="2014-01-01", timezone="America/New_York"
 )

@@ -11,8 +11,6 @@ from flights.hours import FIRST_HOUR, YEAR_END, hour_key, hour_of_key
 from flights.landing import Intake, take_in
 from flights.resources import FlightsData
 
-__all__ = ["HOURS", "departures", "weather"]
-
 HOURS: Final = dg.HourlyPartitionsDefinition(
     start_date=hour_key(FIRST_HOUR), end_date=hour_key(YEAR_END), timezone="UTC"
 )

@@ -12,8 +12,6 @@ from flights.hours import FIRST_HOUR, stamp
 from flights.metadata import local, markdown_table, numbers
 from flights.resources import FlightsData
 
-__all__ = ["WINDOW", "airport_hours", "departures_clean", "forecast_accuracy"]
-
 WINDOW: Final = timedelta(days=7)
 """How far the live tables reach back; what is older is read from the archive and the landed hours."""
 

@@ -8,8 +8,6 @@ import pandas as pd
 from flights.automation import when_missing
 from flights.data import read_table
 
-__all__ = ["airlines", "airports", "planes"]
-
 _OWNERS: Final = ["team:flight-data"]
 
 

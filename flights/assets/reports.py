@@ -12,8 +12,6 @@ from flights.pages import data_url
 from flights.reports import Report
 from flights.resources import FlightsData
 
-__all__ = ["carrier_report", "route_report"]
-
 _OWNERS: Final = ["team:reporting"]
 _MADE_EVERY: Final = "*/6 * * * *"
 

@@ -13,8 +13,6 @@ from adaptive_assets import adapt
 from flights import flights_definitions
 from flights.demo import DATA, POLICIES
 
-__all__ = ["defs"]
-
 LOOK_EVERY_S: Final = 5
 
 

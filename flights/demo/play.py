@@ -11,8 +11,6 @@ from flights.demo import DemoError
 from flights.demo.stage import Stage
 from flights.metadata import local
 
-__all__ = ["Played", "longest", "play"]
-
 LOOK_EVERY_S: Final = 1.0
 START_UP_S: Final = 150.0
 HOUR_S: Final = 120.0

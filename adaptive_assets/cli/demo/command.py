@@ -19,8 +19,6 @@ import adaptive_assets
 from adaptive_assets.cli.errors import PROBLEMS, CliError
 from adaptive_assets.cli.text import emit_json
 
-__all__ = ["demo"]
-
 ROOT: Final = Path(adaptive_assets.__file__).parents[1]
 """A checkout's root; of an installed package the folder of packages, where a `flights` is somebody else's."""
 

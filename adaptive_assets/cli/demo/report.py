@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from adaptive_assets.cli.installation import Installation
     from adaptive_assets.ledger import DecisionRow
 
-__all__ = ["Played", "Report", "Row", "as_json", "as_text", "gather"]
-
 HEADERS = ("at", "run", "what", "tier", "verdict", "mode", "waited", "ended", "deadline")
 WHAT_SHOWN = 30
 SENTENCE_SHOWN = 200

@@ -26,8 +26,6 @@ from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.run_state import Needs
 from adaptive_assets.simulation.engine.settings import Knowledge
 
-__all__ = ["SHARE", "Known", "Shown", "learner_of", "requested"]
-
 SHARE: Final = 0.9
 """The percentile, as a share of one, at which requests are set."""
 

@@ -11,8 +11,6 @@ from adaptive_assets.simulation.engine.policy_assignment import TraceKind
 from adaptive_assets.simulation.engine.run_state import Attempt, Run
 from adaptive_assets.simulation.engine.waiting_queue import WaitingQueue
 
-__all__ = ["Told"]
-
 ALL_EVERY_S: Final = 60.0
 """How often all kinds and runs are asked about again that wait or run."""
 

@@ -24,8 +24,6 @@ from adaptive_assets.simulation.engine.waiting_queue import WaitingQueue
 from adaptive_assets.simulation.scenarios.scenario import Scenario
 from adaptive_assets.simulation.traces.trace import Workload
 
-__all__ = ["SimulationState"]
-
 
 class SimulationState:
     """Queue, active runs and machines at ``now``; what is to happen stands on the agenda.

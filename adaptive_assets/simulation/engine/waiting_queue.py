@@ -8,8 +8,6 @@ from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.simulation.engine.run_state import Run
 
-__all__ = ["WaitingQueue"]
-
 NOTED_AT_ONCE: Final = 100
 """Waiting is noted down for so many runs in a cycle on average, however long the queue is."""
 
