@@ -120,7 +120,7 @@ def _memory_json(found: "Explanation") -> dict[str, Any]:
 def _starts(start: "Foreseen") -> str:
     as_of = f" (as of {clock(start.at)}, if nothing new comes)"
     if start.p50_s is None:
-        return f"not to be foreseen: it waits for more than room{as_of}"
+        return f"not to be foreseen: it waits for more than capacity{as_of}"
     late = "" if start.p90_s is None else f", with bad luck in {seconds(start.p90_s)}"
     return f"in about {seconds(start.p50_s)}{late}{as_of}"
 

@@ -1,4 +1,4 @@
-"""``adaptive queue``: which runs are at work and which wait, in line, and why."""
+"""``adaptive queue``: which runs are at work, which wait, in which order, and why."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class Line:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def queue(home: Path | None, limit: int, as_json: bool) -> None:
-    """Show the runs at work and the runs that wait, the first in line first, each with its reason."""
+    """Show the runs at work and the runs that wait, the first in the queue first, each with its reason."""
     with opened(home) as installation:
         lines = gather(installation)
     now = time.time()

@@ -18,7 +18,7 @@ from adaptive_assets.planning.snapshot import QueuedRun
 
 DEFERRALS_PER_CYCLE = 25
 """How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
-first in line are told first, and the others in the cycles after."""
+first in the queue are told first, and the others in the cycles after."""
 
 LONG = 200
 """Runs in a queue that is long enough for the database to learn from it how tags are best found."""
@@ -148,7 +148,7 @@ class Enactment:
         )
 
     def _defer(self, waiting: Iterable[Decision]) -> None:
-        """Hold every run, and tell the first in line why; what they were told is not told again."""
+        """Hold every run, and tell the first in the queue why; what they were told is not told again."""
         budget = DEFERRALS_PER_CYCLE
         for decision in waiting:
             code = f"{decision.reason.code}:"

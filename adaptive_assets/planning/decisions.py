@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     SLOW = "slow"
     """It goes on with what CPU others leave."""
     SUSPEND = "suspend"
-    """It stops until there is room again."""
+    """It stops until there is capacity again."""
     RESUME = "resume"
     """It goes on at full speed, after it was slowed down or suspended."""
     REQUEUE = "requeue"

@@ -143,11 +143,11 @@ def _not_idle(n: N, *_: Any) -> str:
 def _behind(n: N, *_: Any) -> str:
     starts = n["starts_in_s"]
     when = (
-        "for which there is no room"
+        "for which there is no capacity"
         if starts is None
         else f"which is to start in {seconds(starts)} and would have to wait longer"
     )
-    return f"stands in line behind `{n['behind']}` ({n['tier']}), {when}"
+    return f"waits behind `{n['behind']}` ({n['tier']}), {when}"
 
 
 def _deadline(n: N, *_: Any) -> str:
@@ -175,7 +175,7 @@ def _gives_way(n: N, *_: Any) -> str:
     if "waited_s" in n:
         return (
             f"leaves: it is work ahead, was suspended {seconds(n['waited_s'])} ago,"
-            f" and `{n['to']}` ({n['tier']}) waits for room"
+            f" and `{n['to']}` ({n['tier']}) waits for capacity"
         )
     missing = [
         words
@@ -242,7 +242,7 @@ _SENTENCES: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...], str], str]]]
     ReasonCode.WAITED: lambda n, _, because: waited(n, because),
     ReasonCode.COMPOSED: _composed,
     ReasonCode.FORCED: lambda _, __, because: (
-        f"its deadline leaves no time to wait for room, so it goes all the same: {because}"
+        f"its deadline leaves no time to wait for capacity, so it goes all the same: {because}"
     ),
     ReasonCode.FITS: _fits,
     ReasonCode.GIVES_WAY: _gives_way,

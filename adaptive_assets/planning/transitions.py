@@ -56,7 +56,7 @@ def transitions(
     changed_now = (decision for decision in plan.running if decision.verdict.changes)
     everything: Iterator[AnyDecision] = chain(plan.decisions, changed_now)
     for decision in everything:
-        # the first in line speaks for those with the same stance: they differ in detail only
+        # the first in the queue speaks for those with the same stance: they differ in detail only
         told.setdefault(decision_key(decision), {}).setdefault(stance(decision), decision)
     now = {key: tuple(by_stance) for key, by_stance in told.items()}
     changed = [

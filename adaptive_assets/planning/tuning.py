@@ -85,8 +85,8 @@ class Tuning:
     """Reserved starts at a time: enough for the first of all tiers. 1: EASY backfilling. 0: none, and nobody
     gives way to a blocked run. Traces."""
     strangers_s: float = 120.0
-    """How long the first in line waits for strangers that keep the machine busy while our own work takes less
-    than one run may insist on. Infinite: as long as it takes. Chosen."""
+    """How long the first in the queue waits for strangers that keep the machine busy while our own work takes
+    less than one run may insist on. Infinite: as long as it takes. Chosen."""
     idle: float = 0.25
     """The share of the guarded machine that work ahead leaves free. 0: nothing. Chosen."""
     forced_rungs: float = 1.0

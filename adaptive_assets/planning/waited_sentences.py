@@ -59,6 +59,6 @@ _WAITED: Final[Mapping[str, Callable[[N, str], str]]] = {
     "others": _waited_for_others,
     "rung": _waited_without_rung,
     "capacity, goes first": _waited_beyond_patience("it goes before all others"),
-    "capacity, does less": _waited_beyond_patience("it rather does less than wait for room"),
+    "capacity, does less": _waited_beyond_patience("it does less rather than wait for capacity"),
     "its turn in its tier": _waited_longest_in_tier,
 }

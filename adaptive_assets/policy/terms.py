@@ -102,7 +102,7 @@ class Guards(PolicyValue):
     adaptive: StrictBool = True
     """Whether runs at once are limited further when more of them only slow each other down."""
     ramp: Ramp | None = None
-    """How fast runs may start; without it, as fast as there is room."""
+    """How fast runs may start; without it, as fast as there is capacity."""
 
 
 class DeclaredEstimate(PolicyValue):

@@ -229,7 +229,7 @@ def test_when_a_run_will_start(site: Site, told: Told, adaptive: Adaptive) -> No
     start = told("explain", run_id)["start"]
     assert (start["p50_s"], start["p90_s"]) == (None, None)
     assert start["as_of"]
-    assert "not to be foreseen: it waits for more than room" in adaptive("explain", run_id).stdout
+    assert "not to be foreseen: it waits for more than capacity" in adaptive("explain", run_id).stdout
     materialize(site, passed=True)
     site.cycle()
     assert told("explain", run_id)["start"] is None

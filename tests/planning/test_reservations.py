@@ -168,7 +168,7 @@ def test_what_ends_before_the_reserved_start_may_pass() -> None:
     by_run = decided.by_run()
     assert by_run["large"].reason.code is ReasonCode.MEMORY
     assert by_run["long"].reason.code is ReasonCode.BEHIND
-    assert by_run["long"].reason.sentence.startswith("stands in line behind `large` (standard), which is to")
+    assert by_run["long"].reason.sentence.startswith("waits behind `large` (standard), which is to")
     assert by_run["long"].reason.numbers["starts_in_s"] == 300.0
     assert by_run["quick"].verdict is Verdict.LAUNCH, "it ends before"
     assert by_run["slim"].verdict is Verdict.LAUNCH, "it takes only what is left over then"

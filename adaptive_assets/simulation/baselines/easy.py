@@ -60,7 +60,7 @@ class _Line(Placement):
                 self._ends[name].append((max(ends, self._at), request))
 
     def admit(self, ahead: list[QueuedRun]) -> Iterator[Decision]:
-        """The runs that start now, of those in line."""
+        """The runs that start now, of those in the queue."""
         place = 0
         while place < len(ahead) and (node := self.host(ahead[place])):
             yield self.start(ahead[place], node)
