@@ -62,8 +62,8 @@ def compared(played: Mapping[Without, Figures]) -> list[Compared]:
     for place, rules in by_seed.items():
         full, control = rules.pop(FULL, {}), rules.get(CONTROL, {})
         chance = {one.figure: one.greatest for one in differences(full, control)}
-        for rule, of_rule in rules.items():
-            changed = tuple(differences(full, of_rule, chance))
+        for rule, without_it in rules.items():
+            changed = tuple(differences(full, without_it, chance))
             if changed:
                 found.append(Compared(rule, *place, changed))
     return found

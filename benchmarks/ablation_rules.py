@@ -50,7 +50,6 @@ RULES: Final[tuple[Rule, ...]] = (
     _planning("memory of runs together: 75th percentiles", summed_quantile=0.5),
     _planning("memory of runs together: standard deviations", memory_sigmas=0.0),
     _planning("memory of runs together: growth ends", grows_for=inf),
-    _planning("memory of runs together: outgrown estimates", outgrown=1.0),
     _planning("launched runs count before readings show them", settling_s=0.0),
     _planning("a run insists on half of the CPU at most", widest=1.0),
     _planning("time to launch", launch_s=0.0),

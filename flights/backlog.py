@@ -8,8 +8,7 @@ pipeline when they are taken in::
       "event_time": 1372665600.0}]
 
 ``items`` counts hours, ``lag_s`` is the age of the oldest file when this was written, ``oldest_at`` when that
-file landed and ``event_time`` the end of the newest hour that was taken in (POSIX seconds or null).  It is
-the form in which the coordinator takes backlogs (``backlogs:`` in ``dagster.yaml``).
+file landed and ``event_time`` the end of the newest hour that was taken in (POSIX seconds or null).
 """
 
 import os

@@ -212,7 +212,6 @@ def _prepare(places: Places) -> None:
     instance = yaml.safe_load(settings.read_text(encoding="utf-8"))
     instance["run_coordinator"]["config"] |= {
         "policies": str(places.policies),
-        "backlogs": [str(places.data / "backlog.json")],
     }
     written = f"# Written by `make dev` from {settings}\n{yaml.safe_dump(instance, sort_keys=False)}"
     places.home.mkdir(parents=True, exist_ok=True)

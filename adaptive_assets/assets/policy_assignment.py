@@ -8,7 +8,7 @@ import dagster as dg
 
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.assets.selection import Selector
-from adaptive_assets.assets.tags import INPUT_SIZE, POLICY, PREFIX
+from adaptive_assets.assets.tags import OF_USERS, POLICY, PREFIX
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Catalogue, Policy, PolicyBook, Problem
 from adaptive_assets.policy.text import quoted
@@ -49,7 +49,7 @@ def facts_of(run: dg.DagsterRun, *, submitted: bool = True) -> RunFacts:
 
 
 def _without_ours(given: Mapping[str, str]) -> Mapping[str, str]:
-    return {key: value for key, value in given.items() if not key.startswith(PREFIX) or key == INPUT_SIZE}
+    return {key: value for key, value in given.items() if not key.startswith(PREFIX) or key in OF_USERS}
 
 
 class PolicyAssignment:

@@ -19,7 +19,16 @@ DECISION: Final = "adaptive/decision"
 """The ledger's id of the decision that let the run go."""
 
 INPUT_SIZE: Final = "adaptive/input_size"
-"""How much the run reads: the only one of these tags that is for users to set."""
+"""How much the run reads; this tag and the three below are for users to set."""
+CPU: Final = "adaptive/cpu"
+"""Cores that the run is said to take: ``2``, ``500m``."""
+MEMORY: Final = "adaptive/memory"
+"""Memory at its peak: ``1536Mi``, ``1.5GiB``."""
+DURATION: Final = "adaptive/duration"
+"""From its start to its end: ``5m``."""
 
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
+
+OF_USERS: Final = frozenset({INPUT_SIZE, CPU, MEMORY, DURATION})
+"""The tags that users set; the others are written over."""

@@ -58,27 +58,28 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
     remark = "" if decisions else _why_nothing(installation, run)
     facts = _facts(record, work, assignment.book)
     start = _start(installation, run, assignment.book)
-    killed, asked = _out_of_memory(installation, run, facts.submitted_at)
+    killed, asked = _out_of_memory(installation, run, work, facts.submitted_at)
     return Explanation(now, run.run_id, facts, tuple(decisions), remark, start, killed, asked)
 
 
 def _out_of_memory(
-    installation: Installation, run: "dg.DagsterRun", submitted_at: float
+    installation: Installation, run: "dg.DagsterRun", work: "Work", submitted_at: float
 ) -> "tuple[RunUsageRow | None, Asked | None]":
     """Its own end, if that was for want of memory, and what it asked for because others had ended so."""
-    from adaptive_assets.coordinator.retry_memory import RetryMemory
+    from adaptive_assets.coordinator.experience import ended_run
+    from adaptive_assets.learning import LEARNING, Attempts
 
     if installation.ledger is None:
         return None, None
     root = run.root_run_id or run.run_id
-    killed, asking, last = None, RetryMemory(), None
+    killed, attempts, last = None, Attempts(LEARNING), None
     for usage in installation.ledger.out_of_memory(root):
         if usage.run_id == run.run_id:
             killed = usage
         elif usage.ended_at <= submitted_at:
-            asking.ended(usage)
+            attempts.observe(ended_run(work, usage))
             last = usage
-    memory = asking.of(root)
+    memory = attempts.asked(root)
     return killed, Asked(memory, last) if memory and last else None
 
 

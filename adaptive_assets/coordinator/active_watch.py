@@ -19,6 +19,7 @@ from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.snapshot import ActiveRun, Work
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.signals import RunProcesses
+from adaptive_assets.workflow.declared import declared
 
 __all__ = ["ActiveWatch"]
 
@@ -60,6 +61,11 @@ class ActiveWatch:
         self._problems: dict[str, RunProblem] = {}
         self.lost: tuple[RunProblem, ...] = ()
         """Runs that the last :meth:`observe` left out, though Dagster has them: nothing of them is left."""
+
+    @property
+    def told_until(self) -> float:
+        """All runs that ended before this time (POSIX seconds) were returned by :meth:`ended`."""
+        return self._ends.told_until
 
     @property
     def problems(self) -> tuple[RunProblem, ...]:
@@ -141,6 +147,7 @@ class ActiveWatch:
             submitted_at=record.create_timestamp.timestamp(),
             root_run_id=run.root_run_id or "",
             input_size=self._try(run, lambda: input_size(run.tags), None),
+            declared=self._try(run, lambda: declared(run.tags), None),
         )
 
     def _is_lost(self, record: RunRecord, now: float) -> bool:
@@ -174,7 +181,7 @@ class ActiveWatch:
 
     def _usage(self, record: RunRecord, ended_at: float, now: float) -> tuple[Work, RunUsageRow]:
         run = record.dagster_run
-        work, size = self._work_of(run), input_size(run.tags)
+        work, size, said = self._work_of(run), input_size(run.tags), declared(run.tags)
         out_of_memory = self._out_of_memory(run, now)
         # last of all, because what is forgotten cannot be read again
         usage = self._processes.forget(record, ended_at)
@@ -196,4 +203,5 @@ class ActiveWatch:
             input_size=size,
             root_run_id=run.root_run_id,
             out_of_memory=out_of_memory,
+            declared=said,
         )

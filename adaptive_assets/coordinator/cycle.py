@@ -12,7 +12,6 @@ import dagster as dg
 
 from adaptive_assets.assets.policy_assignment import DEFAULT, facts_of
 from adaptive_assets.coordinator.active_watch import ActiveWatch
-from adaptive_assets.coordinator.backlogs import read_backlogs
 from adaptive_assets.coordinator.book_watch import BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.clock import ClockWatch
@@ -30,7 +29,7 @@ from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.plan import plan
-from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
 from adaptive_assets.signals import MachineSampler, RunProcesses
 
 __all__ = ["Cycle", "CycleOutcome"]
@@ -69,7 +68,6 @@ class Cycle:
         catalogues: CatalogueStore,
         machine: MachineSampler,
         processes: RunProcesses,
-        backlog_files: Sequence[Path] = (),
         run_limit: int | None = None,
         retention_s: float | None = None,
         outbox: Path | None = None,
@@ -78,7 +76,6 @@ class Cycle:
         self._instance = instance
         self._ledger = ledger
         self._machine = machine
-        self._backlog_files = backlog_files
         self._run_limit = run_limit
         self._node = node
         self._now = 0.0
@@ -186,16 +183,12 @@ class Cycle:
             active=active,
             machine=self._machine.latest(now),
             data=self._data(read),
-            backlogs=tuple(each for file in self._backlog_files for each in self._backlogs_in(file)),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,
             launches=self._launched(now, active),
             clock_certain=not self._clock.ahead_s,
         )
-
-    def _backlogs_in(self, file: Path) -> tuple[Backlog, ...]:
-        return self._parts.attempt("backlog", partial(read_backlogs, [file]), (), subject=f"file {file}")
 
     def _begin_recording(self) -> None:
         self._recorder.begin()
@@ -207,6 +200,7 @@ class Cycle:
         self._recorder.samples(now, snapshot)
         if not self._recorder.waiting:  # what is not in the ledger yet is read again after a restart
             self._to_ledger(self._active.recorded, None)
+            self._to_ledger(lambda: self._experience.keep(self._ledger, now, self._active.told_until), None)
         certain = not self._clock.ahead_s
         self._to_ledger(lambda: self._recorder.prune(now, certain=certain), None)
         self._look_at_the_ledger()

@@ -3,7 +3,6 @@
 import logging
 import platform
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -45,13 +44,10 @@ class Deployment:
     loaded by processes that never use it. Safe to share between threads.
     """
 
-    def __init__(
-        self, policies: str | None, ledger: str | None, backlogs: Sequence[str], retention_s: float | None
-    ) -> None:
+    def __init__(self, policies: str | None, ledger: str | None, retention_s: float | None) -> None:
         self._policies = policies
         self._ledger_url = ledger
         self._retention_s = retention_s
-        self._backlogs = backlogs
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._books: BookWatch | None = None
@@ -84,7 +80,6 @@ class Deployment:
                 catalogues=catalogues,
                 machine=self._sampler,
                 processes=processes,
-                backlog_files=[Path(instance.root_directory, file).expanduser() for file in self._backlogs],
                 run_limit=run_limit,
                 retention_s=self._retention_s,
                 outbox=Path(instance.root_directory, OUTBOX),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Final, Protocol
 
 import dagster as dg
@@ -119,6 +120,11 @@ class EndedRuns:
     def tell(self, run_id: str, ended_at: float) -> None:
         """Note that the run is done with."""
         self._told[run_id] = ended_at
+
+    @property
+    def told_until(self) -> float:
+        """All runs that ended before this (POSIX seconds) were told; minus infinity before a first read."""
+        return -inf if self._place is None else self._place.floor - OVERLAP_S
 
     def recorded(self) -> None:
         """All that was told is in the ledger: keep the place there as well.

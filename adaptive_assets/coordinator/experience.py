@@ -1,55 +1,112 @@
 """What the runs of this deployment have taught: estimates, use by owner, and the pace."""
 
+import json
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from math import inf
+from math import inf, isfinite
 from typing import Final, TypeVar
 
-from adaptive_assets.coordinator.retry_memory import RetryMemory
-from adaptive_assets.learning import DecayedUsage, Learner, Observation, asking_for
+from adaptive_assets.learning import (
+    LEARNING,
+    DecayedUsage,
+    EndedRun,
+    Ending,
+    Learner,
+    LearningTuning,
+    SubmittedRun,
+)
 from adaptive_assets.ledger import Ledger, RunUsageRow
 from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.decisions import Plan
-from adaptive_assets.planning.estimates import Estimate, Spread
-from adaptive_assets.planning.resource_request import FULL, ResourceRequest, estimate_key, request_of
+from adaptive_assets.planning.resource_request import ResourceRequest, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["REMEMBERED", "Experience"]
+__all__ = ["KEPT_EVERY_S", "KEY", "REMEMBERED", "Experience", "ended_run"]
 
 REMEMBERED: Final = 10_000
-"""Runs that are learned from anew when the daemon starts: the last ones of the ledger."""
+"""Runs of the ledger that are learned from anew where what was learned is not kept: the last ones."""
 
-_SUCCESS: Final = "SUCCESS"
+KEY: Final = "learned"
+"""Under which the ledger keeps what was learned."""
+
+KEPT_EVERY_S: Final = 600.0
+"""How often it is kept: runs that end later are read from the ledger's usages, after a restart."""
+
+_ENDINGS: Final = {"SUCCESS": Ending.SUCCEEDED, "CANCELED": Ending.CANCELED}
 
 Run = TypeVar("Run", QueuedRun, ActiveRun)
 
 
 class Experience:
-    """Learns from the runs that end, and puts what it knows into snapshots."""
+    """Tells the learner of the runs that end, and puts what it knows into snapshots."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: LearningTuning = LEARNING) -> None:
         self._book = PolicyBook(version=1)
-        self._learner = Learner(assumed=self._declared)
-        self._usage = DecayedUsage()
+        self._tuning = tuning
+        self._learner, self._usage = self._nothing()
         self._pace: ConcurrencyLimit | None = None
-        self._asking = RetryMemory()
         self._recalled = False
+        self._early: deque[tuple[Work, RunUsageRow]] = deque(maxlen=REMEMBERED)
+        """The runs learned from before what was learned by the last process could be read."""
+        self._observed: dict[str, float] = {}
+        """The runs learned from that a process which begins with what is kept finds in the usages as well,
+        with their ends."""
+        self._is_kept = True
+        self._kept_at = -inf
 
     def recall(self, ledger: Ledger) -> None:
-        """Learn, once, from the runs that ended before this process began.
+        """Take up, once, what the process before this one had learned, and learn from what ended since.
 
         Raises:
-            LedgerError: they could not be read; the next call tries again.
+            LedgerError: it could not be read; the next call tries again.
         """
         if self._recalled:
             return
+        learner, used = self._nothing()
+        since: float | None = None
+        known: dict[str, float] = {}
+        try:
+            kept = json.loads(ledger.kept(KEY) or "{}")
+            learner.restore(kept["learned"])
+            used.restore(kept["usage"])
+            known, since = dict(kept["runs"]), float(kept["until"])
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+        ):  # nothing is kept, or by another version
+            learner, used = self._nothing()
+            known = {}
+        usages = ledger.usages(since=since, limit=REMEMBERED)
         works = ledger.works()
-        usages = ledger.usages(limit=REMEMBERED)
-        self._recalled = True
-        self.ended((works[usage.work_key], usage) for usage in usages if usage.work_key in works)
+        self._learner, self._usage, self._observed, self._recalled = learner, used, known, True
+        recorded = [(works[usage.work_key], usage) for usage in usages if usage.work_key in works]
+        runs = {run[1].run_id: run for run in (*recorded, *self._early)}
+        self._early.clear()
+        self.ended([run for run_id, run in runs.items() if run_id not in known])
+
+    def keep(self, ledger: Ledger, now: float, until: float) -> None:
+        """Keep what was learned, at most every ten minutes; all of it must be in the ledger's usages.
+
+        All runs that ended before ``until`` (POSIX seconds) have been learned from.
+
+        Raises:
+            LedgerError: it could not be kept; the next call tries again.
+        """
+        if not self._recalled or not isfinite(until):
+            return
+        self._observed = {run_id: at for run_id, at in self._observed.items() if at >= until}
+        if self._is_kept or 0 <= now - self._kept_at < KEPT_EVERY_S:
+            return
+        learned, used = self._learner.snapshot(), self._usage.snapshot()
+        plain = {"until": until, "runs": self._observed, "learned": learned, "usage": used}
+        ledger.keep(KEY, json.dumps(plain, separators=(",", ":")))
+        self._kept_at, self._is_kept = now, True
 
     def govern(self, book: PolicyBook) -> None:
         """Take what ``book`` declares for what no run has shown."""
@@ -58,11 +115,14 @@ class Experience:
     def ended(self, runs: Iterable[tuple[Work, RunUsageRow]]) -> None:
         """Learn from runs that ended, in the order in which they did."""
         for work, usage in runs:
-            self._learner.observe(_observed(work, usage))
-            self._asking.ended(usage)
+            self._learner.observe(ended_run(work, usage))
             if usage.cpu_seconds is not None:
                 policy = self._book.policy(usage.policy)
                 self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
+            self._observed[usage.run_id] = usage.ended_at
+            self._is_kept = False
+            if not self._recalled:
+                self._early.append((work, usage))
 
     def planned(self, plan: Plan) -> None:
         """Remember the pace that a plan left behind."""
@@ -71,17 +131,18 @@ class Experience:
     def into(self, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` with what is known of the work in it."""
         most_memory = self._most_memory(snapshot)
-        estimates = self._learner.estimates(self._wanted(snapshot), most_memory=most_memory)
-        own = self._beyond_their_kinds(snapshot, estimates, most_memory)
         return replace(
             snapshot,
-            queued=_told(snapshot.queued, own),
-            active=_told(snapshot.active, own),
-            estimates=estimates,
+            queued=self._told(snapshot.queued, most_memory),
+            active=self._told(snapshot.active, most_memory),
+            estimates=self._learner.estimates(self._wanted(snapshot), most_memory=most_memory),
             usage=self._usage.at(snapshot.at),
             slowdown=self._learner.slowdown(snapshot.at),
             pace=self._pace,
         )
+
+    def _nothing(self) -> tuple[Learner, DecayedUsage]:
+        return Learner(assumed=self._assumed, tuning=self._tuning), DecayedUsage()
 
     def _most_memory(self, snapshot: Snapshot) -> float:
         """The bytes that a run could be given if it were the only one of ours."""
@@ -91,36 +152,13 @@ class Experience:
         strangers = machine.memory_used - sum(run.memory_used or 0 for run in snapshot.active)
         return max(0.0, float(int(machine.memory_capacity * self._book.guards.memory)) - max(0, strangers))
 
-    def _beyond_their_kinds(
-        self, snapshot: Snapshot, estimates: Mapping[str, Estimate], most_memory: float
-    ) -> Mapping[str, Estimate]:
-        """What is known of single runs, by run id.
+    def _told(self, runs: tuple[Run, ...], most_memory: float) -> tuple[Run, ...]:
+        """``runs``, each with what is known of it beyond its kind."""
+        return tuple([self._of_run(run, most_memory) if _may_differ(run) else run for run in runs])
 
-        That is by how much they read; or that they ask for more, because one that they repeat was killed.
-        """
-        own: dict[str, Estimate] = {}
-        runs: list[QueuedRun | ActiveRun] = [*snapshot.queued, *snapshot.active]
-        for run in runs:
-            asked = self._asking.of(run.root_run_id)
-            if run.input_size is None and not asked:
-                continue
-            of_kind = estimates.get(estimate_key(run.work, FULL))
-            known = self._learner.estimate(run.work, FULL, run.input_size, most_memory=most_memory)
-            if asked:
-                known = asking_for(known or self._unseen(run.work), min(asked, most_memory))
-            if known is not None and known is not of_kind:
-                own[run.run_id] = known
-        return own
-
-    def _unseen(self, work: Work) -> Estimate:
-        """What is declared of work that no run has shown."""
-        request = self._declared(work, FULL)
-        return Estimate(
-            Spread.exactly(request.duration),
-            Spread.exactly(request.cpu),
-            Spread.exactly(float(request.memory)),
-            runs=0.0,
-        )
+    def _of_run(self, run: Run, most_memory: float) -> Run:
+        known = self._learner.estimate(SubmittedRun.of(run), most_memory=most_memory)
+        return run if known is None else replace(run, estimate=known)
 
     def _wanted(self, snapshot: Snapshot) -> list[tuple[Work, str]]:
         """The kinds of work at hand, each in full and in every mode that it may be told to run in."""
@@ -129,30 +167,33 @@ class Experience:
         }
         return [(work, mode) for work in kinds.values() for mode in modes_of(self._book.policy(work.policy))]
 
-    def _declared(self, work: Work, mode: str) -> ResourceRequest:
+    def _assumed(self, work: Work, mode: str) -> ResourceRequest:
         return request_of(self._book.policy(work.policy), mode)
 
 
-def _observed(work: Work, usage: RunUsageRow) -> Observation:
+def _may_differ(run: QueuedRun | ActiveRun) -> bool:
+    """Whether anything is known of the run that is not so of its kind; most runs need not be asked about."""
+    return bool(run.root_run_id or run.declared is not None or run.input_size is not None)
+
+
+def ended_run(work: Work, usage: RunUsageRow) -> EndedRun:
+    """What is learned from, of a run of ``work`` whose ``usage`` was recorded."""
     duration = None if usage.started_at is None else max(0.0, usage.ended_at - usage.started_at)
     # the process works before the run is started, and its CPU time covers that: imports, the definitions
     worked = usage.cpu_seconds
     cpu = None if worked is None or duration is None else worked / (TUNING.launch_s + duration)
-    return Observation(
-        work,
+    ending = _ENDINGS.get(usage.status, Ending.FAILED)
+    if ending is Ending.FAILED and usage.out_of_memory is not None:
+        ending = Ending.OUT_OF_MEMORY
+    root = usage.root_run_id or usage.run_id
+    submitted = SubmittedRun(work, root, usage.input_size, usage.declared)
+    return EndedRun(
+        submitted,
         usage.mode,
         usage.ended_at,
-        succeeded=usage.status == _SUCCESS,
+        ending,
         duration_s=duration,
         cpu=cpu,
         memory=usage.memory_peak,
-        input_size=usage.input_size,
-        out_of_memory=usage.out_of_memory is not None and usage.status != _SUCCESS,
+        run_id=usage.run_id,
     )
-
-
-def _told(runs: tuple[Run, ...], own: Mapping[str, Estimate]) -> tuple[Run, ...]:
-    """``runs``, each with what is known of it alone."""
-    if not own:
-        return runs
-    return tuple([replace(run, estimate=own[run.run_id]) if run.run_id in own else run for run in runs])

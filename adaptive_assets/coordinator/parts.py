@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from adaptive_assets.coordinator.backlogs import BacklogError
 from adaptive_assets.coordinator.faults import Fault, Faults
 from adaptive_assets.ledger import LedgerError
 from adaptive_assets.ledger.texts import LONGEST_MESSAGE
@@ -19,7 +18,7 @@ T = TypeVar("T")
 MOST_TOLD: Final = 10
 """Faults of single subjects that one part tells in one cycle; of the others it tells how many they are."""
 
-EXPLAINED: Final = (LedgerError, PolicyError, BacklogError)
+EXPLAINED: Final = (LedgerError, PolicyError)
 """Errors whose message says all there is to say: their traceback helps nobody."""
 
 logger = logging.getLogger("dagster.adaptive_assets")

@@ -10,6 +10,7 @@ from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.input_size import input_size
 from adaptive_assets.dagster_compat.runs import PRIORITY_TAG, RunRecord
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, Work
+from adaptive_assets.workflow.declared import declared
 
 __all__ = ["QueueWatch", "queued_run"]
 
@@ -115,6 +116,7 @@ def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun
         admitted_mode=mode,
         root_run_id=run.root_run_id or "",
         input_size=input_size(run.tags),
+        declared=declared(run.tags),
     )
 
 

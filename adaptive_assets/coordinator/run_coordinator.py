@@ -46,7 +46,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     It is a ``QueuedRunCoordinator`` and takes all of its configuration, with two differences:
     ``max_concurrent_runs`` is unlimited unless it is given, because the guards limit what runs at once; and
-    ``policies``, ``ledger``, ``backlogs``, ``retention_days`` and ``on_failure`` are added.
+    ``policies``, ``ledger``, ``retention_days`` and ``on_failure`` are added.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     ) -> None:
         super().__init__(inst_data=inst_data, **queue)
         self._given_limit: int | None = queue.get("max_concurrent_runs")
-        self._deployment = Deployment(policies, ledger, tuple(backlogs), retention_days * DAY_S)
+        self._deployment = Deployment(policies, ledger, retention_days * DAY_S)
+        self._backlogs = tuple(backlogs)
         self._ruling = Ruling(OnFailure(on_failure))
         self._faults = Faults()
         self._cycle: Cycle | None = None
@@ -91,7 +92,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
                 dg.Array(dg.StringSource),
                 is_required=False,
                 default_value=[],
-                description="JSON files, relative to DAGSTER_HOME, in which feeds report what waits.",
+                description="Has no effect any more, and can be removed.",
             ),
             "retention_days": dg.Field(
                 dg.IntSource,
@@ -190,6 +191,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         if self._cycle is None:
             hush_full_queue(daemon)
             self._cycle = self._deployment.cycle(self._instance, self._limit())
+            if self._backlogs:
+                logger.warning("`backlogs` in dagster.yaml has no effect any more, and can be removed")
         self._faults.close("lease")
         return self._cycle
 

@@ -16,6 +16,7 @@ from adaptive_assets.dagster_compat.events import EngineEventData
 from adaptive_assets.dagster_compat.workspace import submitted_from
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.policy import Catalogue, PolicyBook
+from adaptive_assets.workflow.declared import read_declared
 
 __all__ = ["Submission"]
 
@@ -58,6 +59,8 @@ class Submission:
             read_input_size(run.tags)
         except InputSizeError as error:
             self._report(run, "is planned as if nobody knew how much it reads", error)
+        for problem in read_declared(run.tags)[1]:
+            self._report(run, "is planned without a part of what it declares", problem)
 
     def _policy_of(self, context: SubmitRunContext) -> tuple[str, str]:
         catalogue = self._catalogues.of(submitted_from(context))
@@ -80,7 +83,7 @@ class Submission:
             self._assignment = known = governed(known, book, catalogue)[0]
         return known
 
-    def _report(self, run: dg.DagsterRun, what: str, error: Exception) -> None:
+    def _report(self, run: dg.DagsterRun, what: str, error: Exception | str) -> None:
         message = f"Run {run.run_id} {what}: {error}"
         logger.error(message)
         now = time.time()

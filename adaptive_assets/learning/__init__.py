@@ -1,17 +1,19 @@
 """What runs will take, learned from what runs took. Pure: no I/O, no clock, no chance, no Dagster."""
 
-from adaptive_assets.learning.declarations import Declarations
-from adaptive_assets.learning.learner import Learner
-from adaptive_assets.learning.memory_margin import asking_for, having_held, next_asked
-from adaptive_assets.learning.observation import Observation
+from adaptive_assets.learning.attempts import Attempts
+from adaptive_assets.learning.ended_run import EndedRun, Ending, SubmittedRun
+from adaptive_assets.learning.learner import Estimator, Learner
+from adaptive_assets.learning.tuning import LEARNING, LearningTuning
 from adaptive_assets.learning.usage import DecayedUsage
 
 __all__ = [
+    "LEARNING",
+    "Attempts",
     "DecayedUsage",
-    "Declarations",
+    "EndedRun",
+    "Ending",
+    "Estimator",
     "Learner",
-    "Observation",
-    "asking_for",
-    "having_held",
-    "next_asked",
+    "LearningTuning",
+    "SubmittedRun",
 ]

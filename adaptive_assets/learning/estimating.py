@@ -20,8 +20,8 @@ def estimated(
 ) -> Estimate | None:
     """What the next run will take; ``None`` where neither its kind nor its kin say anything.
 
-    ``records`` and ``similar`` are in the order of ``QUANTITIES``.  A quantity that nobody has seen,
-    while others were, is what is ``assumed`` of it, and without that there is no estimate either.
+    ``records`` and ``similar`` are of duration, CPU and memory, in this order.  A quantity that nobody
+    has seen, while others were, is what is ``assumed`` of it, and without that there is no estimate either.
     Memory is at least the first of ``least`` in its upper quantiles, and the second in its median (bytes);
     the first in both, where no run of its own has said what it takes.
     """

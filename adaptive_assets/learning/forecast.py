@@ -9,7 +9,7 @@ from statistics import NormalDist
 from typing import Final
 
 from adaptive_assets.learning.quantity import Quantity
-from adaptive_assets.learning.record import WEIGHTS, Record
+from adaptive_assets.learning.record import Record, weights
 from adaptive_assets.learning.similar_work import Resemblance
 from adaptive_assets.planning.estimates import Spread
 
@@ -17,11 +17,6 @@ __all__ = ["Forecast", "outlook", "student_t"]
 
 _Z90: Final = NormalDist().inv_cdf(0.90)
 _Z99: Final = NormalDist().inv_cdf(0.99)
-
-_RESERVED: Final = 8.0
-"""Runs that the level of kin is worth at the most: then a kind's own level counts more."""
-
-_TWICE: Final = math.log(2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +40,22 @@ def outlook(record: Record, similar: Resemblance | None, size: float | None = No
     run that is expected above the quantile, and alone from the second.
     """
     if not record.values:
-        return None if similar is None else Forecast(_of_kin(similar, record.quantity), 0.0)
+        return (
+            None
+            if similar is None
+            else Forecast(_of_kin(similar, record.quantity, record.tuning.kin_highest), 0.0)
+        )
     weight = record.level.weight
     # What the kind's own runs said of their scatter at another level goes before what those of its kin say.
     of_its_own = record.prior is not record.quantity.scatter
     scatter = record.level.scatter(record.prior if of_its_own or similar is None else similar.within)
     level, drawn = record.mean(size), 0.0
     if similar is not None:
-        drawn = min(scatter.variance / (similar.between * (1 + 1 / similar.kinds)), _RESERVED)
+        drawn = min(scatter.variance / (similar.between * (1 + 1 / similar.kinds)), record.tuning.kin_level)
         level = (drawn * similar.level + weight * level) / (drawn + weight)
     variance = scatter.variance * (1 + 1 / (drawn + weight)) + record.unexplained(size)
     deviation = math.sqrt(variance)
-    empirical = _order_statistics(record.at(size))
+    empirical = _order_statistics(record.at(size), record.tuning.forget)
     t90, t99 = (student_t(z, scatter.runs) for z in (_Z90, _Z99))
     p50 = _blend(level, empirical[0], 0.5 * (weight + 1) - 1)
     p90 = _blend(level + t90 * deviation, empirical[1], 0.1 * (weight + 1) - 1)
@@ -78,27 +77,27 @@ def student_t(z: float, freedom: float) -> float:
     return z + (first + (second + (third + fourth / freedom) / freedom) / freedom) / freedom
 
 
-def _of_kin(similar: Resemblance, quantity: Quantity) -> Spread:
+def _of_kin(similar: Resemblance, quantity: Quantity, beyond: float) -> Spread:
     """A kind of which no run is known: one more among its kin, hardly beyond the highest of them."""
     deviation = math.sqrt(similar.within.variance + similar.between * (1 + 1 / similar.kinds))
     freedom = max(similar.kinds, 4)
-    highest = max(similar.highest + _TWICE, similar.level)
+    highest = max(similar.highest + math.log(beyond), similar.level)
     p90, p99 = (min(similar.level + student_t(z, freedom) * deviation, highest) for z in (_Z90, _Z99))
     return _spread(quantity, similar.level, p90, p99)
 
 
-def _order_statistics(values: Sequence[float]) -> tuple[float, float, float]:
+def _order_statistics(values: Sequence[float], forget: float) -> tuple[float, float, float]:
     """The weighted median, 90th and 99th percentile; the first two count the run that is still to come."""
-    weights = WEIGHTS[len(values)]
+    counts = weights(forget, len(values))
     order = sorted(range(len(values)), key=values.__getitem__)
-    upto = list(accumulate(map(weights.__getitem__, order)))
+    upto = list(accumulate(map(counts.__getitem__, order)))
 
     def at(sought: float) -> float:
         place = bisect_left(upto, sought)
         if not 0 < place < len(order):
             return values[order[min(place, len(order) - 1)]]
         low, high = values[order[place - 1]], values[order[place]]
-        return low + (high - low) * (sought - upto[place - 1]) / weights[order[place]]
+        return low + (high - low) * (sought - upto[place - 1]) / counts[order[place]]
 
     last = min(bisect_left(upto, 0.99 * upto[-1]), len(order) - 1)
     return at(0.5 * (upto[-1] + 1)), at(0.9 * (upto[-1] + 1)), values[order[last]]

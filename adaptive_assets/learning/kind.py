@@ -2,29 +2,22 @@
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Final
+from dataclasses import astuple
+from typing import Any
 
+from adaptive_assets.learning.ended_run import EndedRun, Ending
 from adaptive_assets.learning.estimating import estimated
+from adaptive_assets.learning.level import Scatter
 from adaptive_assets.learning.memory_margin import MemoryMargin
-from adaptive_assets.learning.observation import Observation
-from adaptive_assets.learning.quantity import CPU, DURATION, MEMORY
+from adaptive_assets.learning.quantity import quantities
 from adaptive_assets.learning.record import Record
 from adaptive_assets.learning.similar_work import Resemblance, SimilarWork
 from adaptive_assets.learning.trend import logarithm, rounded
+from adaptive_assets.learning.tuning import LearningTuning
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import ResourceRequest
 
 __all__ = ["Kind"]
-
-_MATURE: Final = 8.0
-_SETTLED: Final = 8
-"""With as many runs as the first, a kind looks at its kin again only with each eighth run of its own."""
-
-_TELLING: Final = 3.0
-"""Runs from which on it is worth saying that the next one took longer than expected."""
-
-_SIZES: Final = 64
-"""Estimates that are kept for different sizes of input."""
 
 
 class Kind:
@@ -34,58 +27,57 @@ class Kind:
     """
 
     __slots__ = (
-        "_cpu",
-        "_duration",
         "_estimates",
         "_headroom",
         "_key",
         "_kin",
-        "_memory",
         "_runs",
         "_seen",
+        "_tuning",
         "policy",
+        "records",
     )
 
-    def __init__(self, key: Hashable, policy: str) -> None:
+    def __init__(self, key: Hashable, policy: str, tuning: LearningTuning) -> None:
         self.policy = policy
         self._key = key
-        self._duration, self._cpu, self._memory = Record(DURATION), Record(CPU), Record(MEMORY)
-        self._headroom = MemoryMargin()
+        self._tuning = tuning
+        self.records: Sequence[Record] = [Record(quantity, tuning) for quantity in quantities(tuning)]
+        """Of duration, CPU and memory."""
+        self._headroom = MemoryMargin(tuning)
         self._kin: Sequence[Resemblance | None] | None = None
         self._seen = -1
         self._runs = 0
         self._estimates: dict[tuple[float | None, ResourceRequest | None, float], Estimate | None] = {}
 
     @property
-    def records(self) -> Sequence[Record]:
-        """In the order of ``QUANTITIES``."""
-        return self._duration, self._cpu, self._memory
+    def runs(self) -> int:
+        """How many are remembered one by one."""
+        return max(len(record.values) for record in self.records)
 
-    def learn(self, observed: Observation) -> float | None:
+    def learn(self, ended: EndedRun) -> float | None:
         """Take in one run; how far off its duration was (a logarithm), if that says anything."""
         self._estimates.clear()
-        if not observed.succeeded:
-            self._learn_failure(observed)
+        if not ended.succeeded:
+            self._learn_failure(ended)
             return None
-        size = logarithm(observed.input_size)
+        size = logarithm(ended.run.input_size)
         at = math.nan if size is None else size
-        telling = self._duration.level.weight > _TELLING - 0.5
-        off = None
-        if observed.duration_s is not None:
-            off = self._duration.add(DURATION.to_scale(observed.duration_s), at)
-        if observed.cpu is not None:
-            self._cpu.add(CPU.to_scale(observed.cpu), at)
-        if observed.memory is not None:
-            self._memory.add(MEMORY.to_scale(observed.memory), at)
-        self._headroom.succeeded(observed.memory)
+        telling = self.records[0].level.weight > self._tuning.slow_known - 0.5
+        taken = (ended.duration_s, ended.cpu, ended.memory)
+        off, *_ = [
+            None if value is None else record.add(record.quantity.to_scale(value), at)
+            for record, value in zip(self.records, taken, strict=True)
+        ]
+        self._headroom.succeeded(ended.memory)
         return off if telling else None
 
     def stand_with(self, similar: SimilarWork) -> None:
         """Note how kin stand when it has run: with enough runs of its own it keeps to that for a while."""
         self._runs += 1
-        if self._duration.level.weight < _MATURE:
+        if self.records[0].level.weight < self._tuning.kin_settled:
             self._kin = None
-        elif self._kin is None or self._runs % _SETTLED == 0:
+        elif self._kin is None or self._runs % self._tuning.kin_settled == 0:
             self._kin = similar.of(self._key)
 
     def estimate(
@@ -104,22 +96,50 @@ class Kind:
             self._estimates.clear()
         at = logarithm(size)
         if at is not None:
-            at = rounded(at) if any(record.trend for record in self.records) else None
+            at = rounded(at, self._tuning.size_step) if any(record.trend for record in self.records) else None
         floor = min(self._headroom.floor, most_memory)
         median = min(self._headroom.median, most_memory)
         asked = (at, assumed, floor)
         if asked not in self._estimates:
-            if len(self._estimates) >= _SIZES:
+            if len(self._estimates) >= self._tuning.sizes_kept:
                 self._estimates.clear()
             self._estimates[asked] = estimated(
                 self.records, self._kin or similar.of(self._key), assumed, (floor, median), at
             )
         return self._estimates[asked]
 
-    def _learn_failure(self, observed: Observation) -> None:
-        """A run that failed says nothing of how long success takes; it says what it held at the least."""
-        peak = observed.memory
-        if peak is None and observed.out_of_memory and self._memory.values:
-            peak = int(MEMORY.from_scale(max(self._memory.values)))
-        if peak is not None:
-            self._headroom.failed(peak, out_of_memory=observed.out_of_memory)
+    def snapshot(self) -> Any:
+        """All that it is, plain; estimates are made anew."""
+        return {
+            "policy": self.policy,
+            "runs": self._runs,
+            "records": [record.snapshot() for record in self.records],
+            "headroom": self._headroom.snapshot(),
+            "kin": self._kin and [relation and astuple(relation) for relation in self._kin],
+        }
+
+    def restore(self, plain: Any) -> None:
+        """Become what ``plain`` was made of."""
+        self._runs = plain["runs"]
+        for record, numbers in zip(self.records, plain["records"], strict=True):
+            record.restore(numbers)
+        self._headroom.restore(plain["headroom"])
+        self._kin = plain["kin"] and [each and _resemblance(*each) for each in plain["kin"]]
+
+    def _learn_failure(self, ended: EndedRun) -> None:
+        """A run that failed says nothing of how long success takes; it says what it held at the least.
+
+        One that was canceled says so of its own next attempt alone: people cancel what runs away.
+        """
+        peak, memory = ended.memory, self.records[2]
+        killed = ended.ending is Ending.OUT_OF_MEMORY
+        if peak is None and killed and memory.values:
+            peak = int(memory.quantity.from_scale(max(memory.values)))
+        if peak is not None and ended.ending is not Ending.CANCELED:
+            self._headroom.failed(peak, out_of_memory=killed)
+
+
+def _resemblance(
+    kinds: int, level: float, between: float, within: Sequence[float], highest: float
+) -> Resemblance:
+    return Resemblance(kinds, level, between, Scatter(*within), highest)

@@ -2,23 +2,22 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
-from typing import Final
+
+from adaptive_assets.learning.tuning import LearningTuning
 
 __all__ = ["Lateness"]
-
-_WINDOW_S: Final = 600.0
-_ENOUGH: Final = 5
-_KEPT: Final = 256
 
 
 class Lateness:
     """How far off their expectation the last runs were, on the logarithmic scale, and when they ended."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_tuning")
 
-    def __init__(self) -> None:
-        self._last: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+    def __init__(self, tuning: LearningTuning) -> None:
+        self._last: deque[tuple[float, float]] = deque(maxlen=tuning.slow_kept)
+        self._tuning = tuning
 
     def add(self, ended_at: float, off: float) -> None:
         """A run that succeeded took ``exp(off)`` times as long as was expected of it before."""
@@ -26,5 +25,14 @@ class Lateness:
 
     def factor(self, now: float) -> float | None:
         """The median over the last ten minutes; ``None`` with fewer than five runs in them."""
-        late = [off for ended_at, off in self._last if now - _WINDOW_S <= ended_at <= now]
-        return math.exp(median(late)) if len(late) >= _ENOUGH else None
+        since = now - self._tuning.slow_window_s
+        late = [off for ended_at, off in self._last if since <= ended_at <= now]
+        return math.exp(median(late)) if len(late) >= self._tuning.slow_runs else None
+
+    def snapshot(self) -> Sequence[Sequence[float]]:
+        """All that is remembered, plain."""
+        return [*self._last]
+
+    def restore(self, plain: Sequence[Sequence[float]]) -> None:
+        """Become what ``plain`` was made of."""
+        self._last.extend((ended_at, off) for ended_at, off in plain)

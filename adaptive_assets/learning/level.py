@@ -4,29 +4,12 @@ Everything here is on a logarithmic scale and costs the same for each run, howev
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-__all__ = ["FORGET", "Level", "Scatter"]
+from adaptive_assets.learning.tuning import LearningTuning
 
-FORGET: Final = 0.5 ** (1 / 16)
-"""What is left of the weight of a run when one more has ended: sixteen runs later it counts half."""
-
-_KNOWN: Final = 4
-"""Runs that must be known before a run can be called surprising."""
-
-_FINEST: Final = 0.05
-"""Changes are told from chance in units of at least this (5 %): smaller ones change no plan."""
-
-_CLIP: Final = 2.5
-_WIDE: Final = 4.0
-"""A single run is no more of a surprise than the first many standard deviations, and widens the scatter as
-one at the second: were that cut as short, a scatter that was assumed too small would stay too small."""
-
-_SLACK: Final = 0.5
-_ALARM: Final = 5.0
-_CARRIED: Final = 8.0
-"""Weight that an old scatter has at a new level, at the most, in runs."""
+__all__ = ["Level", "Scatter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +23,16 @@ class Scatter:
 class Level:
     """A weighted mean, the scatter around it, and Page's cumulative sums.
 
-    Mean and sum of squares are updated run by run (West 1979), older runs counting less by ``FORGET``, and
+    Mean and sum of squares are updated run by run (West 1979), older runs counting less by ``forget``, and
     those far off no more than the nearer ones do.  The alarm is the two-sided CUSUM (Page, *Continuous
     inspection schemes*, 1954) with reference 0.5 and limit 5 standard deviations: without a change it goes
     off about once in 465 normal runs, after a change of two deviations within four or so.
     """
 
-    __slots__ = ("_above", "_above_for", "_below", "_below_for", "mean", "squares", "weight")
+    __slots__ = ("_above", "_above_for", "_below", "_below_for", "mean", "squares", "tuning", "weight")
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: LearningTuning) -> None:
+        self.tuning = tuning
         self.mean = 0.0
         self.weight = 0.0
         """Runs behind the mean, those long ago counting less."""
@@ -63,30 +47,44 @@ class Level:
 
     def add(self, value: float, prior: Scatter) -> int:
         """Take in one run; among how many of the last runs the level changed, 0 if it did not."""
+        tuning = self.tuning
         off = value - self.mean if self.weight else 0.0
-        unit = max(math.sqrt(self.scatter(prior).variance), _FINEST)
-        surprise = min(max(off / unit, -_WIDE), _WIDE)
-        clipped = min(max(surprise, -_CLIP), _CLIP)
-        changed = self._watch(clipped) if self.weight >= _KNOWN - 0.5 else 0
+        unit = max(math.sqrt(self.scatter(prior).variance), tuning.change_finest)
+        surprise = min(max(off / unit, -tuning.change_wide), tuning.change_wide)
+        clipped = min(max(surprise, -tuning.change_clip), tuning.change_clip)
+        changed = self._watch(clipped) if self.weight >= tuning.change_known - 0.5 else 0
         if not self.weight:
             self.mean = value
-        before = self.weight * FORGET
+        before = self.weight * tuning.forget
         self.weight = before + 1
         self.mean += clipped * unit / self.weight
-        self.squares = self.squares * FORGET + (surprise * unit) ** 2 * before / self.weight
+        self.squares = self.squares * tuning.forget + (surprise * unit) ** 2 * before / self.weight
         return changed
 
     def carried(self, prior: Scatter) -> Scatter:
         """What the scatter at this level says of the scatter at the next one."""
         scatter = self.scatter(prior)
-        return Scatter(scatter.variance, min(scatter.runs, _CARRIED))
+        return Scatter(scatter.variance, min(scatter.runs, self.tuning.change_carried))
+
+    def snapshot(self) -> Sequence[float]:
+        """Its numbers, plain."""
+        return [getattr(self, name) for name in _NUMBERS]
+
+    def restore(self, numbers: Sequence[float]) -> None:
+        """Take up ``numbers`` that a level gave before."""
+        for name, number in zip(_NUMBERS, numbers, strict=True):
+            setattr(self, name, number)
 
     def _watch(self, surprise: float) -> int:
         """Move both sums; the runs since the one that goes off last stood at zero."""
-        self._above = max(self._above + surprise - _SLACK, 0.0)
-        self._below = max(self._below - surprise - _SLACK, 0.0)
+        slack, alarm = self.tuning.change_slack, self.tuning.change_alarm
+        self._above = max(self._above + surprise - slack, 0.0)
+        self._below = max(self._below - surprise - slack, 0.0)
         self._above_for = self._above_for + 1 if self._above else 0
         self._below_for = self._below_for + 1 if self._below else 0
-        if self._above > _ALARM:
+        if self._above > alarm:
             return self._above_for
-        return self._below_for if self._below > _ALARM else 0
+        return self._below_for if self._below > alarm else 0
+
+
+_NUMBERS = tuple(name for name in Level.__slots__ if name != "tuning")

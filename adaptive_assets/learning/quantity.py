@@ -6,11 +6,13 @@ where the amount itself is far from it.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from adaptive_assets.learning.level import Scatter
+from adaptive_assets.learning.tuning import LearningTuning
 
-__all__ = ["CPU", "DURATION", "MEMORY", "QUANTITIES", "Quantity"]
+__all__ = ["Quantity", "quantities"]
 
 _LARGEST: Final = 1e300
 """Far beyond anything real, and still finite when a few are added up."""
@@ -40,8 +42,15 @@ class Quantity:
         return max(math.exp(logarithm) - self.grain, 0.0)
 
 
-DURATION: Final = Quantity("duration", grain=0.1, scatter=Scatter(0.5**2, runs=4))
-CPU: Final = Quantity("cpu", grain=0.01, scatter=Scatter(0.4**2, runs=4))
-MEMORY: Final = Quantity("memory", grain=float(1024**2), scatter=Scatter(0.25**2, runs=4))
+@cache
+def quantities(tuning: LearningTuning) -> tuple[Quantity, Quantity, Quantity]:
+    """Duration (seconds), CPU (cores) and memory (bytes), in this order."""
 
-QUANTITIES: Final = (DURATION, CPU, MEMORY)
+    def scatter(deviation: float) -> Scatter:
+        return Scatter(deviation**2, tuning.scatter_runs)
+
+    return (
+        Quantity("duration", grain=0.1, scatter=scatter(tuning.duration_scatter)),
+        Quantity("cpu", grain=0.01, scatter=scatter(tuning.cpu_scatter)),
+        Quantity("memory", grain=float(1024**2), scatter=scatter(tuning.memory_scatter)),
+    )

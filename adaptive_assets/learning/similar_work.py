@@ -1,24 +1,16 @@
 """What the kinds of work under one policy have in common: the ground that a new kind starts from."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
 from adaptive_assets.learning.level import Scatter
-from adaptive_assets.learning.quantity import QUANTITIES, Quantity
+from adaptive_assets.learning.quantity import Quantity, quantities
 from adaptive_assets.learning.record import Record
+from adaptive_assets.learning.tuning import LearningTuning
 
 __all__ = ["Resemblance", "SimilarWork"]
-
-_FEWEST: Final = 3
-"""Other kinds that must be known: what fewer do says little of what one more will do."""
-
-_APART: Final = 1.0
-"""Assumed standard deviation between kinds, on the logarithmic scale; it counts as much as one kind."""
-
-_MODERATE: Final = 4.0
-"""Runs that the scatter of one kind counts for among its kin, and theirs for it, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +40,10 @@ class _Share:
 class _Sums:
     """Sums over kinds, from which a single one is easily left out; each counts once, however often it ran."""
 
-    __slots__ = ("highest", "levels", "origin", "quantity", "runs", "shares", "squares", "variances")
-
-    def __init__(self, quantity: Quantity, records: Mapping[Hashable, Record]) -> None:
+    def __init__(self, quantity: Quantity, shares: Mapping[Hashable, _Share], tuning: LearningTuning) -> None:
         self.quantity = quantity
-        self.shares = {kind: _share(record) for kind, record in records.items() if record.values}
+        self.shares = shares
+        self.tuning = tuning
         known = self.shares.values()
         # Levels count from one of them, so that the difference of two sums of squares stays exact.
         self.origin = next((share.level for share in known), 0.0)
@@ -69,7 +60,7 @@ class _Sums:
             _Share(0.0, 0.0, 0.0) if own is None else _Share(own.level - self.origin, own.variance, own.runs)
         )
         kinds = len(self.shares) - (own is not None)
-        if kinds < _FEWEST:
+        if kinds < self.tuning.kin_kinds:
             return None
         levels = self.levels - out.level
         spread = max(self.squares - out.level**2 - levels * levels / kinds, 0.0)
@@ -79,10 +70,10 @@ class _Sums:
         return Resemblance(
             kinds,
             level=self.origin + levels / kinds,
-            between=(_APART**2 + spread) / kinds,
+            between=(self.tuning.kin_apart**2 + spread) / kinds,
             within=Scatter(
                 (assumed.variance * assumed.runs + variances) / (assumed.runs + runs),
-                assumed.runs + min(runs, _MODERATE),
+                assumed.runs + min(runs, self.tuning.kin_runs),
             ),
             highest=self.highest,
         )
@@ -93,19 +84,49 @@ class SimilarWork:
 
     __slots__ = ("_sums", "number")
 
-    def __init__(self, kinds: Mapping[Hashable, Sequence[Record]], number: int) -> None:
+    def __init__(
+        self,
+        shares: Sequence[Mapping[Hashable, _Share]],
+        number: int,
+        tuning: LearningTuning,
+    ) -> None:
         self.number = number
         """Tells this from any other, without holding on to it."""
         self._sums = [
-            _Sums(quantity, {kind: records[place] for kind, records in kinds.items()})
-            for place, quantity in enumerate(QUANTITIES)
+            _Sums(quantity, of_kinds, tuning)
+            for quantity, of_kinds in zip(quantities(tuning), shares, strict=True)
         ]
 
+    @classmethod
+    def among(
+        cls, kinds: Mapping[Hashable, Sequence[Record]], number: int, tuning: LearningTuning
+    ) -> "SimilarWork":
+        """As ``kinds`` stand now, by their records in the order of the quantities."""
+        shares = [
+            {kind: _share(records[place]) for kind, records in kinds.items() if records[place].values}
+            for place in range(len(quantities(tuning)))
+        ]
+        return cls(shares, number, tuning)
+
     def of(self, kind: Hashable) -> Sequence[Resemblance | None]:
-        """What the others say of ``kind``, which is left out itself: in the order of ``QUANTITIES``."""
+        """What the others say of ``kind``, which is left out itself: in the order of the quantities."""
         return [sums.without(kind) for sums in self._sums]
+
+    def snapshot(self, name: Callable[[Hashable], Any]) -> Any:
+        """All that it is, plain; ``name`` gives what a kind is called there."""
+        shares = [
+            [[name(kind), *astuple(share)] for kind, share in sums.shares.items()] for sums in self._sums
+        ]
+        return {"number": self.number, "shares": shares}
+
+    @classmethod
+    def restored(cls, plain: Any, kind: Callable[[Any], Hashable], tuning: LearningTuning) -> "SimilarWork":
+        """What ``plain`` was made of; ``kind`` is the inverse of ``name``."""
+        shares = [{kind(name): _Share(*share) for name, *share in each} for each in plain["shares"]]
+        return cls(shares, plain["number"], tuning)
 
 
 def _share(record: Record) -> _Share:
     level = record.level
-    return _Share(level.mean, level.scatter(record.prior).variance, min(level.weight - 1, _MODERATE))
+    runs = min(level.weight - 1, record.tuning.kin_runs)
+    return _Share(level.mean, level.scatter(record.prior).variance, runs)

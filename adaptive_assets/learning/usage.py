@@ -1,7 +1,7 @@
 """What each owner has used of late."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 __all__ = ["DecayedUsage"]
 
@@ -36,6 +36,14 @@ class DecayedUsage:
         """What each owner has used, as it counts at ``now``, by name."""
         left = ((owner, self._left(used, now - as_of)) for owner, (used, as_of) in sorted(self._used.items()))
         return {owner: used for owner, used in left if used >= self._NOTHING}
+
+    def snapshot(self) -> Mapping[str, Sequence[float]]:
+        """What each owner has used, and as of when, as JSON has it."""
+        return self._used
+
+    def restore(self, snapshot: Mapping[str, Sequence[float]]) -> None:
+        """Begin with what gave ``snapshot``."""
+        self._used = {owner: (float(used), float(as_of)) for owner, (used, as_of) in snapshot.items()}
 
     def _left(self, used: float, elapsed_s: float) -> float:
         """What is left after ``elapsed_s``; time that runs backwards brings nothing back."""

@@ -154,8 +154,9 @@ def fault(at: float, node: str, part: str, message: str) -> Entry:
 
 
 def _usage(row: RunUsageRow) -> Json:
-    evidence = row.out_of_memory
-    return within_bounds({**asdict(row), "out_of_memory": None if evidence is None else dumps(evidence)})
+    plain = {"out_of_memory": row.out_of_memory, "declared": row.declared}
+    told = {name: None if value is None else dumps(value) for name, value in plain.items()}
+    return within_bounds({**asdict(row), **told})
 
 
 def _on_runs(decision: AnyDecision) -> bool:

@@ -20,7 +20,7 @@ from adaptive_assets.ledger.rows import (
     RunUsageRow,
 )
 from adaptive_assets.ledger.snapshots import DAMAGED, SnapshotReader
-from adaptive_assets.planning.snapshot import MachineReading, Snapshot, Work
+from adaptive_assets.planning.snapshot import Declaration, MachineReading, Snapshot, Work
 
 __all__ = [
     "decisions_for_run",
@@ -191,9 +191,9 @@ def _all_usages() -> Select[Any]:
 
 
 def _usage(row: RowMapping) -> RunUsageRow:
-    evidence = row["out_of_memory"]
-    told = None if evidence is None else decode(OutOfMemory, json.loads(evidence))
-    return RunUsageRow(**{**row, "out_of_memory": told})
+    told = {"out_of_memory": OutOfMemory, "declared": Declaration}
+    plain = {name: row[name] and decode(kind, json.loads(row[name])) for name, kind in told.items()}
+    return RunUsageRow(**{**row, **plain})
 
 
 def _all_decisions() -> Select[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adaptive_assets.planning.snapshot import MachineReading
+from adaptive_assets.planning.snapshot import Declaration, MachineReading
 
 __all__ = [
     "ActivationRow",
@@ -66,7 +66,7 @@ class RunUsageRow:
 
     ``status`` is Dagster's word (``SUCCESS``, ``FAILURE``, ``CANCELED``).  ``input_size`` is in whatever unit
     the kind of work counts its input by.  ``root_run_id`` is the first run of those that it repeats, if it
-    does; ``out_of_memory`` the evidence, if it was killed for that.
+    does; ``out_of_memory`` the evidence, if it was killed for that; ``declared`` what was said that it takes.
     """
 
     run_id: str
@@ -86,6 +86,7 @@ class RunUsageRow:
     input_size: float | None = None
     root_run_id: str | None = None
     out_of_memory: OutOfMemory | None = None
+    declared: Declaration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 from adaptive_assets.ledger.changes import Changes, changes, follow
 from adaptive_assets.ledger.codec import Json, decode, encode, pack, unpack
-from adaptive_assets.ledger.wire import FIELDS
+from adaptive_assets.ledger.wire import FIELDS, GONE
 from adaptive_assets.planning.estimates import Estimate
-from adaptive_assets.planning.snapshot import ActiveRun, Backlog, DataState, Node, QueuedRun, Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, DataState, Node, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
 
 __all__ = ["CHECKPOINT_EVERY", "DAMAGED", "Draft", "SnapshotChain", "SnapshotReader"]
@@ -21,7 +21,6 @@ MEMBERS: Final[Mapping[str, type]] = {
     "queued": QueuedRun,
     "active": ActiveRun,
     "data": DataState,
-    "backlogs": Backlog,
     "nodes": Node,
     "estimates": Estimate,
 }
@@ -111,6 +110,8 @@ class SnapshotReader:
             self._scalars[name] = decode(hint, plain)
         long: Mapping[type, Any] = {Work: self._works.__getitem__}
         for wire, (gone, changed, placed) in entry["changes"].items():
+            if wire in GONE[Snapshot]:
+                continue
             kind = MEMBERS[wire]
             news = Changes(
                 tuple(gone),
@@ -126,7 +127,6 @@ class SnapshotReader:
             queued=tuple(self._members["queued"].values()),
             active=tuple(self._members["active"].values()),
             data=self._members["data"],
-            backlogs=tuple(self._members["backlogs"].values()),
             nodes=tuple(self._members["nodes"].values()),
             estimates=self._members["estimates"],
         )
@@ -165,7 +165,6 @@ def _collections(snapshot: Snapshot) -> Collections:
         "queued": _keyed([(run.run_id, run) for run in snapshot.queued]),
         "active": _keyed([(run.run_id, run) for run in snapshot.active]),
         "data": dict(snapshot.data),
-        "backlogs": _keyed([(backlog.source, backlog) for backlog in snapshot.backlogs]),
         "nodes": _keyed([(node.name, node) for node in snapshot.nodes]),
         "estimates": dict(snapshot.estimates),
     }

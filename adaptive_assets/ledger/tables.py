@@ -183,11 +183,12 @@ usages = Table(
     Column("input_size", Float(53)),
     Column("root_run_id", Text),
     Column("out_of_memory", Text),
+    Column("declared", Text),
     Index("usages_by_policy", "policy", "ended_at"),
     Index("usages_by_time", "ended_at"),
     Index("usages_by_root", "root_run_id"),
 )
-"""What each run that ended took of the machine; the fields of ``RunUsageRow``, ``out_of_memory`` as JSON."""
+"""What each run that ended took of the machine; the fields of ``RunUsageRow``, the last two as JSON."""
 
 faults = Table(
     "faults",

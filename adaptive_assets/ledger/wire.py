@@ -14,10 +14,10 @@ from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
-    Backlog,
     CheckState,
     Claims,
     DataState,
+    Declaration,
     Freshness,
     MachineReading,
     Node,
@@ -41,24 +41,24 @@ def _names(words: str) -> Mapping[str, str]:
 
 FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Snapshot: _names(
-        "at queued active machine data backlogs run_limit actions nodes estimates usage slowdown pace limits"
+        "at queued active machine data run_limit actions nodes estimates usage slowdown pace limits"
         " paused launches clock_certain"
     ),
     Work: _names("name policy location assets reads degradable composable gated_by undefined"),
     QueuedRun: _names(
         "run_id work submitted_at priority admitted_mode deadline_at estimate preempted root_run_id"
-        " input_size claims"
+        " input_size claims declared"
     ),
     ActiveRun: _names(
         "run_id work mode launched_at started_at cpu_used memory_used node state slowed submitted_at"
-        " deadline_at estimate actions ran_s preempted acted_at root_run_id input_size"
+        " deadline_at estimate actions ran_s preempted acted_at root_run_id input_size declared"
     ),
+    Declaration: _names("cpu memory duration"),
     Claims: _names("taken every some"),
     SlotLimit: _names("kind name size free"),
     DataState: _names(
         "asset materialized_at freshness checks checks_failed checks_missing mode source unreadable"
     ),
-    Backlog: _names("source items lag_s event_time"),
     Node: _names("name reading heard_at node_class lease_s"),
     MachineReading: _names(
         "at cpu_capacity cpu_used memory_capacity memory_used pressure disk_read disk_write network_received"
@@ -91,5 +91,8 @@ def reason_code(recorded: str) -> str:
     return _FORMER_CODES.get(recorded, recorded)
 
 
-GONE: Final[Mapping[type, frozenset[str]]] = {QueuedRun: frozenset({"passes"})}
+GONE: Final[Mapping[type, frozenset[str]]] = {
+    Snapshot: frozenset({"backlogs"}),
+    QueuedRun: frozenset({"passes"}),
+}
 """By dataclass, the ledger's names of fields that older rows have and nothing reads."""

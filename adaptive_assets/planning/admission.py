@@ -183,7 +183,6 @@ def _reserve(candidate: Candidate, steps: Ladder | None, state: PlanState) -> No
         request,
         group.most,
         strict=shareable(candidate.lacks) and has_waited >= tuning.strangers_s,
-        impatient=group.rank == 0 and has_waited >= state.book.tiers[0].patience,
     )
     state.blocked.append(_blocked(candidate, request, reservation))
 

@@ -49,8 +49,6 @@ class Memory:
         """Count a run that holds ``used``; ``to_come`` is the share of its growth that may come."""
         *expected, sigma = self._amounts(request)
         variance = (to_come * sigma) ** 2 if used <= expected[0] else 0.0
-        if used > expected[2] and request.mean_memory is not None:
-            expected = [max(amount, self.tuning.outgrown * used) for amount in expected]
         alone, share, mean, high = [used + to_come * max(0.0, amount - used) for amount in expected]
         self._together = None
         self.seen += used

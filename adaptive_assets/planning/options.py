@@ -119,7 +119,7 @@ def placement(candidate: Candidate, request: ResourceRequest, state: PlanState) 
     elif group.policy.opportunity:
         nodes = _idle(group, request, state) or nodes
     roomy = [node for node in nodes if node.more_memory(request) <= node.free_memory()]
-    return [node for node in roomy if not state.reservations.delayed(request, group.rank, node)] or roomy
+    return [node for node in roomy if not state.reservations.delayed(request, node)] or roomy
 
 
 def _ways_to_do_less(candidate: Candidate, state: PlanState) -> tuple[Rung | Composition, ...]:
@@ -164,7 +164,7 @@ def _shared(group: RunGroup, state: PlanState) -> list[NodeCapacity]:
     """The nodes on which it may share, and delays nobody of a higher tier."""
     rank = group.rank
     nodes = state.capacity.shared_by(group.full, rank, group.most)
-    return [node for node in nodes if not state.reservations.delayed(group.full, rank, node, rank)]
+    return [node for node in nodes if not state.reservations.delayed(group.full, node, rank)]
 
 
 def _delays(
@@ -173,7 +173,7 @@ def _delays(
     """The reserved start that a run would delay, on whichever node it were placed."""
     delayed = None
     for node in state.capacity.open_to(request, rank, most):
-        delayed = state.reservations.delayed(request, rank, node, above)
+        delayed = state.reservations.delayed(request, node, above)
         if delayed is None:
             return ()
     return (delayed.reason(state.at),) if delayed else ()

@@ -25,7 +25,7 @@ class Reservation:
     """A blocked run is expected to start on ``node`` at ``start`` (infinite: nothing of ours is in its way).
 
     It takes ``takes_cpu`` and ``takes_memory``; ``cpu``, ``memory`` and ``slots`` are what will be left over
-    then.  A ``strict`` one lets nobody past, an ``impatient`` one nobody of lower tiers.
+    then.  A ``strict`` one lets nobody past.
     """
 
     work: Work
@@ -39,16 +39,15 @@ class Reservation:
     memory: float
     slots: float
     strict: bool = False
-    impatient: bool = False
 
     @classmethod
     def begun(cls, work: Work, tier: str, rank: int, node: str) -> "Reservation":
         """What a run has on ``node`` that goes although there is no capacity: nothing is left over."""
         return cls(work, tier, rank, node, inf, 0.0, 0.0, inf, inf, inf)
 
-    def delayed_by(self, request: ResourceRequest, rank: int, cpu: float, end: float) -> bool:
-        """Whether a run of a tier's ``rank`` that insists on ``cpu`` and ends at ``end`` is in its way."""
-        if self.strict or (self.impatient and rank > self.rank):
+    def delayed_by(self, request: ResourceRequest, cpu: float, end: float) -> bool:
+        """Whether a run that insists on ``cpu`` and ends at ``end`` is in its way."""
+        if self.strict:
             return True
         if end <= self.start:
             return False
@@ -97,15 +96,15 @@ class Reservations:
         return self._at + self._tuning.launch_s + request.duration
 
     def delayed(
-        self, request: ResourceRequest, rank: int, node: NodeCapacity, above: int | None = None
+        self, request: ResourceRequest, node: NodeCapacity, above: int | None = None
     ) -> Reservation | None:
-        """The first reservation, of a tier before ``above``, that a run of ``rank`` on ``node`` delays."""
+        """The first reservation, of a tier before ``above``, that a run on ``node`` delays."""
         end, cpu = self.end(request), node.insists_on(request)
         for reservation in self.held:
             if above is not None and reservation.rank >= above:
                 continue
             elsewhere = reservation.node != node.name and reservation.slots >= 1 and not reservation.strict
-            if not elsewhere and reservation.delayed_by(request, rank, cpu, end):
+            if not elsewhere and reservation.delayed_by(request, cpu, end):
                 return reservation
         return None
 
@@ -118,16 +117,13 @@ class Reservations:
         most: float,
         *,
         strict: bool,
-        impatient: bool = False,
     ) -> Reservation:
         """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass. Nobody of lower
-        tiers passes an ``impatient`` one.
+        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
         """
         found = self.soonest(work, tier, rank, request, most)
         found.strict = strict and isinf(found.start)
-        found.impatient = impatient
         if len(self.held) < self._tuning.reserved_starts:
             self.held.append(found)
         return found

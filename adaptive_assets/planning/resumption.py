@@ -44,7 +44,7 @@ def resume(state: PlanState, rank: float) -> None:
         free = node.free_cpu(len(state.book.tiers))
         remaining = ends_at(run, request, state.at, state.tuning) - state.at
         left = replace(request, memory=0, duration=remaining)
-        in_the_way = state.reservations.delayed(left, _rank(run, state), node)
+        in_the_way = state.reservations.delayed(left, node)
         if not overdue and (needs > free or node.strained or in_the_way):
             continue
         node.let_go_on(min(request.cpu, node.cpu_ceiling) if suspended else needs)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from math import ceil, inf
+from math import inf
 from operator import attrgetter, lt
 from typing import Final
 
@@ -71,19 +71,9 @@ class RunGroup:
     """The run whose size does not matter any more, because it has waited for long, if it is one of these."""
 
     def position(self, run: QueuedRun, used: int = 0) -> Position:
-        """The place of ``run`` in the queue, where its owner's use of late is at the level ``used``.
-
-        One that cannot be in time any more is given as much time again as it had, as often as it takes: what
-        is late anyway is not to make others late.
-        """
+        """The place of ``run`` in the queue, where its owner's use of late is at the level ``used``."""
         due = self.deadline(run).at
-        latest_start = inf
-        if due is not None:
-            late = self.at - (due - self.full.median)
-            if late > 0:
-                allowed = max(due - run.submitted_at, self.tuning.late_again_s)
-                due += ceil(late / allowed) * allowed
-            latest_start = due - self.full.duration
+        latest_start = inf if due is None else due - self.full.duration
         rank = FRONT if self.promoted else self.rank
         size = 0 if due is not None else LEAST if run.run_id == self.favoured else self.size_class
         return (rank, latest_start, used, -run.priority, size, run.submitted_at, run.run_id)
@@ -134,9 +124,8 @@ class RunGroup:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):
                 runs.sort(key=AGE)
-            due = self.deadline(runs[0]).at
-            self.by_age = due is None or due - self.full.median >= self.at
-        if not self.by_age:
+            self.by_age = True
+        else:
             runs.sort(key=self.position)
 
 

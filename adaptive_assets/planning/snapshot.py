@@ -82,18 +82,6 @@ class MachineReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """Input that has arrived and was not taken in yet."""
-
-    source: str
-    items: int
-    lag_s: float
-    """Age of the oldest item that waits, in seconds."""
-    event_time: float | None = None
-    """The newest event time that was taken in."""
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
     """What runs of one kind share; runs are planned by kind, so that the cost follows kinds and not runs.
 
@@ -156,6 +144,15 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
+class Declaration:
+    """What was said of a run that it takes: cores, bytes at the peak, seconds; ``None`` where it was not."""
+
+    cpu: float | None = None
+    memory: int | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedRun:
     """One run in the queue.
 
@@ -176,6 +173,7 @@ class QueuedRun:
     """How much it reads, in whatever unit its kind of work counts by; ``None``: not known."""
     claims: Claims | None = None
     """The slots of pools and tag concurrency limits that it takes; ``None``: none."""
+    declared: Declaration | None = None
 
 
 class RunState(StrEnum):
@@ -230,6 +228,7 @@ class ActiveRun:
     acted_at: float | None = None
     root_run_id: str = ""
     input_size: float | None = None
+    declared: Declaration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +274,6 @@ class Snapshot:
     active: tuple[ActiveRun, ...] = ()
     machine: MachineReading | None = None
     data: Mapping[str, DataState] = field(default_factory=dict)
-    backlogs: tuple[Backlog, ...] = ()
     run_limit: int | None = None
     actions: tuple[Action, ...] = ()
     nodes: tuple[Node, ...] = ()

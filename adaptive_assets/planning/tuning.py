@@ -61,13 +61,8 @@ class Tuning:
     grows_for: float = 0.4
     """The share of its median duration after which a run has grown as far as it will. Infinite: never.
     Traces."""
-    outgrown: float = 2.0
-    """A young run that takes more than expected will take so many times as much. 1: what it takes. Traces."""
 
     # 3 order
-    late_again_s: float = 60.0
-    """What is late is given as much time again as it had, at least this: what is late anyway is not to make
-    others late. Chosen."""
     share_unit: float = 600.0
     """Core-seconds of use below which owners are alike. Chosen."""
     share_levels: int = 8

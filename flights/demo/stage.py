@@ -86,7 +86,7 @@ def staged(home: Path) -> Iterator[Stage]:
     """Set a deployment up in an empty directory, and end every process of it afterwards, whatever happens."""
     policies, data = home / "policies.yaml", home / "flights"
     shutil.copyfile(Path(__file__).with_name("policies.yaml"), policies)
-    (home / "dagster.yaml").write_text(yaml.safe_dump(_settings(policies, data)), encoding="utf-8")
+    (home / "dagster.yaml").write_text(yaml.safe_dump(_settings(policies)), encoding="utf-8")
     family = Family(
         {
             **os.environ,
@@ -115,7 +115,7 @@ def _make_tables(instance: dg.DagsterInstance) -> None:
     instance.all_instigator_state()
 
 
-def _settings(policies: Path, data: Path) -> dict[str, object]:
+def _settings(policies: Path) -> dict[str, object]:
     """The demo's ``dagster.yaml``."""
     return {
         "run_coordinator": {
@@ -123,7 +123,6 @@ def _settings(policies: Path, data: Path) -> dict[str, object]:
             "class": "AdaptiveRunCoordinator",
             "config": {
                 "policies": str(policies),
-                "backlogs": [str(data / "backlog.json")],
                 "dequeue_interval_seconds": 1,
                 # Launching takes seconds: the next cycle shall not wait for it.
                 "dequeue_use_threads": True,

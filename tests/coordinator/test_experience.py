@@ -1,5 +1,6 @@
 """What the coordinator learns from runs that ended, and what becomes of it."""
 
+import json
 import time
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator import active_watch, lost_runs
+from adaptive_assets.coordinator import experience as experience_module
 from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.ledger import Ledger, RunUsageRow, sqlite_ledger_url
 from adaptive_assets.planning.estimates import Source
 from adaptive_assets.planning.resource_request import estimate_key
+from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.work_key import work_key
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.world import World, open_world
@@ -92,6 +95,112 @@ def test_runs_teach_once(world: World) -> None:
     assert known.estimates[estimate_key(work, "full")].runs == pytest.approx(1.0, abs=0.5)
     experience.ended([(work, usage("r2", key, snapshot.at, 100.0))])
     assert experience.into(snapshot).usage["default"] == pytest.approx(50.0, rel=0.01)
+
+
+def kept_by(world: World, ends: range, *, until: float) -> tuple[Ledger, Experience]:
+    """A ledger in which runs of ``WORK`` end at these seconds, and an experience kept after all of them."""
+    ledger = ledger_of(world)
+    submitted = world.submit("readings")
+    world.pass_()
+    (row,) = ledger.decisions_for_run(submitted)
+    work = ledger.works()[row.work_key]
+    runs = [(work, usage(f"r{at}", row.work_key, float(at), 60.0)) for at in ends]
+    ledger.record_usage(usages=[each for _, each in runs])
+    experience = Experience()
+    experience.recall(ledger)
+    experience.keep(ledger, 1e6, until)
+    return ledger, experience
+
+
+def known_of(experience: Experience, ledger: Ledger) -> tuple[float, float]:
+    """The runs behind the estimate of the only kind, and what its owner has used."""
+    (work,) = ledger.works().values()
+    seen = experience.into(Snapshot(1000.0, (QueuedRun("next", work, 1000.0),)))
+    return seen.estimates[estimate_key(work, "full")].runs, seen.usage["default"]
+
+
+def test_a_new_daemon_takes_up_what_was_kept_and_reads_only_what_ended_since(make_world: MakeWorld) -> None:
+    """Runs that were pruned from the ledger count; those that it still has are not learned from twice."""
+    world = make_world(ROOMY)
+    ledger, experience = kept_by(world, range(900, 960), until=940.0)
+    before = known_of(experience, ledger)
+    (work,) = ledger.works().values()
+    ledger.prune(before=930.0)
+    again = Experience()
+    again.recall(ledger)
+    assert known_of(again, ledger) == pytest.approx(before)
+    late = usage("late", work_key(work), 945.0, 60.0)  # read after what was kept, ended before
+    ledger.record_usage(usages=[late])
+    after = Experience()
+    after.recall(ledger)
+    experience.ended([(work, late)])
+    assert known_of(after, ledger) == pytest.approx(known_of(experience, ledger))
+    assert known_of(after, ledger)[1] > before[1]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"learned": {"version": 99}, "usage": {}, "until": 0, "runs": {}}',
+        '{"learned": {"version": 1}, "usage": 7, "until": null, "runs": 3}',
+    ],
+)
+def test_what_another_version_kept_is_learned_anew(make_world: MakeWorld, kept: str) -> None:
+    """From the usages of the ledger."""
+    world = make_world(ROOMY)
+    ledger, experience = kept_by(world, range(900, 960), until=940.0)
+    ledger.keep(experience_module.KEY, kept)
+    again = Experience()
+    again.recall(ledger)
+    assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
+
+
+def test_what_ends_while_the_ledger_is_away_is_learned_from_once(make_world: MakeWorld) -> None:
+    """At once, and again with what was known before as soon as that can be read."""
+    world = make_world(ROOMY)
+    ledger, experience = kept_by(world, range(900, 960), until=940.0)
+    (work,) = ledger.works().values()
+    early = usage("early", work_key(work), 970.0, 60.0)
+    again = Experience()
+    again.ended([(work, early)])
+    assert known_of(again, ledger)[0] == 1.0
+    ledger.record_usage(usages=[early])
+    again.recall(ledger)
+    experience.ended([(work, early)])
+    assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
+
+
+def test_it_is_kept_now_and_then_where_something_was_learned(make_world: MakeWorld) -> None:
+    """At most every ten minutes; and not before it was recalled, or it would replace what is there."""
+    world = make_world(ROOMY)
+    ledger, experience = kept_by(world, range(900, 905), until=900.0)
+    first = ledger.kept(experience_module.KEY)
+    assert first is not None
+    (work,) = ledger.works().values()
+    Experience().keep(ledger, 2e6, 0.0)
+    experience.keep(ledger, 2e6, 900.0)
+    experience.ended([(work, usage("next", work_key(work), 950.0, 60.0))])
+    experience.keep(ledger, 1e6 + 599, 900.0)
+    assert ledger.kept(experience_module.KEY) == first
+    experience.keep(ledger, 1e6 + 600, 900.0)
+    assert ledger.kept(experience_module.KEY) != first
+
+
+def test_cycles_keep_what_they_learn(make_world: MakeWorld) -> None:
+    """The first one after a run has ended, if the ledger can be written."""
+    world = make_world(ROOMY)
+    run_id = world.submit("readings")
+    world.pass_()
+    assert ledger_of(world).kept(experience_module.KEY) is None
+    world.instance.report_run_failed(world.run(run_id))
+    world.pass_()
+    kept = json.loads(ledger_of(world).kept(experience_module.KEY) or "{}")
+    assert list(kept["runs"]) == [run_id]
+    assert len(kept["learned"]["kinds"]["kinds"]) == 1
 
 
 def test_a_run_that_ends_between_two_daemons_is_learned_from_once(

@@ -26,7 +26,6 @@ from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.cycle import Cycle
 from adaptive_assets.coordinator.deployment import open_ledger
 from adaptive_assets.coordinator.experience import Experience
-from adaptive_assets.coordinator.retry_memory import RetryMemory
 from adaptive_assets.ledger import Ledger, OutOfMemory, RunUsageRow
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.resource_request import estimate_key
@@ -265,22 +264,6 @@ def killed(run_id: str, held: int, root: str | None = None) -> RunUsageRow:
         root_run_id=root,
         out_of_memory=EVIDENCE,
     )
-
-
-def test_each_kill_asks_for_more_until_an_attempt_succeeds() -> None:
-    """As in the simulator: 1.5 times the larger of what was held and what was asked, by root run."""
-    asking = RetryMemory()
-    asking.ended(replace(killed("r0", 8 * GIB), out_of_memory=None))
-    assert asking.of("r0") == 0.0
-    asking.ended(killed("r1", 4 * GIB))
-    asking.ended(killed("r1", 4 * GIB))
-    assert asking.of("r1") == 6 * GIB
-    asking.ended(killed("r2", 5 * GIB, root="r1"))
-    assert asking.of("r1") == 9 * GIB
-    asking.ended(killed("other", 1 * GIB))
-    assert asking.of("other") == 1.5 * GIB
-    asking.ended(replace(killed("r3", 5 * GIB, root="r1"), status="SUCCESS", out_of_memory=None))
-    assert asking.of("r1") == 0.0
 
 
 def snapshot_with(*queued: QueuedRun, strangers: int = 0) -> Snapshot:

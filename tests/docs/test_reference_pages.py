@@ -74,11 +74,9 @@ FIGURES: Mapping[str, str] = {
     "a run has reached its peak of memory, at the latest, after": (
         f"{TUNING.grows_for:.0%} of its median duration"
     ),
-    "a young run that takes more than expected is expected to take": f"{TUNING.outgrown:g} times as much",
     "runs are evicted when more of the memory above the guard is in use than": f"{TUNING.memory_edge:.0%}",
     "the area of a run counts in its size, beside its share for each core,": f"{TUNING.size_weight:.0%}",
     "to start a run again counts as": f"{TUNING.restart_core_s:g} core-seconds",
-    "a late run is given again, at least": f"{TUNING.late_again_s:g} s",
     "the first run in the queue waits for other processes at most": f"{TUNING.strangers_s:g} s",
     "reserved starts at a time, at most": f"{TUNING.reserved_starts}",
     "runs for which others give way at a time, at most": f"{TUNING.preempting_runs}",

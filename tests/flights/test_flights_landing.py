@@ -245,17 +245,6 @@ def test_status_file_ages(folder: FlightsFolder) -> None:
     assert read_status(folder.root, now - 3600)[0].lag_s == 0.0
 
 
-def test_the_coordinator_reads_the_status_file(folder: FlightsFolder) -> None:
-    """The file is in the form in which `dagster.yaml` has the coordinator take backlogs."""
-    from adaptive_assets.coordinator.backlogs import read_backlogs
-
-    replay(folder, 2)
-    assert [(b.source, b.items) for b in read_backlogs([folder.root / "backlog.json"])] == [
-        ("departures", 2),
-        ("weather", 2),
-    ]
-
-
 @pytest.mark.parametrize("text", ["{", "{}", "[1]", '[{"source": "departures"}]'])
 def test_a_damaged_status_is_named(folder: FlightsFolder, text: str) -> None:
     """A status that cannot be read is an error that names the file."""

@@ -3,12 +3,14 @@
 import pickle
 import random
 import statistics
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.learning import Learner, Observation
+from adaptive_assets.learning import EndedRun, Learner, LearningTuning, SubmittedRun
 from adaptive_assets.planning.estimates import Estimate, Source
 from adaptive_assets.planning.resource_request import ResourceRequest, estimate_key
 from adaptive_assets.planning.snapshot import Work
@@ -19,7 +21,7 @@ LONGER = Work("longer", "reports")
 
 def estimate(learner: Learner, work: Work = WORK, mode: str = "full", size: float | None = None) -> Estimate:
     """An estimate that there must be."""
-    found = learner.estimate(work, mode, size)
+    found = learner.of_kind(work, mode, size)
     assert found is not None
     return found
 
@@ -30,59 +32,59 @@ def room(learner: Learner) -> int:
 
 
 @given(histories(), st.one_of(st.none(), st.floats(0, 1e300)))
-def test_any_history_gives_finite_quantiles_in_order(history: list[Observation], size: float | None) -> None:
+def test_any_history_gives_finite_quantiles_in_order(history: list[EndedRun], size: float | None) -> None:
     """A spread refuses anything else, so it is enough to ask for all estimates after each run."""
     learner = Learner()
-    for observation in history:
-        learner.observe(observation)
+    for run in history:
+        learner.observe(run)
         for name in "abcd":
             for mode in ("full", "reduced"):
-                found = learner.estimate(Work(name, "p"), mode, size)
+                found = learner.of_kind(Work(name, "p"), mode, size)
                 assert found is None or found.runs >= 0
-        assert (learner.slowdown(observation.ended_at) or 1.0) > 0
+        assert (learner.slowdown(run.ended_at) or 1.0) > 0
 
 
 @given(histories())
-def test_asking_changes_nothing(history: list[Observation]) -> None:
+def test_asking_changes_nothing(history: list[EndedRun]) -> None:
     """What was learned depends on the runs alone, not on who asked what in between."""
     asked, left_alone = Learner(), taught(history)
     for observation in history:
         for name in "abc":
-            asked.estimate(Work(name, "q"), "full", 3.0)
+            asked.of_kind(Work(name, "q"), "full", 3.0)
         asked.observe(observation)
     for name in "abc":
         for mode in ("full", "reduced"):
-            assert asked.estimate(Work(name, "p"), mode) == left_alone.estimate(Work(name, "p"), mode)
+            assert asked.of_kind(Work(name, "p"), mode) == left_alone.of_kind(Work(name, "p"), mode)
 
 
 def test_without_evidence_there_is_no_estimate() -> None:
     """Then the planner uses what is declared."""
     learner = taught([failed()])
-    assert learner.estimate(WORK, "full") is None
-    assert learner.estimate(LONGER, "full") is None
+    assert learner.of_kind(WORK, "full") is None
+    assert learner.of_kind(LONGER, "full") is None
     assert learner.estimates([(WORK, "full")]) == {}
 
 
 def test_the_same_object_is_returned_while_nothing_changed() -> None:
     """Callers compare estimates by identity; sizes share one where size was not seen to matter."""
     learner = taught([ended(), *similar(5)])
-    first = learner.estimate(WORK, "full")
-    assert learner.estimate(WORK, "full") is first
-    assert learner.estimate(WORK, "full", 77.0) is first
+    first = learner.of_kind(WORK, "full")
+    assert learner.of_kind(WORK, "full") is first
+    assert learner.of_kind(WORK, "full", 77.0) is first
     learner.observe(ended(work=Work("stranger", "other")))
-    assert learner.estimate(WORK, "full") is first
+    assert learner.of_kind(WORK, "full") is first
     learner.observe(ended(120.0))
-    assert learner.estimate(WORK, "full") is not first
-    newcomer = learner.estimate(LONGER, "full")
+    assert learner.of_kind(WORK, "full") is not first
+    newcomer = learner.of_kind(LONGER, "full")
     assert newcomer is not None
-    assert learner.estimate(Work("another", "reports"), "full") is newcomer
+    assert learner.of_kind(Work("another", "reports"), "full") is newcomer
 
 
 def test_estimates_are_by_the_key_of_the_snapshot() -> None:
     """Work of which nothing is known is left out."""
     learner = taught([ended()])
     found = learner.estimates([(WORK, "full"), (WORK, "reduced")])
-    assert found == {estimate_key(WORK, "full"): learner.estimate(WORK, "full")}
+    assert found == {estimate_key(WORK, "full"): learner.of_kind(WORK, "full")}
 
 
 def test_modes_are_learned_apart() -> None:
@@ -163,9 +165,9 @@ def test_a_kind_that_never_ran_is_like_its_kin() -> None:
     assert newcomer.runs == 12
     assert newcomer.duration.p50 == pytest.approx(60, rel=0.5)
     assert newcomer.duration.p90 > 2 * newcomer.duration.p50
-    assert learner.estimate(Work("report", "elsewhere"), "full") is None
-    assert learner.estimate(WORK, "reduced") is None
-    assert taught(similar(2)).estimate(WORK, "full") is None
+    assert learner.of_kind(Work("report", "elsewhere"), "full") is None
+    assert learner.of_kind(WORK, "reduced") is None
+    assert taught(similar(2)).of_kind(WORK, "full") is None
 
 
 def test_own_runs_soon_count_more_than_kin() -> None:
@@ -235,13 +237,13 @@ def test_killed_again_and_again_it_asks_for_no_more_than_half_beyond_what_was_se
 def test_a_kill_asks_for_no_more_than_a_run_can_be_given() -> None:
     """What is asked for is bounded by the machine; what runs really took is not."""
     learner = taught([*(ended() for _ in range(8)), failed(6 * GIB, killed=True)])
-    bounded, free = learner.estimate(WORK, "full", most_memory=8 * GIB), learner.estimate(WORK, "full")
+    bounded, free = learner.of_kind(WORK, "full", most_memory=8 * GIB), learner.of_kind(WORK, "full")
     assert bounded is not None
     assert free is not None
     assert (bounded.memory.p90, free.memory.p90) == (8 * GIB, 9 * GIB)
-    assert learner.estimate(WORK, "full", most_memory=8 * GIB) is bounded
+    assert learner.of_kind(WORK, "full", most_memory=8 * GIB) is bounded
     large = taught([ended(memory=10 * GIB) for _ in range(8)])
-    assert large.estimate(WORK, "full", most_memory=8 * GIB) is large.estimate(WORK, "full")
+    assert large.of_kind(WORK, "full", most_memory=8 * GIB) is large.of_kind(WORK, "full")
 
 
 def test_a_first_run_that_was_killed_is_evidence_of_memory_alone() -> None:
@@ -266,7 +268,7 @@ def test_what_nobody_saw_is_assumed() -> None:
     found = estimate(learner)
     assert found.duration.p50 == pytest.approx(30)
     assert (found.cpu.p50, found.memory.p99) == (2.0, GIB)
-    assert taught([ended(30.0, cpu=None, memory=None)]).estimate(WORK, "full") is None
+    assert taught([ended(30.0, cpu=None, memory=None)]).of_kind(WORK, "full") is None
 
 
 def test_the_size_of_the_input_counts_where_runs_show_it() -> None:
@@ -340,7 +342,7 @@ def test_what_is_remembered_of_a_kind_is_bounded() -> None:
 
 def test_the_kinds_that_are_remembered_are_bounded() -> None:
     """The one that was seen longest ago makes room for a new one."""
-    learner = Learner(kinds=50)
+    learner = Learner(tuning=LearningTuning(kinds_kept=50))
     rooms = []
     for number in range(1500):
         learner.observe(ended(float(number % 97), work=Work(f"kind-{number}", f"policy-{number % 3}")))
@@ -352,22 +354,21 @@ def test_the_kinds_that_are_remembered_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("observation", "message"),
+    ("broken", "message"),
     [
         ({"duration_s": -1.0}, "duration_s is -1.0; it must be from 0 to 1e\\+18"),
         ({"cpu": float("nan")}, "cpu is nan"),
-        ({"input_size": float("inf")}, "input_size is inf"),
+        ({"run": SubmittedRun(WORK, input_size=float("inf"))}, "input_size is inf"),
         ({"ended_at": float("nan")}, "ended_at is nan"),
-        ({"succeeded": True, "out_of_memory": True}, "ran out of memory has not succeeded"),
     ],
 )
-def test_what_cannot_be_is_refused(observation: dict[str, float], message: str) -> None:
+def test_what_cannot_be_is_refused(broken: dict[str, Any], message: str) -> None:
     """Before it spoils what was learned."""
     with pytest.raises(ValueError, match=message):
-        Observation(**{"work": WORK, "mode": "full", "ended_at": 0.0, "succeeded": False, **observation})  # type: ignore[arg-type]
+        replace(ended(), **broken)
 
 
 def test_a_learner_for_no_kinds_is_refused() -> None:
     """It could learn nothing."""
-    with pytest.raises(ValueError, match="kinds is 0"):
-        Learner(kinds=0)
+    with pytest.raises(ValueError, match="kinds_kept is 0; it must be at least 1"):
+        LearningTuning(kinds_kept=0)

@@ -5,13 +5,16 @@ import random
 
 import pytest
 
-from adaptive_assets.learning.quantity import DURATION
+from adaptive_assets.learning.quantity import quantities
 from adaptive_assets.learning.record import Record
+from adaptive_assets.learning.tuning import LEARNING
+
+DURATION, *_ = quantities(LEARNING)
 
 
 def forgotten(values: list[float]) -> int:
     """How often a record forgets what came before."""
-    record, times = Record(DURATION), 0
+    record, times = Record(DURATION, LEARNING), 0
     for value in values:
         known = len(record.values)
         record.add(value, math.nan)
@@ -32,7 +35,7 @@ def test_after_a_change_only_the_runs_since_then_are_kept(change: float) -> None
     chance = random.Random(3)
     found, wrong = [], []
     for _ in range(100):
-        record = Record(DURATION)
+        record = Record(DURATION, LEARNING)
         for _ in range(30):
             record.add(chance.gauss(4, 0.5), math.nan)
         since, known = 0, 0

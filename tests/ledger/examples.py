@@ -5,7 +5,6 @@ from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
-    Backlog,
     CheckState,
     DataState,
     Freshness,
@@ -48,7 +47,6 @@ def snapshot_of(*runs: QueuedRun, at: float = 1000.0) -> Snapshot:
             "departures": DataState("departures", 700.0, Freshness.WARN, CheckState.PASS, source=True),
             "delay_model": DataState("delay_model", checks=CheckState.FAIL, checks_failed=("schema",)),
         },
-        backlogs=(Backlog("feed", 12, 340.0, event_time=650.0),),
         run_limit=10,
     )
 

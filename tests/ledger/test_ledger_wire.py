@@ -18,7 +18,6 @@ from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
-    Backlog,
     CheckState,
     Claims,
     DataState,
@@ -93,7 +92,6 @@ WHOLE = Snapshot(
         )
         for fresh, checks in zip(Freshness, CheckState, strict=True)
     },
-    (Backlog("feed", 3, 4.5, 6.0),),
     7,
     (Action.SUSPEND,),
     (Node("n1", READING, 9.0, "spot", 30.0),),
@@ -159,7 +157,9 @@ def test_what_is_stored_now_has_the_same_names() -> None:
     chain = SnapshotChain()
     first = chain.draft(WHOLE)
     chain.stored(first, "1")
-    assert unpack(first.blob) == unpack(base64.b64decode(CHECKPOINT))
+    before = unpack(base64.b64decode(CHECKPOINT))
+    del before["changes"]["backlogs"]  # read over since it decides nothing
+    assert unpack(first.blob) == before
     assert unpack(chain.draft(LATER).blob) == unpack(base64.b64decode(DELTA))
 
 

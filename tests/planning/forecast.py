@@ -185,13 +185,11 @@ Counted = tuple[Expected, float | None, float]
 
 
 def _grown(runs: Iterable[Counted], amount: Callable[[Expected], float]) -> float:
-    """The bytes of runs together, each of which still grows: beyond its mean to twice what it has."""
+    """The bytes of runs together, each of which still grows to what is expected of it."""
     total = 0.0
     for taken, seen, to_come in runs:
         used = seen or 0.0
-        outgrown = taken.learned and used > taken.mean_memory
-        most = max(amount(taken), TUNING.outgrown * used if outgrown else 0.0)
-        total += used + to_come * max(0.0, most - used)
+        total += used + to_come * max(0.0, amount(taken) - used)
     return total
 
 

@@ -1,5 +1,6 @@
 """A team's own history, from its ledger."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from adaptive_assets.ledger.location import FILE_NAME
 from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.resource_request import PRIOR
-from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
+from adaptive_assets.planning.snapshot import Declaration, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
-from adaptive_assets.policy import parse_policy_book
+from adaptive_assets.policy import DeclaredEstimate, parse_policy_book
 from adaptive_assets.simulation.traces.recorded import load_recorded, recorded_book, workload_of
 from adaptive_assets.simulation.traces.trace import TracedRun, TraceError
 
@@ -46,6 +47,17 @@ def usage(
         memory_peak=memory_peak,
         input_size=7.0,
     )
+
+
+def test_what_was_declared_of_a_run_is_declared_of_it_again() -> None:
+    """As far as it was."""
+    rows = [
+        usage("a"),
+        replace(usage("b", submitted_at=1001.0), declared=Declaration(cpu=2.0, duration=60.0)),
+    ]
+    first, second = workload_of(rows, {}, {}, "w").runs
+    assert first.declared is None
+    assert second.declared == DeclaredEstimate(cpu=2.0, duration=60.0)
 
 
 def ledger_with(directory: Path, *usages: RunUsageRow) -> Ledger:

@@ -1,16 +1,18 @@
 """One run of a workload on its way through the world: in the queue, and in each of its attempts."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
+from adaptive_assets.learning import SubmittedRun
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import FULL, LAST_GOOD, LAST_GOOD_PRIOR, request_of
-from adaptive_assets.planning.snapshot import ActiveRun, RunState
-from adaptive_assets.policy import Policy
+from adaptive_assets.planning.snapshot import ActiveRun, Declaration, RunState
+from adaptive_assets.policy import Policy, PolicyBook
 from adaptive_assets.simulation.engine.clock import Clock
-from adaptive_assets.simulation.engine.policy_assignment import TraceKind
+from adaptive_assets.simulation.engine.policy_assignment import Kinds, TraceKind
 from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
-from adaptive_assets.simulation.traces.trace import TracedRun
+from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 
 GROWTH_STEPS: Final = 4
 GROWS_FOR: Final = 0.2
@@ -63,6 +65,8 @@ class Run:
     number: int
     """Its place in the workload."""
     parents_left: int
+    submission: SubmittedRun = field(init=False)
+    """What a planner may know of it when it is submitted."""
     released: float | None = None
     submitted: float = 0.0
     """When it was submitted, as planners see it: Dagster retries what was killed or lost as a new run."""
@@ -76,10 +80,6 @@ class Run:
     preempted: int = 0
     useful_core_s: float = 0.0
     wasted_core_s: float = 0.0
-    asked: int = 0
-    """The bytes that it asks for at least, because it was killed for want of memory."""
-    held: int = 0
-    """The most bytes that it held when it was sent back to the queue."""
     estimate: Estimate | None = None
     """What the planner is told of this very run."""
     blocked: dict[str, float] = field(default_factory=dict)
@@ -89,6 +89,11 @@ class Run:
     ended: float | None = None
     failed: str = ""
     """Why it will never end well."""
+
+    def __post_init__(self) -> None:
+        traced, said = self.traced, self.traced.declared
+        declared = None if said is None else Declaration(said.cpu, said.memory, said.duration)
+        self.submission = SubmittedRun(self.kind.work, traced.run_id, traced.input_size, declared)
 
 
 @dataclass(slots=True, eq=False)
@@ -188,3 +193,19 @@ class Attempt:
             return 0.0
         stopped = now - max(self.stopped_at, self.started) if self.stopped_at is not None else 0.0
         return now - self.started - self.stopped_for - stopped
+
+
+def runs_of(
+    workload: Workload, book: PolicyBook, *, composes: bool
+) -> tuple[list[Run], dict[str, list[Run]]]:
+    """The runs of the workload, and by id those that wait for a run."""
+    kinds = Kinds(workload, book, composes=composes)
+    runs: list[Run] = []
+    children: defaultdict[str, list[Run]] = defaultdict(list)
+    for number, traced in enumerate(workload.runs):
+        parents = dict.fromkeys(traced.depends_on)
+        run = Run(traced, kinds.of(traced), number, len(parents))
+        runs.append(run)
+        for parent in parents:
+            children[parent].append(run)
+    return runs, children

@@ -6,6 +6,7 @@ from enum import StrEnum
 from math import inf
 from typing import Final
 
+from adaptive_assets.learning import LEARNING, LearningTuning
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.tuning import TUNING, Tuning
@@ -80,6 +81,9 @@ class Settings:
     """How often queue and machines are noted down; less often in very long simulations."""
     starts_at: float = 1_767_225_600.0
     """POSIX time of the start, for windows and prices: midnight of 1 January 2026 in UTC."""
+
+    learning: LearningTuning = LEARNING
+    """The numbers of the learner, so that its rules can be switched off one by one."""
 
     def __post_init__(self) -> None:
         for name in _MORE_THAN_ZERO:

@@ -5,18 +5,19 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import RunState
 from adaptive_assets.policy import PolicyBook
-from adaptive_assets.simulation.baselines.observed_requests import told
+from adaptive_assets.simulation.baselines.observed_requests import learner_of
 from adaptive_assets.simulation.engine.agenda import Agenda
 from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.engine.data_readiness import Readiness
 from adaptive_assets.simulation.engine.due import promised_s
 from adaptive_assets.simulation.engine.incidents import Incidents
+from adaptive_assets.simulation.engine.knowledge import Told
 from adaptive_assets.simulation.engine.metrics import Account
 from adaptive_assets.simulation.engine.observation import Observer
-from adaptive_assets.simulation.engine.policy_assignment import Kinds
-from adaptive_assets.simulation.engine.run_state import Attempt, Run, needs_of
+from adaptive_assets.simulation.engine.run_state import Attempt, Needs, Run, needs_of, runs_of
 from adaptive_assets.simulation.engine.settings import Knowledge, Settings
 from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
 from adaptive_assets.simulation.engine.waiting_queue import WaitingQueue
@@ -57,10 +58,11 @@ class SimulationState:
             for spec in cluster.nodes
         ]
         self.line = WaitingQueue(settings.starts_at, settings.cycle_s)
-        most_memory = max(spec.memory for spec in cluster.nodes) * book.guards.memory
-        self.told = told(knowledge, most_memory, settings.starts_at)
+        most_memory = int(max(spec.memory for spec in cluster.nodes) * book.guards.memory)
+        learner = learner_of(knowledge, book, self._needs, settings.learning)
+        self.told = Told(learner, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
-        self.runs, self._children = _runs(workload, book, composes=settings.capabilities.composes)
+        self.runs, self._children = runs_of(workload, book, composes=settings.capabilities.composes)
         self.by_id = {run.traced.run_id: run for run in self.runs}
         read = (name for run in self.runs for name in run.kind.work.reads)
         self.readiness = Readiness(read, settings.starts_at)
@@ -88,9 +90,8 @@ class SimulationState:
         if machine is None:
             raise ValueError(f"the planner placed `{run_id}` on `{node}`, which is no node")
         run = self.line.remove(run_id, self.now)
-        self.told.launched(run)
         settings = self.settings
-        needs = needs_of(run.traced, run.kind.policy, mode, self._befalling.drifts.of(run.traced.name))
+        needs = self._needs(run_id, mode)
         startup = (settings.startup_s, settings.startup_cpu)
         attempt = Attempt(run, mode, machine, self.now, needs, startup)
         run.attempt = run.last = self.active[run_id] = attempt
@@ -105,7 +106,7 @@ class SimulationState:
     def fail(self, run_id: str, why: str) -> None:
         """The run leaves the queue for good."""
         run = self.line.remove(run_id, self.now)
-        self.told.launched(run)
+        self.told.left(run)
         self._close(run, why)
 
     def stop(self, attempt: Attempt) -> None:
@@ -172,9 +173,8 @@ class SimulationState:
         self._enqueue(run)
 
     def _enqueue(self, run: Run) -> None:
-        self.told.arrives(run, self._befalling.drifts.of(run.traced.name))
+        self.told.arrives(run)
         self.line.add(run, self.now)
-        self.told.joined(run)
         self.changed_at = self.now
 
     def _comes(self, at: float, bring: Callable[[Any], None], what: object) -> None:
@@ -251,7 +251,7 @@ class SimulationState:
             if attempt.lost:
                 self._retry(attempt.run)
             else:
-                self.told.gave_way(attempt, held)
+                self.told.gave_way(attempt, held, self.now)
                 self._enqueue(attempt.run)
 
     def _comes_to_nothing(self, attempt: Attempt) -> None:
@@ -276,6 +276,10 @@ class SimulationState:
         self.closed += 1
         self.changed_at = self.now
 
+    def _needs(self, run_id: str, mode: str = FULL) -> Needs:
+        run = self.by_id[run_id]
+        return needs_of(run.traced, run.kind.policy, mode, self._befalling.drifts.of(run.traced.name))
+
     def _emptiest(self) -> SimulatedNode[Attempt]:
         if len(self.machines) == 1:
             return self.machines[0]
@@ -284,17 +288,3 @@ class SimulationState:
             active[attempt.node] += 1
         candidates = [machine for machine in self.machines if machine.up] or self.machines
         return min(candidates, key=lambda machine: active[machine] / machine.spec.cores)
-
-
-def _runs(workload: Workload, book: PolicyBook, *, composes: bool) -> tuple[list[Run], dict[str, list[Run]]]:
-    """The runs of the workload, and by id those that wait for a run."""
-    kinds = Kinds(workload, book, composes=composes)
-    runs: list[Run] = []
-    children: defaultdict[str, list[Run]] = defaultdict(list)
-    for number, traced in enumerate(workload.runs):
-        parents = dict.fromkeys(traced.depends_on)
-        run = Run(traced, kinds.of(traced), number, len(parents))
-        runs.append(run)
-        for parent in parents:
-            children[parent].append(run)
-    return runs, children

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Final
 
 from adaptive_assets.planning.decisions import Decision, Verdict
-from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.simulation.engine.run_state import Run
 
@@ -69,11 +68,10 @@ class WaitingQueue:
         self._seen = None
         return run
 
-    def tell(self, run: Run, estimate: Estimate | None) -> None:
-        """From now on the planner is told ``estimate`` of a queued ``run``."""
+    def tell(self, run: Run) -> None:
+        """From now on the planner is told what is now known of a queued ``run``."""
         run_id = run.traced.run_id
-        run.estimate = estimate
-        self._queued[run_id] = replace(self._queued[run_id], estimate=estimate)
+        self._queued[run_id] = replace(self._queued[run_id], estimate=run.estimate)
         self._seen = None
 
     def seen(self) -> tuple[QueuedRun, ...]:

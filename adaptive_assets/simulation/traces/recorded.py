@@ -18,7 +18,7 @@ from adaptive_assets.ledger.location import FILE_NAME
 from adaptive_assets.planning.resource_request import FULL, PRIOR
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import PolicyBook, Problem
-from adaptive_assets.simulation.traces.trace import TracedRun, TraceError, Workload
+from adaptive_assets.simulation.traces.trace import DeclaredEstimate, TracedRun, TraceError, Workload
 
 _SUCCESS: Final = "SUCCESS"
 _DECISIONS_PER_RUN: Final = 4
@@ -116,8 +116,16 @@ def _run(
         cpu=typical.cpu if cpu is None else cpu,
         memory=typical.memory if memory is None else memory,
         input_size=usage.input_size,
+        declared=_declared(usage),
         policy=usage.policy,
     )
+
+
+def _declared(usage: RunUsageRow) -> DeclaredEstimate | None:
+    said = usage.declared
+    if said is None:
+        return None
+    return DeclaredEstimate(cpu=said.cpu, memory=said.memory, duration=said.duration)
 
 
 def _duration(usage: RunUsageRow) -> float | None:
