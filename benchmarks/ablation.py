@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from adaptive_assets.simulation.engine.capabilities import EVERYTHING, Capabilities
 from benchmarks.ablation_cells import Kept, Without, play_without, version_of
-from benchmarks.ablation_compared import Compared, cells_of, compared
+from benchmarks.ablation_compared import cells_of, compared
 from benchmarks.ablation_rules import RULES, Rule
 from benchmarks.ablation_tables import INTRO, body
 from benchmarks.cells import TRACES, drawn, loads_of
@@ -68,7 +68,6 @@ def measure(
         {
             "share": share,
             "seeds": [*range(first, first + seeds)],
-            "compared": [_plain(each) for each in found],
             "played": [{**_named(each), "figures": figures} for each, figures in played.items()],
         },
     )
@@ -95,14 +94,3 @@ def _play(
 def _named(without: Without) -> dict[str, Any]:
     cell = {**asdict(without.cell), "world": list(without.cell.world.words)}
     return {"rule": without.rule.name, **cell}
-
-
-def _plain(each: Compared) -> dict[str, Any]:
-    return {
-        "rule": each.rule.name,
-        "trace": each.trace,
-        "load": each.load,
-        "world": list(each.world.words),
-        "acted": each.acted,
-        "differences": [asdict(difference) for difference in each.differences],
-    }

@@ -62,6 +62,7 @@ def play_without(without: Without) -> tuple[Without, dict[str, float], float]:
         horizon_s=workload.span_s,
         capabilities=cell.world,
         tuning=rule.tuning,
+        learning=rule.learning,
     )
     if rule.moves_s:
         workload = moved(workload, rule.moves_s, cell.seed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final
 
+from adaptive_assets.learning import LEARNING, LearningTuning
 from adaptive_assets.planning.tuning import TUNING, Tuning
 
 __all__ = ["CONTROL", "FULL", "RULES", "Rule"]
@@ -11,7 +12,7 @@ __all__ = ["CONTROL", "FULL", "RULES", "Rule"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of planning, and the fields of the tuning whose values switch it off.
+    """A rule of planning or of learning, and the fields of its tuning whose values switch it off.
 
     ``acts``: whether it acts on running work, so that only a launcher that can do so shows it. ``moves_s``
     is not zero in the control alone.
@@ -19,18 +20,27 @@ class Rule:
 
     name: str
     off: tuple[tuple[str, Any], ...] = ()
+    """Of the planner's numbers."""
+    unlearned: tuple[tuple[str, Any], ...] = ()
+    """Of the learner's."""
     acts: bool = False
     moves_s: float = 0.0
 
     @property
     def changes(self) -> dict[str, Any]:
         """What is other than with all rules, for a file of kept cells."""
-        return dict(self.off) | ({"moves_s": self.moves_s} if self.moves_s else {})
+        unlearned = {f"learning.{name}": value for name, value in self.unlearned}
+        return {**dict(self.off), **unlearned, **({"moves_s": self.moves_s} if self.moves_s else {})}
 
     @property
     def tuning(self) -> Tuning:
         """The numbers of the planner without it."""
         return replace(TUNING, **dict(self.off))
+
+    @property
+    def learning(self) -> LearningTuning:
+        """The numbers of the learner without it."""
+        return replace(LEARNING, **dict(self.unlearned))
 
 
 FULL: Final = Rule("all rules")
@@ -42,6 +52,10 @@ CONTROL: Final = Rule("nothing: arrivals up to 1 s later", moves_s=1.0)
 
 def _planning(name: str, acts: bool = False, **off: float) -> Rule:
     return Rule(name, tuple(off.items()), acts=acts)
+
+
+def _learning(name: str, **off: float) -> Rule:
+    return Rule(f"learning: {name}", unlearned=tuple(off.items()))
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -81,4 +95,13 @@ RULES: Final[tuple[Rule, ...]] = (
     _planning("runs leave before memory runs out", memory_edge=inf, acts=True),
     _planning("optional stages left out after patience", compose_overdue=False, acts=True),
     _planning("composition known by another one", composition_evidence=inf, acts=True),
+    # what runs that ended teach
+    _learning("similar work", kin_kinds=inf),
+    _learning("declarations corrected by what runs took", declared_runs=inf),
+    _learning("declarations before similar work", declared=False),
+    _learning("sizes of inputs", size_runs=inf),
+    _learning("changes of level", change_alarm=inf),
+    _learning("earlier runs count less", forget=1.0),
+    _learning("more memory after a kill", kill_more=0.0),
+    _learning("slowdown", slow_runs=inf),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from adaptive_assets.learning import LEARNING
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING
 from adaptive_assets.simulation.traces.scaling import offered_load
@@ -215,11 +216,15 @@ def test_a_rule_names_fields_that_there_are() -> None:
     """Each other than by default; no two rules are the same."""
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
-    assert len({rule.off for rule in RULES}) == len(RULES)
+    assert len({(rule.off, rule.unlearned) for rule in RULES}) == len(RULES)
     for rule in RULES:
+        assert rule.changes.keys() != FULL.changes.keys(), rule.name
         for field, value in rule.off:
             assert getattr(rule.tuning, field) == value != getattr(FULL.tuning, field), rule.name
+        for field, value in rule.unlearned:
+            assert getattr(rule.learning, field) == value != getattr(FULL.learning, field), rule.name
     assert CONTROL.tuning == FULL.tuning == TUNING
+    assert CONTROL.learning == FULL.learning == LEARNING
 
 
 @pytest.fixture
