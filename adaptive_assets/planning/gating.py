@@ -62,8 +62,9 @@ def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
 
 def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
     if state.checks is CheckState.FAIL or (state.checks is CheckState.WARN and worst != "warn"):
-        severity = "warn" if state.checks is CheckState.WARN else "error"
-        numbers = _numbers(state, age, state.checks_failed) | {"severity": severity}
+        numbers = _numbers(state, age, state.checks_failed)
+        if state.checks is CheckState.WARN:
+            numbers["severity"] = "warn"
         yield Reason(ReasonCode.CHECK_FAILED, numbers, names=state.checks_failed)
     if state.checks is CheckState.NOT_EVALUATED or state.checks_missing:
         numbers = _numbers(state, age, state.checks_missing)
