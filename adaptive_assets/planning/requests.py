@@ -86,7 +86,7 @@ class ResourceRequests:
         if own and mode == FULL:
             return mode, own
         learned = self._learned.get(estimate_key(work, mode))
-        full = own or self._learned.get(estimate_key(work, FULL))
+        full = learned if mode == FULL else own or self._learned.get(estimate_key(work, FULL))
         found = (mode, learned) if learned else (FULL, full)
         if own or not policy.stages or not (mode == FULL or is_composed(policy, mode)):
             return found

@@ -77,16 +77,17 @@ class RunGroup:
         is late anyway is not to make others late.
         """
         due = self.deadline(run).at
-        latest_start = inf
-        if due is not None:
-            late = self.at - (due - self.full.median)
-            if late > 0:
-                allowed = max(due - run.submitted_at, self.tuning.late_again_s)
-                due += ceil(late / allowed) * allowed
-            latest_start = due - self.full.duration
+        latest_start = inf if due is None else self._latest_start(due, run.submitted_at)
         rank = FRONT if self.promoted else self.rank
         size = 0 if due is not None else LEAST if run.run_id == self.favoured else self.size_class
         return (rank, latest_start, used, -run.priority, size, run.submitted_at, run.run_id)
+
+    def _latest_start(self, due: float, submitted_at: float) -> float:
+        late = self.at - (due - self.full.median)
+        if late > 0:
+            allowed = max(due - submitted_at, self.tuning.late_again_s)
+            due += ceil(late / allowed) * allowed
+        return due - self.full.duration
 
     def deadline(self, run: QueuedRun) -> Deadline:
         """The run's own deadline, else its policy's."""
@@ -134,10 +135,13 @@ class RunGroup:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):
                 runs.sort(key=AGE)
-            due = self.deadline(runs[0]).at
-            self.by_age = due is None or due - self.full.median >= self.at
-        if not self.by_age:
-            runs.sort(key=self.position)
+            objective = self.policy.objective
+            within = objective.deadline if objective else None
+            self.by_age = within is None or runs[0].submitted_at + within - self.full.median >= self.at
+            if within is not None and not self.by_age:
+                runs.sort(key=lambda run: self._latest_start(run.submitted_at + within, run.submitted_at))
+            return
+        runs.sort(key=self.position)
 
 
 def by_kind(queued: Iterable[QueuedRun]) -> Iterable[list[QueuedRun]]:
