@@ -31,9 +31,9 @@ _FORCEABLE: Final = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.ADA
 
 
 def can_only_wait(group: RunGroup, state: PlanState) -> tuple[Reason, ...]:
-    """What full mode lacks, where nothing else is to be said of any run of ``group`` and no start is reserved.
+    """What full mode lacks, where there is no other way to go and no more starts are reserved.
 
-    Most of a long queue is so, and need not be looked at as candidates.
+    Most of a long queue is like that, and is not looked at as candidates.
     """
     if not state.blocked or len(state.blocked) < state.tuning.reserved_starts:
         return ()

@@ -22,7 +22,7 @@ class PolicyQueue:
 
     def __init__(self, groups: Iterable[RunGroup], shares: FairShare) -> None:
         self._shares = shares
-        self._order = sorted((group.position(group.first), group) for group in groups)
+        self._order = sorted((group.place, group) for group in groups)
         self._next = 0
         """The place in ``_order`` of the first group that has not left."""
         self.as_of = 0
@@ -51,7 +51,7 @@ class PolicyQueue:
         group = self.first
         self.drop()
         if group.next < len(group.runs):
-            insort(self._order, (group.position(group.first), group), lo=self._next)
+            insort(self._order, (group.place, group), lo=self._next)
 
     def drop(self) -> None:
         """The first group leaves."""

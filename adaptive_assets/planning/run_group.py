@@ -28,6 +28,9 @@ Position = tuple[int, float, int, int, int, float, str]
 AGE: Final = attrgetter("submitted_at", "run_id")
 """The order of submission, as a key."""
 
+_SURE_S: Final = 1.0
+"""So long before a run is late, its place is worked out anew: no sum of floats is off by more."""
+
 FRONT: Final = -1
 """Before the first tier."""
 
@@ -69,6 +72,26 @@ class RunGroup:
     """Whether it has waited beyond its tier's patience and goes before all others."""
     favoured: str = ""
     """The run whose size does not matter any more, because it has waited for long, if it is one of these."""
+    _stands: Position | None = field(default=None, init=False)
+    """Where the first of all its runs stands."""
+    _holds_until: float = field(default=-inf, init=False)
+    """Until when the order of the runs is what it is: then one of them will be late."""
+
+    def begin(self, at: float) -> None:
+        """Stand at the start of a plan that is made at ``at``, with the runs in the queue's order."""
+        holds = self.at <= at < self._holds_until
+        self.at, self.next, self.favoured = at, 0, ""
+        if not holds:
+            self._sort()
+            self._stands = self.position(self.first)
+            self._holds_until = self._stands[1] + self.full.duration - self.full.median - _SURE_S
+
+    @property
+    def place(self) -> Position:
+        """Where its first run that has no decision yet stands in the queue."""
+        if self._stands is None or self.next or self.favoured:
+            return self.position(self.first)
+        return self._stands
 
     def position(self, run: QueuedRun, used: int = 0) -> Position:
         """The place of ``run`` in the queue, where its owner's use of late is at the level ``used``.
@@ -123,11 +146,12 @@ class RunGroup:
         """The ways to run them without their optional stages, where the policy has any."""
         return essentials(self.policy, self.work)
 
-    def sort(self) -> None:
+    def _sort(self) -> None:
         """First in the queue first. Most come in the order of submission, and where all are alike that is
         it.
         """
         runs = self.runs
+        self.by_age = False
         if len(runs) == 1:
             self.by_age = True
             return

@@ -31,8 +31,10 @@ def promote(ready: list[RunGroup], state: PlanState) -> list[RunGroup]:
     group, run = found
     if not _may_go(group, state) or _is_another_at_it(run, state):
         return ready
-    group.runs.remove(run)
-    rest = ready if group.runs else [other for other in ready if other is not group]
+    behind = [other for other in group.runs if other is not run]
+    rest = [other for other in ready if other is not group]
+    if behind:
+        rest.append(replace(group, runs=behind))
     return [replace(group, runs=[run], promoted=True), *rest]
 
 

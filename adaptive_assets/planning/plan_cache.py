@@ -1,0 +1,97 @@
+"""What one plan leaves to the next: requests, and groups with the order of their runs.
+
+It saves time and changes no plan: what it keeps is looked up by identity, and dropped as soon as anything
+changes that it was made from.
+"""
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import is_
+from typing import Final
+
+from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.requests import KnownRequests
+from adaptive_assets.planning.run_group import RunGroup, by_kind
+from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
+from adaptive_assets.planning.tuning import Tuning
+from adaptive_assets.planning.work_key import work_key
+from adaptive_assets.policy import PolicyBook
+
+__all__ = ["PlanCache"]
+
+_MOST: Final = 100_000
+"""Requests that are kept; beyond this all are looked up anew, so that those of the past do not pile up."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A group, and the runs it was made from, in the order in which the snapshot had them."""
+
+    runs: list[QueuedRun]
+    group: RunGroup
+
+    def is_of(self, runs: list[QueuedRun]) -> bool:
+        """Whether these are the same runs."""
+        return len(self.runs) == len(runs) and all(map(is_, self.runs, runs))
+
+
+@dataclass(slots=True)
+class PlanCache:
+    """What is known from the plan before, and still holds.
+
+    The runs, kinds of work and estimates that it knows by identity are kept alive with what is known of them.
+    """
+
+    requests: KnownRequests = field(default_factory=KnownRequests)
+    _groups: dict[int, _Kept] = field(default_factory=dict)
+    """By the identity of the first of their runs."""
+    _queued: tuple[QueuedRun, ...] | None = None
+    """The queue that ``_groups`` are of; ``None`` where some of them are missing."""
+    _book: PolicyBook | None = None
+    _estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    _basis: tuple[object, ...] = ()
+    """The tuning, what launchers can do, and how large the machines are."""
+
+    def begin(self, snapshot: Snapshot, book: PolicyBook, tuning: Tuning) -> None:
+        """Drop what does not hold for the plan of ``snapshot``."""
+        basis = (tuning, snapshot.actions, *_sizes(snapshot))
+        if book is not self._book or basis != self._basis or len(self.requests) > _MOST:
+            self._queued, self._groups, self.requests = None, {}, KnownRequests()
+        elif changed := _changed(self._estimates, snapshot.estimates):
+            self._queued = None
+            self._groups = {
+                key: kept for key, kept in self._groups.items() if work_key(kept.group.work) not in changed
+            }
+            self.requests.forget(changed)
+        self._book, self._basis, self._estimates = book, basis, snapshot.estimates
+
+    def groups(
+        self, snapshot: Snapshot, group_of: Callable[[list[QueuedRun]], RunGroup]
+    ) -> Iterator[RunGroup]:
+        """The groups of the queue, each at its start; ``group_of`` makes those that are not known."""
+        if snapshot.queued is not self._queued:
+            groups: dict[int, _Kept] = {}
+            for runs in by_kind(snapshot.queued):
+                kept = self._groups.get(id(runs[0]))
+                known = kept is not None and kept.is_of(runs)
+                groups[id(runs[0])] = kept if kept and known else _Kept(runs, group_of(runs))
+            self._groups, self._queued = groups, snapshot.queued
+        for kept in self._groups.values():
+            kept.group.begin(snapshot.at)
+            yield kept.group
+
+
+def _changed(before: Mapping[str, Estimate], now: Mapping[str, Estimate]) -> Container[str]:
+    """The keys of the kinds of work of which something else is known now."""
+    if before is now:
+        return ()
+    return {
+        key.partition("/")[0] for key in before.keys() | now.keys() if before.get(key) is not now.get(key)
+    }
+
+
+def _sizes(snapshot: Snapshot) -> Iterator[tuple[object, ...]]:
+    """How large each machine is, and whether it takes work."""
+    nodes = [(node.reading, node.is_alive(snapshot.at)) for node in snapshot.nodes]
+    for reading, alive in (*nodes, (snapshot.machine, True)):
+        yield (alive, reading and (reading.cpu_capacity, reading.memory_capacity))
