@@ -25,7 +25,7 @@ def _group(runs: list[QueuedRun], state: PlanState) -> RunGroup:
         policy,
         rank_of(policy, book),
         state.requests.of_run(runs[0]),
-        list(runs),
+        runs,
         state.at,
         state.tuning,
         book.policy(work.gated_by or work.policy).gates,

@@ -66,13 +66,15 @@ class Memory:
         self.staying_variance += variance
         self.highest += high
 
-    def predicted(self, one_more: ResourceRequest | None = None) -> float:
-        """The peak of all runs together, with one more if that is given."""
-        if one_more is not None:
-            return self._predicted(one_more)
+    def predicted(self) -> float:
+        """The peak of all runs together."""
         if self._together is None:
             self._together = self._predicted(None)
         return self._together
+
+    def more(self, request: ResourceRequest) -> float:
+        """By how much that peak grows with one more run."""
+        return self._predicted(request) - self.predicted()
 
     def on_average(self, one_more: ResourceRequest | None = None) -> float:
         """The mean of the peak of all runs together, with one more if that is given."""
@@ -106,10 +108,11 @@ class Memory:
             return memory, memory, memory, memory, 0.0
         most = max(request.least_memory, self.most_unknown)
         share, mean, high = request.memory_share, request.mean_memory, request.highest_memory
+        sigma = request.memory_sigma
         return (
-            min(memory, most),
-            most if share is None else min(share, most),
-            most if mean is None else min(mean, most),
-            most if high is None else min(high, most),
-            min(request.memory_sigma, most),
+            min(most, memory),
+            most if share is None or share > most else share,
+            most if mean is None or mean > most else mean,
+            most if high is None or high > most else high,
+            min(most, sigma),
         )

@@ -39,7 +39,7 @@ def can_only_wait(group: RunGroup, state: PlanState) -> tuple[Reason, ...]:
         return ()
     if group.promoted or group.favoured or group.only_rungs or group.rungs or group.work.composable:
         return ()
-    if group.deadline(group.first).endangered(group.full, state.at):
+    if group.first_deadline.endangered(group.full, state.at):
         return ()
     return lacks(group, state)
 
@@ -51,7 +51,7 @@ def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
     return Candidate(
         group,
         run,
-        group.deadline(run),
+        group.first_deadline,
         state.at,
         lacks=missing,
         behind=() if missing else _behind(group, group.full, state),

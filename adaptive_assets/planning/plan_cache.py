@@ -4,7 +4,7 @@ It saves time and changes no plan: what it keeps is looked up by identity, and d
 changes that it was made from.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from operator import is_
 from typing import Final
@@ -24,18 +24,6 @@ _MOST: Final = 100_000
 
 
 @dataclass(slots=True)
-class _Kept:
-    """A group, and the runs it was made from, in the order in which the snapshot had them."""
-
-    runs: list[QueuedRun]
-    group: RunGroup
-
-    def is_of(self, runs: list[QueuedRun]) -> bool:
-        """Whether these are the same runs."""
-        return len(self.runs) == len(runs) and all(map(is_, self.runs, runs))
-
-
-@dataclass(slots=True)
 class PlanCache:
     """What is known from the plan before, and still holds.
 
@@ -43,8 +31,8 @@ class PlanCache:
     """
 
     requests: KnownRequests = field(default_factory=KnownRequests)
-    _groups: dict[int, _Kept] = field(default_factory=dict)
-    """By the identity of the first of their runs."""
+    _groups: dict[int, tuple[list[QueuedRun], RunGroup]] = field(default_factory=dict)
+    """By the identity of the first of their runs, which are in the order in which the snapshot had them."""
     _queued: tuple[QueuedRun, ...] | None = None
     """The queue that ``_groups`` are of; ``None`` where some of them are missing."""
     _book: PolicyBook | None = None
@@ -60,7 +48,7 @@ class PlanCache:
         elif changed := _changed(self._estimates, snapshot.estimates):
             self._queued = None
             self._groups = {
-                key: kept for key, kept in self._groups.items() if work_key(kept.group.work) not in changed
+                key: kept for key, kept in self._groups.items() if work_key(kept[1].work) not in changed
             }
             self.requests.forget(changed)
         self._book, self._basis, self._estimates = book, basis, snapshot.estimates
@@ -70,21 +58,26 @@ class PlanCache:
     ) -> Iterator[RunGroup]:
         """The groups of the queue, each at its start; ``group_of`` makes those that are not known."""
         if snapshot.queued is not self._queued:
-            groups: dict[int, _Kept] = {}
+            groups: dict[int, tuple[list[QueuedRun], RunGroup]] = {}
             for runs in by_kind(snapshot.queued):
                 kept = self._groups.get(id(runs[0]))
-                known = kept is not None and kept.is_of(runs)
-                groups[id(runs[0])] = kept if kept and known else _Kept(runs, group_of(runs))
+                if kept is None or not _are_same(kept[0], runs):
+                    kept = runs, group_of(runs)
+                groups[id(runs[0])] = kept
             self._groups, self._queued = groups, snapshot.queued
-        for kept in self._groups.values():
-            kept.group.begin(snapshot.at)
-            yield kept.group
+        for _, group in self._groups.values():
+            group.begin(snapshot.at)
+            yield group
 
 
-def _changed(before: Mapping[str, Estimate], now: Mapping[str, Estimate]) -> Container[str]:
+def _are_same(some: list[QueuedRun], others: list[QueuedRun]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
+def _changed(before: Mapping[str, Estimate], now: Mapping[str, Estimate]) -> Set[str]:
     """The keys of the kinds of work of which something else is known now."""
     if before is now:
-        return ()
+        return frozenset()
     return {
         key.partition("/")[0] for key in before.keys() | now.keys() if before.get(key) is not now.get(key)
     }

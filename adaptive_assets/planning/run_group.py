@@ -1,7 +1,7 @@
 """Groups of queued runs: one policy, one kind of work, one situation, planned together."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import ceil, inf
@@ -51,7 +51,7 @@ class RunGroup:
     policy: Policy
     rank: int
     full: ResourceRequest
-    runs: list[QueuedRun]
+    runs: Sequence[QueuedRun]
     at: float
     """Now."""
     tuning: Tuning
@@ -74,6 +74,8 @@ class RunGroup:
     """The run whose size does not matter any more, because it has waited for long, if it is one of these."""
     _stands: Position | None = field(default=None, init=False)
     """Where the first of all its runs stands."""
+    _first_deadline: Deadline | None = field(default=None, init=False)
+    """Its deadline."""
     _holds_until: float = field(default=-inf, init=False)
     """Until when the order of the runs is what it is: then one of them will be late."""
 
@@ -83,8 +85,16 @@ class RunGroup:
         self.at, self.next, self.favoured = at, 0, ""
         if not holds:
             self._sort()
+            self._first_deadline = self.deadline(self.first)
             self._stands = self.position(self.first)
             self._holds_until = self._stands[1] + self.full.duration - self.full.median - _SURE_S
+
+    @property
+    def first_deadline(self) -> Deadline:
+        """The deadline of its first run that has no decision yet."""
+        if self._first_deadline is None or self.next:
+            return self.deadline(self.first)
+        return self._first_deadline
 
     @property
     def place(self) -> Position:
@@ -124,7 +134,7 @@ class RunGroup:
     @property
     def rest(self) -> tuple[QueuedRun, ...]:
         """The runs that have no decision yet."""
-        return tuple(self.runs[self.next :])
+        return tuple(self.runs[self.next :] if self.next else self.runs)
 
     @property
     def claims(self) -> Claims | None:
@@ -158,14 +168,16 @@ class RunGroup:
         if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):
-                runs.sort(key=AGE)
+                self.runs = runs = sorted(runs, key=AGE)
             objective = self.policy.objective
             within = objective.deadline if objective else None
             self.by_age = within is None or runs[0].submitted_at + within - self.full.median >= self.at
             if within is not None and not self.by_age:
-                runs.sort(key=lambda run: self._latest_start(run.submitted_at + within, run.submitted_at))
+                self.runs = sorted(
+                    runs, key=lambda run: self._latest_start(run.submitted_at + within, run.submitted_at)
+                )
             return
-        runs.sort(key=self.position)
+        self.runs = sorted(runs, key=self.position)
 
 
 def by_kind(queued: Iterable[QueuedRun]) -> Iterable[list[QueuedRun]]:
@@ -178,8 +190,10 @@ def by_kind(queued: Iterable[QueuedRun]) -> Iterable[list[QueuedRun]]:
     same: defaultdict[tuple[int, int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
         same[id(run.work), id(run.estimate), 0 if run.claims is None else id(run.claims)].append(run)
-    kinds: defaultdict[tuple[Work, Estimate | None, Claims | None], list[QueuedRun]] = defaultdict(list)
+    kinds: dict[tuple[Work, Estimate | None, Claims | None], list[QueuedRun]] = {}
     for runs in same.values():
         first = runs[0]
-        kinds[first.work, first.estimate, first.claims] += runs
+        of_kind = kinds.setdefault((first.work, first.estimate, first.claims), runs)
+        if of_kind is not runs:
+            of_kind += runs
     return kinds.values()
