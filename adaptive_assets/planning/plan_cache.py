@@ -4,7 +4,7 @@ It saves time and changes no plan: what it keeps is looked up by identity, and d
 changes that it was made from.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import is_
 from typing import Final
@@ -74,10 +74,10 @@ def _are_same(some: list[QueuedRun], others: list[QueuedRun]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-def _changed(before: Mapping[str, Estimate], now: Mapping[str, Estimate]) -> Set[str]:
+def _changed(before: Mapping[str, Estimate], now: Mapping[str, Estimate]) -> set[str]:
     """The keys of the kinds of work of which something else is known now."""
     if before is now:
-        return frozenset()
+        return set()
     return {
         key.partition("/")[0] for key in before.keys() | now.keys() if before.get(key) is not now.get(key)
     }

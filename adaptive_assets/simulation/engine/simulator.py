@@ -8,8 +8,8 @@ from collections.abc import Callable
 from math import ceil, inf
 from typing import Final
 
+from adaptive_assets.planning import planner as ours
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
-from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.cluster import Cluster
@@ -38,7 +38,7 @@ def simulate(
     book: PolicyBook,
     cluster: Cluster,
     *,
-    planner: Planner = plan,
+    planner: Planner | None = None,
     name: str | None = None,
     scenario: Scenario | None = None,
     knowledge: Knowledge = Knowledge.LEARNED,
@@ -49,13 +49,15 @@ def simulate(
 ) -> Outcome:
     """Run ``workload`` on ``cluster`` as ``planner`` decides; the same arguments give the same outcome.
 
-    ``name`` is what the outcome calls the planner; without it, its own name. ``clock`` measures how long each
-    call of the planner takes. ``progress`` is told now and then which share of the runs has ended.
+    Without a ``planner``, plans are made as in production. ``name`` is what the outcome calls the planner;
+    without it, its own name. ``clock`` measures how long each call of the planner takes. ``progress`` is told
+    now and then which share of the runs has ended.
 
     Raises :class:`~adaptive_assets.policy.PolicyError` if workload, scenario, book and cluster do not go
     together, and :class:`ValueError` if the planner decides what cannot be.
     """
     scenario = scenario or Scenario()
+    planner = planner or ours.Planner()
     check_scenario(
         scenario,
         nodes=[node.name for node in cluster.nodes],
