@@ -83,22 +83,20 @@ class Memory:
     def _predicted(self, one_more: ResourceRequest | None) -> float:
         runs, alone, shares, mean = self.staying, self.alone, self.shares, self.staying_mean
         variance, highest, evictable = self.staying_variance, self.highest, self.evictable
-        all_mean, all_variance = self.mean, self.variance
+        average = sigma = 0.0
         if one_more is not None:
             itself, share, average, high, sigma = self._amounts(one_more)
-            all_mean, all_variance = all_mean + average, all_variance + sigma**2
             if one_more.evictable:
                 evictable += 1
             else:
                 runs, alone, shares, mean = runs + 1, alone + itself, shares + share, mean + average
                 variance, highest = variance + sigma**2, highest + high
-        cautious = (
-            alone
-            if runs < 2
-            else max(shares, min(mean + self.tuning.memory_sigmas * sqrt(variance), highest))
-        )
+        cautious = alone
+        if runs > 1:
+            cautious = max(shares, min(mean + self.tuning.memory_sigmas * sqrt(variance), highest))
         if not evictable:
             return cautious
+        all_mean, all_variance = self.mean + average, self.variance + sigma**2
         return max(cautious, all_mean + self.tuning.evictable_sigmas * sqrt(all_variance))
 
     def _amounts(self, request: ResourceRequest) -> tuple[float, float, float, float, float]:
