@@ -28,7 +28,7 @@ from adaptive_assets.coordinator.slot_watch import SlotWatch
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
-from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.planner import Planner
 from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
 from adaptive_assets.signals import MachineSampler, RunProcesses
 
@@ -86,6 +86,7 @@ class Cycle:
         self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
         self._enactment = Enactment(instance, self._queue, self._parts)
         self._experience = Experience()
+        self._planner = Planner()
         self._recorder = Recorder(
             ledger,
             node=node,
@@ -244,9 +245,9 @@ class Cycle:
         book = self._policy.book
         left_out: tuple[LeftOut, ...] = ()
         try:
-            decided = plan(snapshot, book)
+            decided = self._planner(snapshot, book)
         except Exception as error:  # noqa: BLE001  raised again where no single run is the cause
-            decided, left_out = plan_the_rest(snapshot, lambda partial: plan(partial, book), error)
+            decided, left_out = plan_the_rest(snapshot, lambda part: self._planner(part, book), error)
             for each in left_out:
                 self._tell_left_out(each)
         self._experience.planned(decided)

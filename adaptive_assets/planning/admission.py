@@ -20,7 +20,15 @@ from adaptive_assets.planning.composition import in_sequence
 from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.degradation import Ladder, Option
 from adaptive_assets.planning.node_capacity import NodeCapacity, shareable
-from adaptive_assets.planning.options import candidate_of, degraded, in_stages, ladder, must_share, placement
+from adaptive_assets.planning.options import (
+    can_only_wait,
+    candidate_of,
+    degraded,
+    in_stages,
+    ladder,
+    must_share,
+    placement,
+)
 from adaptive_assets.planning.plan_state import Blocked, PlanState
 from adaptive_assets.planning.queue_order import Queue
 from adaptive_assets.planning.reasons import Reason
@@ -49,6 +57,9 @@ def _admit_first(group: RunGroup, state: PlanState) -> bool:
     """
     if state.slots.lacks(group.work, group.claims):
         defer(group, group.rest, held_back(group, state), state)
+        return False
+    if missing := can_only_wait(group, state):
+        defer(group, group.rest, missing, state)
         return False
     candidate = candidate_of(group, state)
     stages = in_stages(candidate, state)

@@ -35,6 +35,8 @@ class Capacity:
     launched: int = 0
     _known: dict[tuple[int, int, str, float], tuple[Reason, ...]] = field(default_factory=dict)
     """What was found to be lacking since capacity was last taken: many kinds of work ask for the same."""
+    _limited: tuple[Reason, ...] | None = None
+    """The limits on runs at once that are reached, as of when capacity was last taken."""
     _largest: NodeCapacity | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,6 +117,7 @@ class Capacity:
         self.runs += 1
         self.launched += 1
         self._known.clear()
+        self._limited = None
         if node is not None:
             node.take(request, rank)
         return node
@@ -156,7 +159,10 @@ class Capacity:
         key = (id(request), rank, mode, most)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = (*self._on_the_best_node(request, rank, mode, most), *self._limits())
+            if self._limited is None:
+                self._limited = tuple(self._limits())
+            found = self._on_the_best_node(request, rank, mode, most)
+            known = self._known[key] = (*found, *self._limited) if self._limited else found
         return known
 
     def open_to(self, request: ResourceRequest, rank: int, most: float = inf) -> list[NodeCapacity]:

@@ -5,7 +5,7 @@ from math import inf
 from adaptive_assets.planning.composition import in_sequence
 from adaptive_assets.planning.plan_state import PlanState
 from adaptive_assets.planning.ranks import rank_of
-from adaptive_assets.planning.run_group import RunGroup, by_kind
+from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.size_order import largest, size_class_of
 from adaptive_assets.planning.snapshot import QueuedRun
 
@@ -14,7 +14,7 @@ __all__ = ["estimate"]
 
 def estimate(state: PlanState) -> list[RunGroup]:
     """The queued runs in groups, in no order; within a group, first in the queue first."""
-    return [_group(runs, state) for runs in by_kind(state.snapshot.queued)]
+    return list(state.cache.groups(state.snapshot, lambda runs: _group(runs, state)))
 
 
 def _group(runs: list[QueuedRun], state: PlanState) -> RunGroup:
@@ -34,7 +34,6 @@ def _group(runs: list[QueuedRun], state: PlanState) -> RunGroup:
     _stages_where_full_never_fits(group, state)
     if group.rank > 0:  # in the highest tier nobody is let go ahead who has waited for long
         group.size_class = size_class_of(group.full, largest(state.snapshot), state.tuning)
-    group.sort()
     return group
 
 

@@ -31,6 +31,8 @@ class FairShare:
         self._used = dict(snapshot.usage)
         self._levels: dict[str, int] = {}
         """Of policies, since any was last used more."""
+        self.changes = 0
+        """How often use has grown: as long as it has not, no order by use changes."""
         for run in snapshot.active:
             policy = book.policy(run.work.policy)
             request = requests.of_run(run, run.mode)
@@ -55,3 +57,4 @@ class FairShare:
         owner = policy.owner or policy.name
         self._used[owner] = self._used.get(owner, 0.0) + core_seconds
         self._levels.clear()
+        self.changes += 1

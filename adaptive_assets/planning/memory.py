@@ -64,13 +64,15 @@ class Memory:
         self.staying_variance += variance
         self.highest += high
 
-    def predicted(self, one_more: ResourceRequest | None = None) -> float:
-        """The peak of all runs together, with one more if that is given."""
-        if one_more is not None:
-            return self._predicted(one_more)
+    def predicted(self) -> float:
+        """The peak of all runs together."""
         if self._together is None:
             self._together = self._predicted(None)
         return self._together
+
+    def more(self, request: ResourceRequest) -> float:
+        """By how much that peak grows with one more run."""
+        return self._predicted(request) - self.predicted()
 
     def on_average(self, one_more: ResourceRequest | None = None) -> float:
         """The mean of the peak of all runs together, with one more if that is given."""
@@ -79,22 +81,20 @@ class Memory:
     def _predicted(self, one_more: ResourceRequest | None) -> float:
         runs, alone, shares, mean = self.staying, self.alone, self.shares, self.staying_mean
         variance, highest, evictable = self.staying_variance, self.highest, self.evictable
-        all_mean, all_variance = self.mean, self.variance
+        average = sigma = 0.0
         if one_more is not None:
             itself, share, average, high, sigma = self._amounts(one_more)
-            all_mean, all_variance = all_mean + average, all_variance + sigma**2
             if one_more.evictable:
                 evictable += 1
             else:
                 runs, alone, shares, mean = runs + 1, alone + itself, shares + share, mean + average
                 variance, highest = variance + sigma**2, highest + high
-        cautious = (
-            alone
-            if runs < 2
-            else max(shares, min(mean + self.tuning.memory_sigmas * sqrt(variance), highest))
-        )
+        cautious = alone
+        if runs > 1:
+            cautious = max(shares, min(mean + self.tuning.memory_sigmas * sqrt(variance), highest))
         if not evictable:
             return cautious
+        all_mean, all_variance = self.mean + average, self.variance + sigma**2
         return max(cautious, all_mean + self.tuning.evictable_sigmas * sqrt(all_variance))
 
     def _amounts(self, request: ResourceRequest) -> tuple[float, float, float, float, float]:
@@ -104,10 +104,11 @@ class Memory:
             return memory, memory, memory, memory, 0.0
         most = max(request.least_memory, self.most_unknown)
         share, mean, high = request.memory_share, request.mean_memory, request.highest_memory
+        sigma = request.memory_sigma
         return (
-            min(memory, most),
-            most if share is None else min(share, most),
-            most if mean is None else min(mean, most),
-            most if high is None else min(high, most),
-            min(request.memory_sigma, most),
+            min(most, memory),
+            most if share is None or share > most else share,
+            most if mean is None or mean > most else mean,
+            most if high is None or high > most else high,
+            min(most, sigma),
         )

@@ -6,7 +6,7 @@ from math import inf
 from typing import Final
 
 from adaptive_assets.planning.memory import Memory
-from adaptive_assets.planning.reasons import Reason, ReasonCode
+from adaptive_assets.planning.reasons import Numbers, Reason, ReasonCode
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Pressure, RunState
 from adaptive_assets.planning.tuning import TUNING, Tuning
@@ -71,6 +71,10 @@ class NodeCapacity:
     """The bytes that the guard leaves of the whole machine."""
     strained: tuple[Reason, ...] = field(init=False, default=())
     """Where the pressure on the machine is above its guard, if it is."""
+    _free_memory: float | None = field(init=False, default=None)
+    """Bytes under the guard since memory was last taken."""
+    _lacking: dict[tuple[float, int, str], tuple[Reason, ...]] = field(init=False, default_factory=dict)
+    """What was found of CPU since it was last taken, by cores, rank and mode: many kinds request the same."""
 
     def __post_init__(self) -> None:
         if self.machine is not None:
@@ -88,6 +92,7 @@ class NodeCapacity:
 
     def count(self, run: ActiveRun, rank: int, request: ResourceRequest, at: float) -> None:
         """Count an active run, whose tier has the place ``rank``."""
+        self._forget()
         settling = is_settling(run, at, self.tuning)
         used = run.cpu_used or 0.0
         expected = max(0.0, min(request.cpu, self.cpu_ceiling) - used)
@@ -109,6 +114,7 @@ class NodeCapacity:
 
     def take(self, request: ResourceRequest, rank: int) -> None:
         """Promise ``request`` to a run that this cycle admits."""
+        self._forget()
         self._crowd(rank, request)
         self.our_cpu += min(request.cpu, self.cpu_ceiling)
         self.shadow_cpu += min(request.cpu, self.cpu_ceiling)
@@ -116,6 +122,7 @@ class NodeCapacity:
 
     def let_go_on(self, cpu: float) -> None:
         """Promise so many cores to a run that gave way."""
+        self._forget()
         self.our_cpu += cpu
         self.shadow_cpu += cpu
 
@@ -150,11 +157,13 @@ class NodeCapacity:
         """Bytes under the guard."""
         if self.machine is None:
             return inf
-        return self.memory_ceiling - self.memory_in_use() - self.promised_memory
+        if self._free_memory is None:
+            self._free_memory = self.memory_ceiling - self.memory_in_use() - self.promised_memory
+        return self._free_memory
 
     def more_memory(self, request: ResourceRequest) -> float:
         """By how many bytes the predicted peak grows with one more run."""
-        return self.memory.predicted(request) - self.memory.predicted()
+        return self.memory.more(request)
 
     def insists_on(self, request: ResourceRequest) -> float:
         """The cores without which a run does not start."""
@@ -175,34 +184,35 @@ class NodeCapacity:
         """Every guard that one more run would break; empty when it fits."""
         if self.machine is None:
             return ()
-        return (
-            *self._lacking_memory(request, mode, self.machine),
-            *self._lacking_cpu(request, rank, mode, self.machine),
-            *self.strained,
-        )
+        key = (request.cpu, rank, mode)
+        known = self._lacking.get(key)
+        if known is None:
+            known = (*self._lacking_cpu(request, rank, mode, self.machine), *self.strained)
+            self._lacking[key] = known
+        needs, free = self.memory.more(request), self.free_memory()
+        return known if needs <= free else (self._memory_reason(needs, free, mode, self.machine), *known)
+
+    def _forget(self) -> None:
+        """What was found does not hold any more: capacity is taken."""
+        self._lacking.clear()
+        self._free_memory = None
 
     def _crowd(self, rank: int, request: ResourceRequest) -> None:
         self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + min(request.cpu, self.cpu_ceiling)
 
-    def _lacking_memory(
-        self, request: ResourceRequest, mode: str, machine: MachineReading
-    ) -> Iterator[Reason]:
-        needs, free = self.more_memory(request), self.free_memory()
-        if needs > free:
-            yield Reason(
-                ReasonCode.MEMORY,
-                {
-                    "mode": mode,
-                    "needs": needs,
-                    "free": free,
-                    "used": machine.memory_used,
-                    "promised": self.promised_memory,
-                    "ceiling": self.memory_ceiling,
-                    "capacity": machine.memory_capacity,
-                    "guard": self.guards.memory,
-                    "node": self.name,
-                },
-            )
+    def _memory_reason(self, needs: float, free: float, mode: str, machine: MachineReading) -> Reason:
+        numbers: Numbers = {
+            "mode": mode,
+            "needs": needs,
+            "free": free,
+            "used": machine.memory_used,
+            "promised": self.promised_memory,
+            "ceiling": self.memory_ceiling,
+            "capacity": machine.memory_capacity,
+            "guard": self.guards.memory,
+            "node": self.name,
+        }
+        return Reason(ReasonCode.MEMORY, numbers)
 
     def _lacking_cpu(
         self, request: ResourceRequest, rank: int, mode: str, machine: MachineReading

@@ -15,10 +15,33 @@ from adaptive_assets.planning.starvation import is_overdue
 from adaptive_assets.policy import Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["candidate_of", "degraded", "in_stages", "lacks", "ladder", "must_share", "placement"]
+__all__ = [
+    "can_only_wait",
+    "candidate_of",
+    "degraded",
+    "in_stages",
+    "lacks",
+    "ladder",
+    "must_share",
+    "placement",
+]
 
 _FORCEABLE: Final = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.ADAPTIVE_CONCURRENCY))
 """What may be lacking where a run goes because it would be late if it waited."""
+
+
+def can_only_wait(group: RunGroup, state: PlanState) -> tuple[Reason, ...]:
+    """What full mode lacks, where there is no other way to go and no more starts are reserved.
+
+    Most of a long queue is like that, and is not looked at as candidates.
+    """
+    if not state.blocked or len(state.blocked) < state.tuning.reserved_starts:
+        return ()
+    if group.promoted or group.favoured or group.only_rungs or group.rungs or group.work.composable:
+        return ()
+    if group.first_deadline.endangered(group.full, state.at):
+        return ()
+    return lacks(group, state)
 
 
 def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
@@ -28,7 +51,7 @@ def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
     return Candidate(
         group,
         run,
-        group.deadline(run),
+        group.first_deadline,
         state.at,
         lacks=missing,
         behind=() if missing else _behind(group, group.full, state),

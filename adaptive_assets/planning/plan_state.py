@@ -8,6 +8,7 @@ from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.degradation import BelowFull, Option
 from adaptive_assets.planning.fair_share import FairShare
 from adaptive_assets.planning.node_capacity import NodeCapacity
+from adaptive_assets.planning.plan_cache import PlanCache
 from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.reservations import Reservation, Reservations
@@ -55,6 +56,7 @@ class PlanState:
     snapshot: Snapshot
     book: PolicyBook
     tuning: Tuning
+    cache: PlanCache
     requests: ResourceRequests
     capacity: Capacity
     slots: Slots
@@ -75,14 +77,19 @@ class PlanState:
     """Whether starvation protection let a run go ahead."""
 
     @classmethod
-    def of(cls, snapshot: Snapshot, book: PolicyBook, tuning: Tuning) -> "PlanState":
+    def of(
+        cls, snapshot: Snapshot, book: PolicyBook, tuning: Tuning, cache: PlanCache | None = None
+    ) -> "PlanState":
         """The state at the instant of ``snapshot``, before anything is decided."""
-        requests = ResourceRequests(snapshot, book, tuning)
+        cache = PlanCache() if cache is None else cache
+        cache.begin(snapshot, book, tuning)
+        requests = ResourceRequests(snapshot, book, tuning, cache.requests)
         capacity = Capacity.of(snapshot, book, requests, tuning)
         return cls(
             snapshot,
             book,
             tuning,
+            cache,
             requests,
             capacity,
             Slots(snapshot),

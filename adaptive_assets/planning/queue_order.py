@@ -4,6 +4,7 @@ Tier, least slack to the deadline, the owner's use of late, the user's ``dagster
 there is no deadline, submission. A run that starvation protection lets go stands before all.
 """
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable
 from heapq import heapify, heappop, heapreplace
@@ -21,11 +22,14 @@ class PolicyQueue:
 
     def __init__(self, groups: Iterable[RunGroup], shares: FairShare) -> None:
         self._shares = shares
-        self._heap = [(group.position(group.first), group) for group in groups]
-        heapify(self._heap)
+        self._order = sorted((group.place, group) for group in groups)
+        self._next = 0
+        """The place in ``_order`` of the first group that has not left."""
+        self.as_of = 0
+        """The use of owners by which its position was last told."""
 
     def __bool__(self) -> bool:
-        return bool(self._heap)
+        return self._next < len(self._order)
 
     def __lt__(self, other: "PolicyQueue") -> bool:
         return False  # positions name their run, so two are never equal
@@ -33,31 +37,32 @@ class PolicyQueue:
     @property
     def first(self) -> RunGroup:
         """The group whose first run is first in this queue."""
-        return self._heap[0][1]
+        return self._order[self._next][1]
 
     def position(self) -> Position:
         """Where its first run stands among all, as its owner has used what it has now."""
-        (tier, latest_start, _, priority, size, submitted, run_id), group = self._heap[0]
+        (tier, latest_start, _, priority, size, submitted, run_id), group = self._order[self._next]
         used = self._shares.level(group.policy)
+        self.as_of = self._shares.changes
         return tier, latest_start, used, priority, size, submitted, run_id
 
     def go_on(self) -> None:
         """The next run of the first group stands in its place; the group leaves, where it has none."""
         group = self.first
+        self.drop()
         if group.next < len(group.runs):
-            heapreplace(self._heap, (group.position(group.first), group))
-        else:
-            self.drop()
+            insort(self._order, (group.place, group), lo=self._next)
 
     def drop(self) -> None:
         """The first group leaves."""
-        heappop(self._heap)
+        self._next += 1
 
 
 class Queue:
     """All policy queues, in one order that follows the use of owners as it grows."""
 
     def __init__(self, groups: Iterable[RunGroup], shares: FairShare) -> None:
+        self._shares = shares
         by_policy: defaultdict[str, list[RunGroup]] = defaultdict(list)
         for group in groups:
             by_policy[group.policy.name].append(group)
@@ -70,12 +75,9 @@ class Queue:
 
     def first(self) -> RunGroup:
         """The group whose first run is first of all."""
-        while True:
-            stood, queue = self._heap[0]
-            position = queue.position()
-            if position == stood:
-                return queue.first
-            heapreplace(self._heap, (position, queue))
+        while (queue := self._heap[0][1]).as_of != self._shares.changes:
+            heapreplace(self._heap, (queue.position(), queue))
+        return queue.first
 
     def leave(self, *, whole_group: bool) -> None:
         """The first run leaves, or the first group with all its runs."""

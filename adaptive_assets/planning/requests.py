@@ -3,7 +3,7 @@ prior.
 """
 
 from collections.abc import Container
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from adaptive_assets.planning.composition import is_composed, modes_of
 from adaptive_assets.planning.estimates import Estimate, Source
@@ -16,24 +16,48 @@ from adaptive_assets.planning.resource_request import (
 )
 from adaptive_assets.planning.snapshot import Action, ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.tuning import TUNING, Tuning
+from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["ResourceRequests", "is_evictable"]
+__all__ = ["KnownRequests", "ResourceRequests", "is_evictable"]
+
+
+@dataclass(slots=True)
+class KnownRequests:
+    """Requests that were looked up, with what they are of; by identity."""
+
+    found: dict[tuple[int, int, str, bool], tuple[ResourceRequest, Work, Estimate | None]] = field(
+        default_factory=dict
+    )
+    declared: dict[tuple[str, str], ResourceRequest] = field(default_factory=dict)
+    same: dict[ResourceRequest, ResourceRequest] = field(default_factory=dict)
+    """One object for equal requests, so that they can be told apart without comparing them."""
+
+    def __len__(self) -> int:
+        return max(len(self.found), len(self.same))
+
+    def forget(self, works: Container[str]) -> None:
+        """Drop the requests of kinds of work, by their keys."""
+        self.found = {key: kept for key, kept in self.found.items() if work_key(kept[1]) not in works}
 
 
 class ResourceRequests:
     """Looks requests up, each once. Runs and kinds are told apart by identity, which a snapshot keeps."""
 
-    def __init__(self, snapshot: Snapshot, book: PolicyBook, tuning: Tuning = TUNING) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        book: PolicyBook,
+        tuning: Tuning = TUNING,
+        known: KnownRequests | None = None,
+    ) -> None:
         self._tuning = tuning
         self._quantiles = (tuning.summed_quantile, tuning.similar_quantile)
         self._learned = snapshot.estimates
         self._book = book
         self._actions = snapshot.actions
         self._of_runs: dict[tuple[int, str], ResourceRequest] = {}
-        self._known: dict[tuple[int, int, str, bool], ResourceRequest] = {}
-        self._declared: dict[tuple[str, str], ResourceRequest] = {}
-        self._same: dict[ResourceRequest, ResourceRequest] = {}
+        self._known = KnownRequests() if known is None else known
 
     def of_run(self, run: QueuedRun | ActiveRun, mode: str = FULL) -> ResourceRequest:
         """The request of this very run, of which more may be known than of its kind."""
@@ -45,17 +69,17 @@ class ResourceRequests:
     def _of_kind(self, run: QueuedRun | ActiveRun, mode: str) -> ResourceRequest:
         evictable = is_evictable(run, self._book, self._actions, self._tuning)
         key = (id(run.work), id(run.estimate), mode, evictable)
-        known = self._known.get(key)
+        known = self._known.found.get(key)
         if known is None:
             found = self._look_up(run.work, mode, run.estimate, evictable).bounded()
-            # one object for equal requests, so that they can be told apart without comparing them
-            known = self._known[key] = self._same.setdefault(found, found)
-        return known
+            known = self._known.same.setdefault(found, found), run.work, run.estimate
+            self._known.found[key] = known
+        return known[0]
 
     def _declared_of(self, policy: Policy, mode: str) -> ResourceRequest:
-        known = self._declared.get((policy.name, mode))
+        known = self._known.declared.get((policy.name, mode))
         if known is None:
-            known = self._declared[policy.name, mode] = request_of(policy, mode, self._tuning)
+            known = self._known.declared[policy.name, mode] = request_of(policy, mode, self._tuning)
         return known
 
     def _look_up(self, work: Work, mode: str, own: Estimate | None, evictable: bool) -> ResourceRequest:
@@ -86,7 +110,7 @@ class ResourceRequests:
         if own and mode == FULL:
             return mode, own
         learned = self._learned.get(estimate_key(work, mode))
-        full = own or self._learned.get(estimate_key(work, FULL))
+        full = learned if mode == FULL else own or self._learned.get(estimate_key(work, FULL))
         found = (mode, learned) if learned else (FULL, full)
         if own or not policy.stages or not (mode == FULL or is_composed(policy, mode)):
             return found

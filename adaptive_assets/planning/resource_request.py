@@ -77,10 +77,9 @@ class ResourceRequest:
 
     def bounded(self) -> "ResourceRequest":
         """The same request, or as much of it as can be added up and squared with others: absurd is enough."""
-        known = (self.median, self.mean_memory, self.memory_sigma, self.highest_memory, self.memory_share)
-        duration, *memory = (amount or 0.0 for amount in known)
-        small = self.cpu <= MOST.cpu and max(self.duration, duration) <= MOST.duration
-        if small and max(self.memory, *memory) <= MOST.memory:
+        learned = (self.mean_memory or 0.0, self.highest_memory or 0.0, self.memory_share or 0.0)
+        small = self.cpu <= MOST.cpu and max(self.duration, self.median) <= MOST.duration
+        if small and max(self.memory, self.memory_sigma, *learned) <= MOST.memory:
             return self
         return replace(
             self,

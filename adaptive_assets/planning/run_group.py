@@ -1,7 +1,7 @@
 """Groups of queued runs: one policy, one kind of work, one situation, planned together."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import inf
@@ -48,7 +48,7 @@ class RunGroup:
     policy: Policy
     rank: int
     full: ResourceRequest
-    runs: list[QueuedRun]
+    runs: Sequence[QueuedRun]
     at: float
     """Now."""
     tuning: Tuning
@@ -69,6 +69,32 @@ class RunGroup:
     """Whether it has waited beyond its tier's patience and goes before all others."""
     favoured: str = ""
     """The run whose size does not matter any more, because it has waited for long, if it is one of these."""
+    _stands: Position | None = field(default=None, init=False)
+    """Where the first of all its runs stands."""
+    _first_deadline: Deadline | None = field(default=None, init=False)
+    """Its deadline."""
+
+    def begin(self, at: float) -> None:
+        """Stand at the start of a plan that is made at ``at``, with the runs in the queue's order."""
+        self.at, self.next, self.favoured = at, 0, ""
+        if self._stands is None:
+            self._sort()
+            self._first_deadline = self.deadline(self.first)
+            self._stands = self.position(self.first)
+
+    @property
+    def first_deadline(self) -> Deadline:
+        """The deadline of its first run that has no decision yet."""
+        if self._first_deadline is None or self.next:
+            return self.deadline(self.first)
+        return self._first_deadline
+
+    @property
+    def place(self) -> Position:
+        """Where its first run that has no decision yet stands in the queue."""
+        if self._stands is None or self.next or self.favoured:
+            return self.position(self.first)
+        return self._stands
 
     def position(self, run: QueuedRun, used: int = 0) -> Position:
         """The place of ``run`` in the queue, where its owner's use of late is at the level ``used``."""
@@ -90,7 +116,7 @@ class RunGroup:
     @property
     def rest(self) -> tuple[QueuedRun, ...]:
         """The runs that have no decision yet."""
-        return tuple(self.runs[self.next :])
+        return tuple(self.runs[self.next :] if self.next else self.runs)
 
     @property
     def claims(self) -> Claims | None:
@@ -112,21 +138,22 @@ class RunGroup:
         """The ways to run them without their optional stages, where the policy has any."""
         return essentials(self.policy, self.work)
 
-    def sort(self) -> None:
+    def _sort(self) -> None:
         """First in the queue first. Most come in the order of submission, and where all are alike that is
         it.
         """
         runs = self.runs
+        self.by_age = False
         if len(runs) == 1:
             self.by_age = True
             return
         if len({run.priority for run in runs}) == 1 and {run.deadline_at for run in runs} == {None}:
             submitted = [run.submitted_at for run in runs]
             if not all(map(lt, submitted, islice(submitted, 1, None))):
-                runs.sort(key=AGE)
+                self.runs = sorted(runs, key=AGE)
             self.by_age = True
         else:
-            runs.sort(key=self.position)
+            self.runs = sorted(runs, key=self.position)
 
 
 def by_kind(queued: Iterable[QueuedRun]) -> Iterable[list[QueuedRun]]:
@@ -139,8 +166,10 @@ def by_kind(queued: Iterable[QueuedRun]) -> Iterable[list[QueuedRun]]:
     same: defaultdict[tuple[int, int, int], list[QueuedRun]] = defaultdict(list)
     for run in queued:
         same[id(run.work), id(run.estimate), 0 if run.claims is None else id(run.claims)].append(run)
-    kinds: defaultdict[tuple[Work, Estimate | None, Claims | None], list[QueuedRun]] = defaultdict(list)
+    kinds: dict[tuple[Work, Estimate | None, Claims | None], list[QueuedRun]] = {}
     for runs in same.values():
         first = runs[0]
-        kinds[first.work, first.estimate, first.claims] += runs
+        of_kind = kinds.setdefault((first.work, first.estimate, first.claims), runs)
+        if of_kind is not runs:
+            of_kind += runs
     return kinds.values()

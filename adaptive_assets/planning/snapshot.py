@@ -104,6 +104,10 @@ class Work:
     """The assets (or the job) that no code location of which anything is known defines: while there are any,
     what the run reads is not known."""
 
+    @override
+    def __hash__(self) -> int:
+        return hash((self.name, self.policy, self.assets))  # tells enough apart, and is quick
+
 
 class SlotKind(StrEnum):
     """What it is of Dagster's own that has slots."""

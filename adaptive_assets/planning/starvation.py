@@ -31,8 +31,10 @@ def promote(ready: list[RunGroup], state: PlanState) -> list[RunGroup]:
     group, run = found
     if not _may_go(group, state) or _is_another_at_it(run, state):
         return ready
-    group.runs.remove(run)
-    rest = ready if group.runs else [other for other in ready if other is not group]
+    behind = [other for other in group.runs if other is not run]
+    rest = [other for other in ready if other is not group]
+    if behind:
+        rest.append(replace(group, runs=behind))
     return [replace(group, runs=[run], promoted=True), *rest]
 
 
@@ -52,10 +54,11 @@ def _favour(ready: list[RunGroup], state: PlanState) -> None:
     waiting = (
         (group, run)
         for group in ready
-        if _is_protected(group, state.book) and not is_small(group.full, machine, state.tuning)
+        if _is_protected(group, state.book)
         for run in group.runs[: 1 if group.by_age else None]
         if state.at - run.submitted_at >= _interval(group, state) + _excused(group)
         and group.deadline(run).at is None
+        and not is_small(group.full, machine, state.tuning)
     )
     group, run = min(waiting, key=lambda found: AGE(found[1]), default=(None, None))
     if group is not None and run is not None and _may_go(group, state):

@@ -275,7 +275,7 @@ def test_a_cycle_that_keeps_failing_follows_on_failure(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a fault in planning")
 
-    monkeypatch.setattr("adaptive_assets.coordinator.cycle.plan", broken)
+    monkeypatch.setattr("adaptive_assets.coordinator.cycle.Planner.__call__", broken)
     run_id = world.submit(job="plain")
     launched: list[str] = []
     for _ in range(4):

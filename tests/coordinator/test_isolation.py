@@ -162,12 +162,12 @@ def test_a_kind_of_work_that_breaks_planning_is_left_out(
     world = make_world()
     broken, plain = world.submit("report"), world.submit("summary")
 
-    def planner(snapshot: Snapshot, book: PolicyBook) -> Plan:
+    def planner(_: object, snapshot: Snapshot, book: PolicyBook) -> Plan:
         if any("report" in run.work.assets for run in snapshot.queued):
             raise InjectedError("this work is odd")
         return plan(snapshot, book)
 
-    monkeypatch.setattr("adaptive_assets.coordinator.cycle.plan", planner)
+    monkeypatch.setattr("adaptive_assets.coordinator.cycle.Planner.__call__", planner)
     assert world.pass_() == [plain]
     (error,) = (error for error in world.daemon_errors() if "this work is odd" in error)
     assert "report" in error
@@ -221,12 +221,12 @@ def test_a_run_that_a_user_cancels_meanwhile_stays_cancelled(
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Let ``act`` happen after the next plan was made and before it is enacted."""
 
-    def planner(snapshot: Snapshot, book: PolicyBook) -> Plan:
+    def planner(_: object, snapshot: Snapshot, book: PolicyBook) -> Plan:
         decided = plan(snapshot, book)
         act()
         return decided
 
-    monkeypatch.setattr("adaptive_assets.coordinator.cycle.plan", planner)
+    monkeypatch.setattr("adaptive_assets.coordinator.cycle.Planner.__call__", planner)
 
 
 def test_no_run_fails_because_the_clock_jumps(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:

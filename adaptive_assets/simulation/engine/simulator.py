@@ -5,12 +5,11 @@ that brings their runs. The planner is called as by a daemon, and only while the
 """
 
 from collections.abc import Callable
-from functools import partial
 from math import ceil, inf
 from typing import Final
 
+from adaptive_assets.planning import planner as ours
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
-from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.cluster import Cluster
@@ -50,7 +49,7 @@ def simulate(
 ) -> Outcome:
     """Run ``workload`` on ``cluster`` as ``planner`` decides; the same arguments give the same outcome.
 
-    Without a ``planner``, that is ``plan()`` with the tuning of the ``settings``.
+    Without a ``planner``, plans are made as in production, with the tuning of the ``settings``.
     ``name`` is what the outcome calls the planner; without it, its own name. ``clock`` measures how long each
     call of the planner takes. ``progress`` is told now and then which share of the runs has ended.
 
@@ -64,13 +63,13 @@ def simulate(
         names=[run.name for run in workload.runs],
     )
     deployment = SimulationState(workload, book, cluster, scenario, knowledge, settings, seed)
-    decides = planner or partial(plan, tuning=settings.tuning)
+    decides = planner or ours.Planner(settings.tuning)
     daemon = _Daemon(deployment, book, decides, clock)
     series = Series(deployment.machines, deployment.line, deployment.settings.sample_s)
     _run(deployment, daemon, series, progress)
     spend = deployment.account.spend
     return Outcome(
-        planner=name or _name_of(planner or plan),
+        planner=name or _name_of(decides),
         cluster=cluster,
         tiers=tuple(tier.name for tier in book.tiers),
         runs=run_outcomes(deployment),

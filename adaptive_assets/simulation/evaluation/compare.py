@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.planner import Planner
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.capabilities import NOTHING, Capabilities
 from adaptive_assets.simulation.engine.cluster import Cluster
@@ -59,7 +59,7 @@ def compare(
     )
 
     def planned(name: str, knowledge: Knowledge) -> tuple[Outcome, tuple[PreemptionRecord, ...]]:
-        observed = Observed(partial(plan, tuning=settings.tuning), settings.starts_at)
+        observed = Observed(Planner(settings.tuning), settings.starts_at)
         outcome = play(planner=observed, name=name, knowledge=knowledge, progress=step.of(name))
         return outcome, tuple(observed.preemptions)
 
