@@ -10,7 +10,7 @@ from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Snapshot
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
-from tests.planning.compact import book_of, snapshot_of
+from tests.planning.compact import book_of
 from tests.planning.forecast import BYTE, Forecast, expected
 from tests.planning.strategies import UNHURRIED, books, snapshots
 
@@ -70,16 +70,3 @@ def test_where_nothing_can_be_requeued_nothing_is(book: PolicyBook, snapshot: Sn
     mild = replace(snapshot, actions=(), active=active)
     assert not evicted(mild, book)
     assert all(decision.verdict is not Verdict.REQUEUE for decision in plan(mild, book).running)
-
-
-def test_one_that_outgrows_its_estimate_is_taken_seriously() -> None:
-    """Seen with three times what was learned, when it has just started, it will take six times as much."""
-    learned = {"of": "last", "duration": "1h", "memory": {"p50": "1GiB", "p90": "2GiB", "p99": "3GiB"}}
-    active = [
-        {"run": "a", "policy": "last", "launched": "1m", "memory_used": "5GiB", "actions": ["requeue"]},
-        {"run": "b", "policy": "last", "launched": "50m", "memory_used": "1GiB", "actions": ["requeue"]},
-    ]
-    machine = {"cpu": 4, "memory": "10GiB", "memory_used": "6GiB"}
-    assert evicted(snapshot_of(machine=machine, active=active, estimates=[learned]), BOOK).keys() == {"a"}
-    grown = [{**active[0], "launched": "50m"}, active[1]]
-    assert not evicted(snapshot_of(machine=machine, active=grown, estimates=[learned]), BOOK)

@@ -11,7 +11,7 @@ from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.planner import Planner
 from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import QueuedRun, Snapshot, Work
-from adaptive_assets.policy import DeclaredEstimate, Objective, Policy, PolicyBook
+from adaptive_assets.policy import PolicyBook
 from tests.planning.strategies import (
     ACTIONS,
     AT,
@@ -109,24 +109,3 @@ def test_what_has_not_changed_is_not_looked_up_again() -> None:
     estimates.looked_up = 0
     planner(replace(snapshot, queued=runs), PolicyBook(version=1))
     assert estimates.looked_up == first * 3 / 2
-
-
-def test_the_order_of_runs_is_kept_until_one_is_late() -> None:
-    """What is late is given as much time again, so it stands behind what is not yet."""
-    usual = Policy(
-        name="default", objective=Objective(deadline=60.0), estimate=DeclaredEstimate(duration=10.0)
-    )
-    book, work = PolicyBook(version=1, default=usual), Work("w", "default")
-    runs = QueuedRun("old", work, AT - 20), QueuedRun("new", work, AT)
-    planner, snapshot = Planner(), Snapshot(AT, queued=runs, run_limit=0)
-
-    def order(at: float) -> list[str]:
-        made = planner(replace(snapshot, at=at), book)
-        assert made == plan(replace(snapshot, at=at), book)
-        return [run.run_id for decision in made.decisions for run in decision.runs]
-
-    assert order(AT) == ["old", "new"]
-    assert order(AT + 29) == ["old", "new"]
-    assert order(AT + 40) == ["new", "old"]
-    assert order(AT + 60) == ["old", "new"]
-    assert order(AT + 40) == ["new", "old"]  # the clock was set back
