@@ -37,8 +37,6 @@ from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.resumption import resume
 from adaptive_assets.planning.run_group import RunGroup
 
-__all__ = ["admit"]
-
 
 def admit(queue: Queue, state: PlanState) -> None:
     """Decide every run of ``queue``; active runs that gave way go on in the place of their tier."""

@@ -15,20 +15,6 @@ from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = [
-    "beyond_patience",
-    "composed",
-    "defer",
-    "fits",
-    "forced",
-    "held_back",
-    "overdue",
-    "shut_for_full",
-    "waited",
-    "waited_for_strangers",
-    "waited_long_enough",
-]
-
 
 @lru_cache(maxsize=1024)
 def fits(request: ResourceRequest, mode: str = FULL) -> Reason:

@@ -8,8 +8,6 @@ from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.snapshot import QueuedRun
 
-__all__ = ["Candidate"]
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -14,8 +14,6 @@ from adaptive_assets.planning.snapshot import Node, Snapshot
 from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import PolicyBook, Ramp
 
-__all__ = ["Capacity"]
-
 
 @dataclass(slots=True)
 class Capacity:

@@ -9,8 +9,6 @@ from adaptive_assets.policy import Policy
 from adaptive_assets.policy.compositions import Composition, compositions, optional_reads
 from adaptive_assets.policy.terms import FULL, IN_SEQUENCE
 
-__all__ = ["WHOLE", "essentials", "in_sequence", "is_composed", "modes_of", "spares"]
-
 WHOLE: Final = frozenset({FULL, IN_SEQUENCE})
 """The modes in which everything is made."""
 

@@ -18,8 +18,6 @@ from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.snapshot import Pressure, Snapshot
 from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["next_limit"]
-
 
 def next_limit(
     snapshot: Snapshot, running: int, requests: ResourceRequests, tuning: Tuning, *, promoted: bool

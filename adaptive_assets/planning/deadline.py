@@ -9,8 +9,6 @@ from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import Policy
 
-__all__ = ["Deadline"]
-
 
 @dataclass(frozen=True, slots=True)
 class Deadline:

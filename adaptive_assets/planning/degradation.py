@@ -13,8 +13,6 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook, Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["BelowFull", "Ladder", "Option"]
-
 
 @dataclass(frozen=True, slots=True)
 class Option:

@@ -9,8 +9,6 @@ from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.size_order import largest, size_class_of
 from adaptive_assets.planning.snapshot import QueuedRun
 
-__all__ = ["estimate"]
-
 
 def estimate(state: PlanState) -> list[RunGroup]:
     """The queued runs in groups, in no order; within a group, first in the queue first."""

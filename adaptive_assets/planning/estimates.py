@@ -9,8 +9,6 @@ from typing import Final
 
 from typing_extensions import override
 
-__all__ = ["Estimate", "Source", "Spread"]
-
 _P90: Final = 0.90
 _P99: Final = 0.99
 _Z90: Final = NormalDist().inv_cdf(_P90)

@@ -8,8 +8,6 @@ from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
 from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["ExpectedCompletion", "ends_at", "expected_completions"]
-
 
 @dataclass(frozen=True, slots=True)
 class ExpectedCompletion:

@@ -13,8 +13,6 @@ from adaptive_assets.planning.readiness import Filtered
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, Work
 
-__all__ = ["explain"]
-
 _PLACE: Final = {
     verdict: place
     for place, verdict in enumerate((Verdict.REQUEUE, Verdict.SUSPEND, Verdict.SLOW, Verdict.RESUME))

@@ -9,8 +9,6 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["FairShare"]
-
 MOST: Final = 1e30
 """Core-seconds above which a difference in use does not matter."""
 

@@ -3,8 +3,6 @@
 from math import floor
 from typing import Final
 
-__all__ = ["cores", "number", "seconds", "share", "size"]
-
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 

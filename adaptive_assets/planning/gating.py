@@ -7,8 +7,6 @@ from adaptive_assets.planning.reasons import Number, Numbers, Reason, ReasonCode
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, Snapshot, Work
 from adaptive_assets.policy import Gates
 
-__all__ = ["not_ready"]
-
 
 def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
     """Every gate that is closed for ``work``, in the order of the assets it reads; empty when it is ready.

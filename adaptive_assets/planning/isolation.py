@@ -9,8 +9,6 @@ from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.transitions import kind_key, run_key
 
-__all__ = ["LeftOut", "plan_the_rest", "without"]
-
 T = TypeVar("T")
 Planner = Callable[[Snapshot], Plan]
 

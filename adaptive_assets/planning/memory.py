@@ -6,8 +6,6 @@ from math import inf, sqrt
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.tuning import TUNING, Tuning
 
-__all__ = ["Memory"]
-
 
 @dataclass(slots=True)
 class Memory:

@@ -16,8 +16,6 @@ from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, RunState
 
-__all__ = ["evict"]
-
 
 def evict(state: PlanState) -> None:
     """Requeue runs where the memory of a node is about to run out, beside what gives way already.

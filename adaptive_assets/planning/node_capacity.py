@@ -12,8 +12,6 @@ from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Pressur
 from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import Guards, PressureGuards
 
-__all__ = ["SLIVER", "NodeCapacity", "is_settling", "shareable"]
-
 SLIVER: Final = 1e-9
 """Cores: sums of fractions differ in their last digits by the order of adding."""
 

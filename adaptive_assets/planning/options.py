@@ -15,17 +15,6 @@ from adaptive_assets.planning.starvation import is_overdue
 from adaptive_assets.policy import Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = [
-    "can_only_wait",
-    "candidate_of",
-    "degraded",
-    "in_stages",
-    "lacks",
-    "ladder",
-    "must_share",
-    "placement",
-]
-
 _FORCEABLE: Final = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.ADAPTIVE_CONCURRENCY))
 """What may be lacking where a run goes because it would be late if it waited."""
 

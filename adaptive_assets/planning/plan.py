@@ -20,8 +20,6 @@ from adaptive_assets.planning.starvation import promote
 from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["plan"]
-
 
 def plan(
     snapshot: Snapshot, book: PolicyBook, tuning: Tuning = TUNING, cache: PlanCache | None = None

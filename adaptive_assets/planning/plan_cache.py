@@ -17,8 +17,6 @@ from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["PlanCache"]
-
 _MOST: Final = 100_000
 """Requests that are kept; beyond this all are looked up anew, so that those of the past do not pile up."""
 

@@ -7,8 +7,6 @@ from itertools import chain
 from adaptive_assets.planning.decisions import ActiveDecision, AnyDecision, Plan
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["plan_digest"]
-
 
 def plan_digest(plan: Plan) -> str:
     """32 hexadecimal digits (128 bits of SHA-256) of all decisions of ``plan`` and what it leaves behind.

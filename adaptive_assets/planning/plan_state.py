@@ -19,8 +19,6 @@ from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Wo
 from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import Policy, PolicyBook, Tier
 
-__all__ = ["Blocked", "Move", "PlanState"]
-
 
 @dataclass(frozen=True, slots=True)
 class Blocked:

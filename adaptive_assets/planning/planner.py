@@ -7,8 +7,6 @@ from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Planner"]
-
 
 class Planner:
     """Makes the plans that ``plan()`` makes, and keeps between them what is still true.

@@ -19,8 +19,6 @@ from adaptive_assets.planning.snapshot import (
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Prediction", "predict"]
-
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

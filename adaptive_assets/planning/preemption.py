@@ -18,8 +18,6 @@ from adaptive_assets.planning.preemption_cost import enough
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Action, RunState
 
-__all__ = ["give_way"]
-
 
 @dataclass(slots=True)
 class _Amounts:

@@ -14,8 +14,6 @@ from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState
 from adaptive_assets.policy import Policy
 
-__all__ = ["ACTIONS", "Candidates", "PreemptionCandidate", "cpu_of", "memory_of"]
-
 ACTIONS: Final = {
     Action.RENICE: Verdict.SLOW,
     Action.SUSPEND: Verdict.SUSPEND,

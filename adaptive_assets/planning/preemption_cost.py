@@ -8,8 +8,6 @@ from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun
 from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["core_seconds_lost", "enough", "price_of_leaving"]
-
 V = TypeVar("V")
 Amounts = tuple[float, ...]
 """Of several things, each in its own unit."""

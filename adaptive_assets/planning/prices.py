@@ -8,8 +8,6 @@ from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import Policy, Price
 
-__all__ = ["price_of", "too_dear"]
-
 
 def price_of(prices: tuple[Price, ...], node_class: str, at: float) -> float:
     """The price of a core for an hour on a machine of that class at ``at``; 0 where none is given."""

@@ -12,8 +12,6 @@ from heapq import heapify, heappop, heapreplace
 from adaptive_assets.planning.fair_share import FairShare
 from adaptive_assets.planning.run_group import Position, RunGroup
 
-__all__ = ["PolicyQueue", "Queue"]
-
 
 class PolicyQueue:
     """The groups of one policy. They have one owner, so their order among themselves does not follow its

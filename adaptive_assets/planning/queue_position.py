@@ -9,8 +9,6 @@ from adaptive_assets.planning.starvation import promote
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["queue_positions"]
-
 
 def queue_positions(snapshot: Snapshot, book: PolicyBook) -> list[str]:
     """The ids of all queued runs, the first in the queue first, as they stand when a plan begins.

@@ -2,8 +2,6 @@
 
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["rank_of"]
-
 
 def rank_of(policy: Policy, book: PolicyBook) -> int:
     """The place of its tier, 0 for the highest; work ahead comes after all tiers."""

@@ -15,8 +15,6 @@ from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
 from adaptive_assets.planning.windows import outside_window
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["Filtered", "filter_ready"]
-
 
 @dataclass(slots=True)
 class Filtered:

@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-__all__ = ["PLACE", "ReasonCode"]
-
 
 class ReasonCode(StrEnum):
     """Why; one code for each rule, what can never run first."""

@@ -15,8 +15,6 @@ from adaptive_assets.planning.told_decision import ToldDecision
 from adaptive_assets.planning.transitions import decision_key, transitions
 from adaptive_assets.policy import PolicyBook
 
-__all__ = ["Comparison", "Difference", "compared", "planned_again"]
-
 T = TypeVar("T")
 
 WHOLE: Final = "plan"

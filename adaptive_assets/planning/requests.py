@@ -19,8 +19,6 @@ from adaptive_assets.planning.tuning import TUNING, Tuning
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["KnownRequests", "ResourceRequests", "is_evictable"]
-
 
 @dataclass(slots=True)
 class KnownRequests:

@@ -17,8 +17,6 @@ from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Snapshot, Work
 from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["Reservation", "Reservations"]
-
 
 @dataclass(slots=True)
 class Reservation:

@@ -11,20 +11,6 @@ from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.policy import Policy
 from adaptive_assets.policy.compositions import Composition, compositions
 
-__all__ = [
-    "FULL",
-    "LAST_GOOD",
-    "LAST_GOOD_PRIOR",
-    "MOST",
-    "PRIOR",
-    "Declared",
-    "ResourceRequest",
-    "estimate_key",
-    "filled",
-    "learned_request",
-    "request_of",
-]
-
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
 

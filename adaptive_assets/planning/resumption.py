@@ -11,8 +11,6 @@ from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.reasons import Number, Numbers, Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState
 
-__all__ = ["resumable", "resume"]
-
 
 def resumable(state: PlanState) -> list[ActiveRun]:
     """The suspended and slowed runs that can be told to go on, the highest tier and the longest wait

@@ -19,8 +19,6 @@ from adaptive_assets.planning.tuning import Tuning
 from adaptive_assets.policy import Gates, Policy, Rung
 from adaptive_assets.policy.compositions import Composition
 
-__all__ = ["AGE", "Position", "RunGroup", "by_kind"]
-
 Position = tuple[int, float, int, int, int, float, str]
 """Where a run stands in the queue: tier, latest start in full, its owner's use of late, the user's priority
 (negated), its size class if it has no deadline, submission, run id."""

@@ -10,8 +10,6 @@ from adaptive_assets.planning.waited_sentences import waited
 from adaptive_assets.policy.terms import ESSENTIAL_IN_SEQUENCE, FULL, IN_SEQUENCE
 from adaptive_assets.policy.text import quoted
 
-__all__ = ["Number", "Numbers", "sentence_of"]
-
 Number = float | int | str | None
 Numbers = Mapping[str, Number]
 N = Mapping[str, Any]

@@ -7,8 +7,6 @@ from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import MachineReading, Snapshot
 from adaptive_assets.planning.tuning import Tuning
 
-__all__ = ["LEAST", "is_small", "largest", "size_class_of"]
-
 LEAST: Final = -(2**31)
 """Less than that of any run."""
 

@@ -10,8 +10,6 @@ from typing import Final
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import Claims, SlotKind, Snapshot, Work
 
-__all__ = ["Slots"]
-
 CODES: Final[Mapping[SlotKind, ReasonCode]] = {
     SlotKind.POOL: ReasonCode.POOL,
     SlotKind.TAG: ReasonCode.TAG_LIMIT,

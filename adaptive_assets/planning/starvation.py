@@ -8,8 +8,6 @@ from adaptive_assets.planning.size_order import is_small, largest
 from adaptive_assets.planning.snapshot import QueuedRun
 from adaptive_assets.policy import Policy, PolicyBook
 
-__all__ = ["is_overdue", "promote"]
-
 
 def promote(ready: list[RunGroup], state: PlanState) -> list[RunGroup]:
     """Let one run of a tier below the first stand before the queue, if it has waited long enough.

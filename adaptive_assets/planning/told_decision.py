@@ -6,8 +6,6 @@ from typing import Final
 
 from adaptive_assets.planning.transitions import Stance, run_key, stance_of
 
-__all__ = ["ToldDecision"]
-
 FIELDS: Final = ("verdict", "mode", "tier", "parameters", "runs", "run_ids")
 """What is compared of a decision beside its reasons, in the order in which a difference is named."""
 

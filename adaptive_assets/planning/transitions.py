@@ -8,8 +8,6 @@ from adaptive_assets.planning.decisions import AnyDecision, Plan, Verdict
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.planning.work_key import work_key
 
-__all__ = ["Stance", "decision_key", "kind_key", "run_key", "stance", "stance_of", "transitions"]
-
 Stance = tuple[str, ...]
 """The part of a decision whose change is worth writing: not its numbers, which change in every cycle."""
 

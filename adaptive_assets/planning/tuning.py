@@ -7,8 +7,6 @@ on; *real*, runs of Dagster's default launcher on two cores; *chosen*, by reason
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["TUNING", "Tuning"]
-
 
 @dataclass(frozen=True, slots=True)
 class Tuning:

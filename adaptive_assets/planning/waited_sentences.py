@@ -5,8 +5,6 @@ from typing import Any, Final
 
 from adaptive_assets.planning.formatting import seconds
 
-__all__ = ["waited"]
-
 N = Mapping[str, Any]
 
 

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.policy import Window
 
-__all__ = ["opens_in", "outside_window"]
-
 DAYS = 4
 """How far ahead an opening is looked for: a change of the clocks can swallow a window, or a whole day."""
 

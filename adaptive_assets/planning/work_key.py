@@ -7,8 +7,6 @@ from typing import Final
 
 from adaptive_assets.planning.snapshot import Work
 
-__all__ = ["plain_work", "work_key"]
-
 _LATER: Final = ("composable", "gated_by", "undefined")
 """What came after the first version; at its default it is left out of the digest, so that keys stay."""
 
