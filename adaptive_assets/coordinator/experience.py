@@ -4,8 +4,9 @@ import json
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from math import inf, isfinite
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from adaptive_assets.learning import (
     LEARNING,
@@ -68,16 +69,11 @@ class Experience:
         since: float | None = None
         known: dict[str, float] = {}
         try:
-            kept = json.loads(ledger.kept(KEY) or "{}")
+            kept = _opened(ledger.kept(KEY) or "")
             learner.restore(kept["learned"])
             used.restore(kept["usage"])
             known, since = dict(kept["runs"]), float(kept["until"])
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-        ):  # nothing is kept, or by another version
+        except (ValueError, TypeError, KeyError, AttributeError):  # nothing is kept, or by another version
             learner, used = self._nothing()
             known = {}
         usages = ledger.usages(since=since, limit=REMEMBERED)
@@ -103,7 +99,7 @@ class Experience:
             return
         learned, used = self._learner.snapshot(), self._usage.snapshot()
         plain = {"until": until, "runs": self._observed, "learned": learned, "usage": used}
-        ledger.keep(KEY, json.dumps(plain, separators=(",", ":")))
+        ledger.keep(KEY, _sealed(plain))
         self._kept_at, self._is_kept = now, True
 
     def govern(self, book: PolicyBook) -> None:
@@ -172,6 +168,20 @@ class Experience:
 def _may_differ(run: QueuedRun | ActiveRun) -> bool:
     """Whether anything is known of the run that is not so of its kind; most runs need not be asked about."""
     return bool(run.root_run_id or run.declared is not None or run.input_size is not None)
+
+
+def _sealed(plain: Mapping[str, Any]) -> str:
+    """``plain`` as JSON on one line, behind its digest: a number that was damaged would spoil estimates."""
+    text = json.dumps(plain, separators=(",", ":"))
+    return f"{sha256(text.encode()).hexdigest()}\n{text}"
+
+
+def _opened(sealed: str) -> Mapping[str, Any]:
+    """What was sealed; raises :class:`ValueError` for anything else."""
+    digest, _, text = sealed.partition("\n")
+    if digest != sha256(text.encode(errors="replace")).hexdigest():
+        raise ValueError("what was learned is not as it was kept")
+    return dict(json.loads(text))
 
 
 def ended_run(work: Work, usage: RunUsageRow) -> EndedRun:

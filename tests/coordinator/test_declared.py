@@ -5,9 +5,10 @@ import time
 import pytest
 
 from adaptive_assets.assets import tags
+from adaptive_assets.coordinator.declared import declared, read_declared
 from adaptive_assets.planning.estimates import Source
 from adaptive_assets.planning.snapshot import Declaration
-from adaptive_assets.workflow.declared import declared, read_declared
+from adaptive_assets.policy.text import quoted
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.test_experience import ROOMY, ledger_of
 
@@ -49,15 +50,27 @@ def test_amounts_are_written_as_in_a_policy_or_as_kubernetes_does(
         (tags.MEMORY, "0MiB", "is nothing; write a size such as `1536Mi` or `1.5GiB`"),
         (tags.DURATION, "5", "has no unit; write a duration such as `5m` or `90s`"),
         (tags.DURATION, "0s", "is nothing; write a duration"),
+        (tags.DURATION, "1s" * 40, "is too long; write at most 64 characters"),
     ],
 )
 def test_what_is_no_amount_is_named_with_what_would_be_right(tag: str, told: str, right: str) -> None:
     """And the rest counts."""
     found, (problem,) = read_declared({tags.CPU: "1", tag: told} if tag != tags.CPU else {tag: told})
     assert found == (None if tag == tags.CPU else Declaration(cpu=1.0))
-    assert problem.startswith(f"the tag `{tag}` cannot be read: `{told}`")
+    assert problem.startswith(f"the tag `{tag}` cannot be read: `{quoted(told)}`")
     assert right in problem
     assert declared({tag: told}) is None
+
+
+@pytest.mark.parametrize("tag", [tags.CPU, tags.MEMORY, tags.DURATION])
+@pytest.mark.parametrize("digits", ["0" * 63 + "1", "9" * 10_000_000])
+def test_no_amount_is_longer_than_64_characters(tag: str, digits: str) -> None:
+    """Active runs' tags are read in each cycle."""
+    told = digits + {tags.CPU: "m", tags.MEMORY: "B", tags.DURATION: "s"}[tag]
+    assert read_declared({tag: told}) == (
+        None,
+        (f"the tag `{tag}` cannot be read: `{quoted(told)}` is too long; write at most 64 characters",),
+    )
 
 
 def test_a_run_is_expected_to_take_what_was_declared_of_it(make_world: MakeWorld) -> None:

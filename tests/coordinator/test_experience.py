@@ -147,6 +147,8 @@ def test_a_new_daemon_takes_up_what_was_kept_and_reads_only_what_ended_since(mak
         "{}",
         '{"learned": {"version": 99}, "usage": {}, "until": 0, "runs": {}}',
         '{"learned": {"version": 1}, "usage": 7, "until": null, "runs": 3}',
+        "[" * 100_000,
+        "\n" * 3,
     ],
 )
 def test_what_another_version_kept_is_learned_anew(make_world: MakeWorld, kept: str) -> None:
@@ -156,6 +158,36 @@ def test_what_another_version_kept_is_learned_anew(make_world: MakeWorld, kept: 
     ledger.keep(experience_module.KEY, kept)
     again = Experience()
     again.recall(ledger)
+    assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"level":[', '"level":["x",'),
+        ('"until":940.0', '"until":1e999'),
+        ('"headroom":[0.0', '"headroom":[Infinity'),
+        ('"values":[', '"values":[1' + "0" * 400 + ","),
+        ('"values":[', '"values":[NaN,'),
+        ('"r959":959.0', '"r959":null'),
+    ],
+)
+def test_what_is_kept_and_was_damaged_is_learned_anew(make_world: MakeWorld, right: str, wrong: str) -> None:
+    """One number that is none would stop learning, or spoil estimates, for good."""
+    world = make_world(ROOMY)
+    ledger, experience = kept_by(world, range(900, 960), until=940.0)
+    kept = ledger.kept(experience_module.KEY) or ""
+    damaged = kept.replace(right, wrong, 1)
+    assert damaged != kept
+    ledger.keep(experience_module.KEY, damaged)
+    again = Experience()
+    again.recall(ledger)
+    assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
+    (work,) = ledger.works().values()
+    late = usage("late", work_key(work), 960.0, 60.0)
+    for each in (experience, again):
+        each.ended([(work, late)])
+        each.keep(ledger, 2e6, 950.0)
     assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
 
 
@@ -198,7 +230,7 @@ def test_cycles_keep_what_they_learn(make_world: MakeWorld) -> None:
     assert ledger_of(world).kept(experience_module.KEY) is None
     world.instance.report_run_failed(world.run(run_id))
     world.pass_()
-    kept = json.loads(ledger_of(world).kept(experience_module.KEY) or "{}")
+    kept = json.loads((ledger_of(world).kept(experience_module.KEY) or "").partition("\n")[2])
     assert list(kept["runs"]) == [run_id]
     assert len(kept["learned"]["kinds"]["kinds"]) == 1
 

@@ -11,6 +11,8 @@ from adaptive_assets.policy.units import UnitError, parse_duration, parse_size
 
 _CORES: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(m?)")
 _MOST_CORES: Final = 1_000_000
+_LONGEST: Final = 64
+"""Characters of an amount: the tags of active runs are read in each cycle, and megabytes take seconds."""
 _KUBERNETES: Final = re.compile(r"[0-9.]+[KMGT]i")
 """A size as Kubernetes writes it, where that is not ambiguous; its `2G` is Slurm's of 1024."""
 
@@ -44,13 +46,19 @@ _READ: Final[Mapping[str, Callable[[str], float]]] = {
 }
 
 
+def _short(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise UnitError(f"`{quoted(text)}` is too long", f"write at most {_LONGEST} characters")
+    return text
+
+
 def read_declared(tags: Mapping[str, str]) -> tuple[Declaration | None, tuple[str, ...]]:
     """What the tags declare, as far as that can be read, and in a sentence each what cannot."""
     amounts, problems = dict[str, float](), list[str]()
     for tag, read in _READ.items():
         if tag in tags:
             try:
-                amounts[tag] = read(tags[tag])
+                amounts[tag] = read(_short(tags[tag]))
             except UnitError as error:
                 problems.append(f"the tag `{tag}` cannot be read: {error}")
     if not amounts:
