@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -194,7 +195,7 @@ def test_what_is_kept_and_was_damaged_is_learned_anew(make_world: MakeWorld, rig
 
 @pytest.mark.parametrize("wrong", [{"memory_peak": -1}, {"cpu_seconds": -5.0}, {"ended_at": 2e300}])
 def test_a_run_that_was_recorded_wrongly_keeps_nothing_of_the_others_back(
-    make_world: MakeWorld, wrong: dict[str, float], caplog: pytest.LogCaptureFixture
+    make_world: MakeWorld, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither when it ends nor when it is read from the ledger after a restart; the log names it."""
     world = make_world(ROOMY)
