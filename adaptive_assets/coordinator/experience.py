@@ -1,6 +1,7 @@
 """What the runs of this deployment have taught: estimates, use by owner, and the pace."""
 
 import json
+import logging
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -36,6 +37,8 @@ KEPT_EVERY_S: Final = 600.0
 """How often it is kept: runs that end later are read from the ledger's usages, after a restart."""
 
 _ENDINGS: Final = {"SUCCESS": Ending.SUCCEEDED, "CANCELED": Ending.CANCELED}
+
+logger = logging.getLogger("dagster.adaptive_assets")
 
 Run = TypeVar("Run", QueuedRun, ActiveRun)
 
@@ -109,14 +112,20 @@ class Experience:
     def ended(self, runs: Iterable[tuple[Work, RunUsageRow]]) -> None:
         """Learn from runs that ended, in the order in which they did."""
         for work, usage in runs:
-            self._learner.observe(ended_run(work, usage))
-            if usage.cpu_seconds is not None:
-                policy = self._book.policy(usage.policy)
-                self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
+            try:
+                self._learn(work, usage)
+            except ValueError as error:  # it must not stop the others, in each restart again
+                logger.error("Nothing is learned of run %s: %s", usage.run_id, error)  # noqa: TRY400
             self._observed[usage.run_id] = usage.ended_at
             self._is_kept = False
             if not self._recalled:
                 self._early.append((work, usage))
+
+    def _learn(self, work: Work, usage: RunUsageRow) -> None:
+        self._learner.observe(ended_run(work, usage))
+        if usage.cpu_seconds is not None:
+            policy = self._book.policy(usage.policy)
+            self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
 
     def planned(self, plan: Plan) -> None:
         """Remember the pace that a plan left behind."""

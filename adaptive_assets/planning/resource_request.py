@@ -146,7 +146,7 @@ def learned_request(
     """
     memory = estimate.memory
     if estimate.source is Source.SIMILAR:
-        memory = Spread(memory.p50, memory.at(similar), memory.p90)
+        memory = Spread(memory.p50, min(memory.at(similar), memory.p90), memory.p90)
     return ResourceRequest(
         cpu=estimate.cpu.mean,
         memory=round(memory.p90),

@@ -2,7 +2,9 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -189,6 +191,26 @@ def test_what_is_kept_and_was_damaged_is_learned_anew(make_world: MakeWorld, rig
         each.ended([(work, late)])
         each.keep(ledger, 2e6, 950.0)
     assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
+
+
+@pytest.mark.parametrize("wrong", [{"memory_peak": -1}, {"cpu_seconds": -5.0}, {"ended_at": 2e300}])
+def test_a_run_that_was_recorded_wrongly_keeps_nothing_of_the_others_back(
+    make_world: MakeWorld, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither when it ends nor when it is read from the ledger after a restart; the log names it."""
+    world = make_world(ROOMY)
+    ledger, experience = kept_by(world, range(900, 960), until=940.0)
+    (work,) = ledger.works().values()
+    bad = replace(usage("bad", work_key(work), 950.5, 60.0), **wrong)
+    good = usage("good", work_key(work), 961.0, 60.0)
+    ledger.record_usage(usages=[bad, good])
+    ledger.keep(experience_module.KEY, "")
+    again = Experience()
+    again.recall(ledger)
+    experience.ended([(work, bad), (work, good)])
+    assert known_of(again, ledger) == pytest.approx(known_of(experience, ledger))
+    assert known_of(again, ledger)[1] > 60 * 30
+    assert "Nothing is learned of run bad" in caplog.text
 
 
 def test_what_ends_while_the_ledger_is_away_is_learned_from_once(make_world: MakeWorld) -> None:
