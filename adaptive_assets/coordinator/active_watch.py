@@ -9,6 +9,7 @@ import dagster as dg
 
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.policy_assignment import DEFAULT
+from adaptive_assets.coordinator.declared import declared
 from adaptive_assets.coordinator.ended_runs import EndedRuns, Kept
 from adaptive_assets.coordinator.input_size import input_size
 from adaptive_assets.coordinator.lost_runs import NEVER_STARTED_S, STALE_S, RunProblem, Silence, lost_message
@@ -19,7 +20,6 @@ from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.snapshot import ActiveRun, Work
 from adaptive_assets.planning.work_key import work_key
 from adaptive_assets.signals import RunProcesses
-from adaptive_assets.workflow.declared import declared
 
 __all__ = ["ActiveWatch"]
 

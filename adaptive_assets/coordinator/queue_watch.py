@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from adaptive_assets.assets import tags
+from adaptive_assets.coordinator.declared import declared
 from adaptive_assets.coordinator.input_size import input_size
 from adaptive_assets.dagster_compat.runs import PRIORITY_TAG, RunRecord
 from adaptive_assets.planning.snapshot import Claims, QueuedRun, Work
-from adaptive_assets.workflow.declared import declared
 
 __all__ = ["QueueWatch", "queued_run"]
 

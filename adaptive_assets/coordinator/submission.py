@@ -9,6 +9,7 @@ from adaptive_assets.assets import tags
 from adaptive_assets.assets.policy_assignment import DEFAULT, PolicyAssignment, facts_of, governed
 from adaptive_assets.coordinator.book_watch import BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
+from adaptive_assets.coordinator.declared import read_declared
 from adaptive_assets.coordinator.faults import Faults
 from adaptive_assets.coordinator.input_size import InputSizeError, read_input_size
 from adaptive_assets.dagster_compat.daemon import SubmitRunContext
@@ -16,7 +17,6 @@ from adaptive_assets.dagster_compat.events import EngineEventData
 from adaptive_assets.dagster_compat.workspace import submitted_from
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.policy import Catalogue, PolicyBook
-from adaptive_assets.workflow.declared import read_declared
 
 __all__ = ["Submission"]
 

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from adaptive_assets.assets import tags
+from adaptive_assets.coordinator.declared import declared, read_declared
 from adaptive_assets.planning.estimates import Source
 from adaptive_assets.planning.snapshot import Declaration
-from adaptive_assets.workflow.declared import declared, read_declared
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.test_experience import ROOMY, ledger_of
 
