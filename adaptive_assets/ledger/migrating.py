@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateSchema
 
 from adaptive_assets.ledger.errors import LedgerError
 
-__all__ = ["VERSION_TABLE", "is_current", "migrate", "upgrade"]
+__all__ = ["VERSION_TABLE", "is_current", "is_there", "migrate", "upgrade"]
 
 VERSION_TABLE: Final = "ledger_version"
 
@@ -30,6 +30,11 @@ def is_current(connection: Connection, schema: str | None) -> bool:
             f"the ledger is at revision {found}, this version knows up to {newest}: upgrade adaptive_assets"
         )
     return found == newest
+
+
+def is_there(connection: Connection, schema: str | None) -> bool:
+    """Whether the database holds a ledger, of whatever revision."""
+    return _found(connection, schema) is not None
 
 
 def migrate(connection: Connection, schema: str | None) -> None:
