@@ -111,7 +111,7 @@ def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
             f"There is no ledger at {masked(str(file))}.",
             f"Name its file, the directory that holds {FILE_NAME}, or its URL: postgresql://user@host/database.",
         )
-    ledger = Ledger.open(url)
+    ledger = Ledger.open(url, existing=True)
     try:
         yield ledger
     finally:

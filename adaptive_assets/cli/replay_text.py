@@ -1,7 +1,7 @@
 """What a replay found, for people and for programs."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,8 @@ def _remarks(found: "Replay") -> Iterator[str]:
                 f" by other rules than {found.version or 'this version'}."
             )
     if found.of_versions:
-        yield f"{_count(found.of_versions, 'difference')} are in cycles of other versions."
+        verb = "is" if found.of_versions == 1 else "are"
+        yield f"{_count(found.of_versions, 'difference')} {verb} in cycles of other versions."
     if found.missing:
         yield (
             f"{_count(found.missing, 'decision')} that were in force already are not in the ledger as they"
@@ -185,6 +186,24 @@ def _difference(found: "Found") -> Iterator[str]:
     yield from labelled(
         [("  recorded", _told(difference.recorded)), ("  now", _told(difference.decided))]
     ).splitlines()
+    if difference.field == "reasons" and difference.recorded and difference.decided:
+        yield from (wrapped(each, "  ") for each in _numbers(difference.recorded, difference.decided))
+
+
+def _numbers(recorded: "ToldDecision", decided: "ToldDecision") -> Iterator[str]:
+    """The numbers that differ behind the same reasons, whose sentences may be the same."""
+    for was, now in zip(recorded.reasons, decided.reasons, strict=False):
+        if was["code"] != now["code"]:
+            return
+        before, after = _numbers_of(was), _numbers_of(now)
+        for name in (*before, *(each for each in after if each not in before)):
+            if (old := before.get(name, "nothing")) != (new := after.get(name, "nothing")):
+                yield f"{was['code']}: {name} recorded {old}, now {new}"
+
+
+def _numbers_of(reason: Mapping[str, object]) -> Mapping[str, object]:
+    numbers = reason.get("numbers")
+    return numbers if isinstance(numbers, Mapping) else {}
 
 
 def _told(decision: "ToldDecision | None") -> str:

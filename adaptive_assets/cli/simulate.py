@@ -71,18 +71,16 @@ def _capabilities(text: str) -> "Capabilities":
     "--format", "trace_format", type=click.Choice(FORMATS), help="Its format; without it, by the name."
 )
 @click.option("--policies", type=FILE, help="The policy file; without it, plain tiers and nothing promised.")
-@click.option("--scenario", type=FILE, help="What befalls machine and data meanwhile, as YAML.")
+@click.option("--scenario", type=FILE, help="What happens to nodes and data meanwhile, as YAML.")
 @click.option(
     "--cores",
     type=_number(LEAST_CORES, MOST_CORES),
     metavar="NUMBER",
-    help="Cores of the machine, or of each.",
+    help="Cores of the node, or of each.",
 )
-@click.option("--memory", type=_size, metavar="SIZE", help="Memory of the machine, or of each: 64GiB.")
-@click.option(
-    "--nodes", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many machines."
-)
-@click.option("--cluster", type=FILE, help="Machines that differ, as YAML, in place of the three.")
+@click.option("--memory", type=_size, metavar="SIZE", help="Memory of the node, or of each: 64GiB.")
+@click.option("--nodes", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many nodes.")
+@click.option("--cluster", type=FILE, help="Nodes that differ, as YAML, in place of the three.")
 @click.option(
     "--load",
     type=_number(LEAST_LOAD, MOST_LOAD),
@@ -127,9 +125,9 @@ def simulate(
     html: Path | None,
     quiet: bool,
 ) -> None:
-    """Simulate a workload: deadlines, waits and use of the machine under our planner and under others.
+    """Simulate a workload: deadlines, waits and use of the nodes under our planner and under others.
 
-    The same runs come to the same machines under each planner: ours, what people use today (each at the best
+    The same runs come to the same nodes under each planner: ours, what people use today (each at the best
     setting that a search finds), and an oracle that is told what every run will take.
     """
     inputs = read_inputs(Given(trace, trace_format, policies, scenario, cluster, cores, memory, nodes, load))

@@ -156,7 +156,7 @@ def _cluster(given: Given) -> "Cluster":
         return load_cluster(given.cluster)
     if given.cores is None or given.memory is None:
         raise click.UsageError(
-            "Say on what to run it: --cores 8 --memory 32GiB, or --cluster FILE for machines that differ."
+            "Say on what to run it: --cores 8 --memory 32GiB, or --cluster FILE for nodes that differ."
         )
     return Cluster.of(given.cores, given.memory, given.nodes)
 

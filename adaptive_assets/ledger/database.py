@@ -1,5 +1,6 @@
 """Connections to the ledger: one transaction at a time, and failures told in words that hold no secret."""
 
+import re
 import sqlite3
 import threading
 from collections import deque
@@ -16,7 +17,7 @@ from adaptive_assets.ledger.deadline import Deadlines
 from adaptive_assets.ledger.engines import WAIT, WRITES, new_engine
 from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError
 from adaptive_assets.ledger.location import Location
-from adaptive_assets.ledger.migrating import is_current, migrate
+from adaptive_assets.ledger.migrating import VERSION_TABLE, is_current, is_there, migrate
 
 T = TypeVar("T")
 
@@ -43,12 +44,19 @@ NOTICES: Final = 10
 class Database:
     """The ledger's database; connected to, and migrated, when first used.  Threads may share it."""
 
-    def __init__(self, location: Location, schema: str, *, back_off: bool = False) -> None:
+    def __init__(
+        self, location: Location, schema: str, *, back_off: bool = False, existing: bool = False
+    ) -> None:
         """``schema`` is where the tables live on PostgreSQL; a SQLite file is the ledger's alone.
 
+        With ``existing`` no tables are made where there are none: that is an error.
         With ``back_off``, what has failed is left alone for some seconds: until then every call raises at
         once what the failed one has raised.
         """
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
+            raise LedgerError(
+                f"`{schema}` cannot name the ledger's schema: use small letters, digits and `_`"
+            )
         self._location = location
         self._schema = None if location.is_sqlite else schema
         self._deadlines = Deadlines()
@@ -57,6 +65,7 @@ class Database:
         self._getting_ready = threading.Lock()
         self._file: FileIdentity | None = None
         self._backs_off = back_off
+        self._existing = existing
         self._reading, self._writing = BackOff(), BackOff()
         self.made_anew = 0
         """How often the file was found to be another one, or gone."""
@@ -172,6 +181,12 @@ class Database:
             if (file := self._location.file) is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
             schema = self._schema
+            if self._existing and not (
+                self._within(lambda c: is_there(c, schema), writes=False, wait_s=wait_s, answer_s=answer_s)
+                if file is None
+                else _holds_ledger(file)
+            ):
+                raise LedgerError("no ledger is in it, and none is made: name another database or file")
             look = self._within(
                 lambda c: is_current(c, schema), writes=False, wait_s=wait_s, answer_s=answer_s
             )
@@ -222,6 +237,12 @@ def _is_whole(file: Path) -> bool:
     except sqlite3.DatabaseError:
         return False
     return True
+
+
+def _holds_ledger(file: Path) -> bool:
+    """Asked by a connection that only reads: the engine's own would change the journal of a foreign file."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", timeout=WAIT_S, uri=True)) as fresh:
+        return bool(fresh.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [VERSION_TABLE]).fetchone())
 
 
 def _nothing(_: Connection) -> None:

@@ -30,6 +30,11 @@ def is_current(connection: Connection, schema: str | None) -> bool:
     return found == newest
 
 
+def is_there(connection: Connection, schema: str | None) -> bool:
+    """Whether the database holds a ledger, of whatever revision."""
+    return _found(connection, schema) is not None
+
+
 def migrate(connection: Connection, schema: str | None) -> None:
     """Run the missing steps inside the transaction of ``connection``, one process at a time.
 

@@ -1,7 +1,6 @@
 """The ledger: what happened, and why.  Rows are added, never changed."""
 
 import math
-import re
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from adaptive_assets.ledger import (
 )
 from adaptive_assets.ledger.database import Database
 from adaptive_assets.ledger.entries import UNKNOWN, Entry, EntryKind, Planned, Stamp
-from adaptive_assets.ledger.errors import LedgerError, LostCheckpointError
+from adaptive_assets.ledger.errors import LostCheckpointError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.recorded_cycles import RecordedCycle
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow, Stances
@@ -49,25 +48,25 @@ class Ledger:
     read.  Threads may share a ledger; a forked process must open its own.  Times are POSIX seconds.
     """
 
-    def __init__(self, location: Location, schema: str, *, back_off: bool = False) -> None:
+    def __init__(self, location: Location, database: Database) -> None:
         self._location = location
-        self._database = Database(location, schema, back_off=back_off)
+        self._database = database
         self._chains: dict[str, SnapshotChain] = {}
         self._recording = threading.Lock()
 
     @classmethod
-    def open(cls, url: str, *, schema: str = "adaptive_assets", back_off: bool = False) -> "Ledger":
+    def open(
+        cls, url: str, *, schema: str = "adaptive_assets", back_off: bool = False, existing: bool = False
+    ) -> "Ledger":
         """The ledger at ``url``: a SQLite file, or ``schema`` in a PostgreSQL database.
 
         Nothing is connected to before the first use, which also creates or migrates the tables.  With
         ``back_off`` a call that has failed is not tried again for some seconds, up to fifteen; until then
-        others of its kind raise the same at once.  A process that must not wait wants that.
+        others of its kind raise the same at once.  A process that must not wait wants that.  With
+        ``existing`` no tables are made in a database that holds no ledger: the first use raises instead.
         """
-        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
-            raise LedgerError(
-                f"`{schema}` cannot name the ledger's schema: use small letters, digits and `_`"
-            )
-        return cls(Location.parse(url), schema, back_off=back_off)
+        location = Location.parse(url)
+        return cls(location, Database(location, schema, back_off=back_off, existing=existing))
 
     @property
     def safe_url(self) -> str:

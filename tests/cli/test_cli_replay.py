@@ -1,5 +1,8 @@
 """`adaptive replay`: what was recorded, planned again, and what another book would have decided."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from sqlalchemy import delete, update
 from adaptive_assets.ledger import Ledger, tables
 from adaptive_assets.ledger.package_version import package_version
 from tests.cli.sites import POLICIES, Adaptive, Site, Told
+from tools.postgres import connect
 
 
 def recorded(site: Site) -> str:
@@ -51,6 +55,22 @@ def test_a_difference_names_the_run_both_decisions_and_the_field(
     (shown,) = told("replay")["shown"]
     assert shown["field"] == "mode"
     assert shown["recorded"]["run_ids"] == shown["decided"]["run_ids"] == [waits]
+
+
+def test_a_difference_of_numbers_is_shown_by_the_numbers(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """The sentences are the same: it must be seen what is not."""
+    recorded(site)
+    table = tables.decisions
+    reasons = json.loads(json.dumps(site.ledger.recent_decisions(limit=1)[0].reasons))
+    reasons[0]["numbers"]["cpu"] = 63
+    newest = site.ledger.recent_decisions(limit=1)[0].id
+    change(site.ledger, update(table).where(table.c.id == newest).values(reasons=json.dumps(reasons)))
+    result = adaptive("replay")
+    assert result.exit_code == 1
+    assert "1 difference:" in result.stdout
+    assert "fits: cpu recorded 63, now " in " ".join(result.stdout.split())
+    (shown,) = told("replay")["shown"]
+    assert shown["field"] == "reasons"
 
 
 def test_cycles_of_another_version_are_told_apart(site: Site, adaptive: Adaptive) -> None:
@@ -116,6 +136,33 @@ def test_bad_input_is_a_sentence(
     assert expected in " ".join(result.stderr.split())
     assert "secret" not in result.output
     assert "Traceback" not in result.output
+
+
+def test_nothing_is_made_in_a_database_that_holds_no_ledger(adaptive: Adaptive, tmp_path: Path) -> None:
+    """A slip in the name may be a database of Dagster's: no byte of it changes."""
+    others = tmp_path / "runs.db"
+    with closing(sqlite3.connect(others)) as connection:
+        connection.execute("CREATE TABLE runs (id INTEGER)")
+        connection.commit()
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    for file in (others, empty):
+        before = file.read_bytes()
+        for command in (("replay", "--ledger"), ("simulate", "--cores", 1, "--memory", "1GiB", "--trace")):
+            refused = adaptive(*command, file)
+            assert refused.exit_code == 2
+            assert "no ledger is in it" in " ".join(refused.stderr.split())
+        assert file.read_bytes() == before
+
+
+def test_a_postgres_database_without_a_ledger_stays_so(adaptive: Adaptive, postgres_url: str) -> None:
+    """Not even the schema is made."""
+    refused = adaptive("replay", "--ledger", postgres_url)
+    assert refused.exit_code == 2
+    assert "no ledger is in it" in " ".join(refused.stderr.split())
+    with closing(connect(postgres_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'adaptive_assets'")
+        assert cursor.fetchone() is None
 
 
 def test_a_ledger_without_cycles_is_no_good_result(site: Site, adaptive: Adaptive) -> None:

@@ -161,10 +161,10 @@ def _opened(where: str | Path | Ledger) -> Iterator[tuple[Ledger, str]]:
             return
         if "://" in source:
             source = "the ledger"
-            ledger = Ledger.open(str(where))
+            ledger = Ledger.open(str(where), existing=True)
             source = ledger.safe_url
         else:
-            ledger = Ledger.open(_file_url(Path(where)))
+            ledger = Ledger.open(_file_url(Path(where)), existing=True)
         with ExitStack() as closing:
             closing.callback(ledger.dispose)
             yield ledger, source
