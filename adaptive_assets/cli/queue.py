@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from adaptive_assets.cli.errors import note
 from adaptive_assets.cli.installation import Installation, home_option, opened
 from adaptive_assets.cli.text import emit_json, iso, record, short_id, shortened, table
 from adaptive_assets.planning.formatting import seconds
@@ -120,8 +121,8 @@ def _last_snapshot(installation: Installation) -> "Snapshot":
         cycle = installation.ledger.latest_status().cycle_id if installation.ledger else None
         if installation.ledger and cycle is not None:
             return installation.ledger.snapshot(cycle)
-    except LedgerError:
-        pass  # what is declared and submitted is still known
+    except LedgerError as error:
+        note(f"The runs that wait may stand in another order: {error}")  # what is declared is still known
     return Snapshot(time.time())
 
 

@@ -91,3 +91,16 @@ def test_what_users_wrote_into_tags_cannot_break_the_table(site: Site, adaptive:
     assert "\x1b" not in shown
     assert max(len(line) for line in shown.splitlines()) <= 100
     assert not any(line.startswith("admitted:") for line in shown.splitlines())
+
+
+def test_an_order_without_the_ledger_is_said_to_be_so(site: Site, adaptive: Adaptive) -> None:
+    """The queue is Dagster's and still shown; its order is then not that of the last plan."""
+    run_id = site.submit(job="plain")
+    site.cycle()
+    site.close()
+    for file in site.home.rglob("adaptive_ledger.db*"):
+        file.unlink() if file.name != "adaptive_ledger.db" else file.write_bytes(b"this is no database" * 100)
+    result = adaptive("queue")
+    assert result.exit_code == 0
+    assert run_id[:8] in result.stdout
+    assert "may stand in another order: cannot read the status" in " ".join(result.stderr.split())
