@@ -162,7 +162,7 @@ def simulated(seen: Sequence[RealRun], book: PolicyBook, habits: Habits, phase: 
             tiers[run.request.job],
             duration_s=run.duration_s + habits.shutdown_s,
             cpu=run.cores * run.duration_s / (run.duration_s + habits.shutdown_s),
-            memory=run.toiled.memory,
+            memory=run.worked.memory,
         )
         for number, run in enumerate(seen)
     ]
@@ -193,7 +193,7 @@ def _plain(seen: Sequence[RealRun], outcomes: Sequence[Outcome]) -> list[dict[st
             "startup_s": run.startup_s,
             "duration_s": run.duration_s,
             "cores": run.cores,
-            "memory": run.toiled.memory,
+            "memory": run.worked.memory,
             "simulated_wait_s": [outcome.runs[number].wait_s for outcome in outcomes],
         }
         for number, run in enumerate(seen)

@@ -16,7 +16,7 @@ import yaml
 from benchmarks.dagster_private import LOCATION, WorkspaceProcessContext, served_workspace, submit_job
 from benchmarks.parts import PASSES, LoggedCoordinator
 from benchmarks.processes import awaited, free_port, listens, process
-from benchmarks.toil import Toiled, toiled
+from benchmarks.synthetic_work import Worked, worked
 
 __all__ = ["Plant", "RealRun", "Request", "plant"]
 
@@ -54,7 +54,7 @@ class RealRun:
     launched_at: float
     started_at: float
     ended_at: float
-    toiled: Toiled
+    worked: Worked
 
     @property
     def wait_s(self) -> float:
@@ -74,7 +74,7 @@ class RealRun:
     @property
     def cores(self) -> float:
         """That its user code used."""
-        return (self.toiled.cpu_after_s - self.toiled.cpu_before_s) / self.duration_s
+        return (self.worked.cpu_after_s - self.worked.cpu_before_s) / self.duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Plant:
                 say(f"[{time.monotonic() - began:4.0f} s] {len(submitted)} of {len(requests)} runs submitted")
         awaited(self._all_over, "all runs end", patience_s=MOST_S, every_s=1.0)
         say(f"[{time.monotonic() - began:4.0f} s] all have ended")
-        notes = toiled(self._home)
+        notes = worked(self._home)
         return [self._seen(*each, notes) for each in zip(requests, submitted, strict=True)]
 
     def probe(self, request: Request, idle_cores: float) -> Probe:
@@ -118,7 +118,7 @@ class Plant:
         began, busy = time.monotonic(), _busy_core_s()
         run_id = submit_job(self._instance, self._workspace, request.job, request.config)
         awaited(self._all_over, "the probe ends", patience_s=MOST_S, every_s=FINELY_S)
-        note = toiled(self._home)[run_id]
+        note = worked(self._home)[run_id]
         awaited(lambda: _is_over(note.pid), "its process ends", every_s=FINELY_S)
         gone_at = time.time()
         used = _busy_core_s() - busy - idle_cores * (time.monotonic() - began)
@@ -147,7 +147,7 @@ class Plant:
         over = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
         return self._instance.get_runs_count(over) == self._instance.get_runs_count()
 
-    def _seen(self, request: Request, run_id: str, notes: dict[str, Toiled]) -> RealRun:
+    def _seen(self, request: Request, run_id: str, notes: dict[str, Worked]) -> RealRun:
         times = self._instance.get_run_stats(run_id)
         seen = (times.enqueued_time, times.launch_time, times.start_time, times.end_time)
         if run_id not in notes or None in seen:
@@ -185,7 +185,7 @@ def plant(policies: Path) -> Iterator[Plant]:
         }
         (home / "dagster.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         port = free_port()
-        serve = ["dagster", "api", "grpc", "-m", "benchmarks.toil", "-p", str(port)]
+        serve = ["dagster", "api", "grpc", "-m", "benchmarks.synthetic_work", "-p", str(port)]
         serve += ["--location-name", LOCATION]
         stack.enter_context(process(serve, home, "code"))
         awaited(lambda: listens(port), "the code server listens")

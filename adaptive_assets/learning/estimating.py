@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from adaptive_assets.learning.forecast import Forecast, outlook
+from adaptive_assets.learning.forecast import Forecast, forecast_of
 from adaptive_assets.learning.record import Record
 from adaptive_assets.learning.similar_work import Resemblance
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
@@ -23,12 +23,14 @@ def estimated(
     Memory is at least the first of ``least`` in its upper quantiles, and the second in its median (bytes);
     the first in both, where no run of its own has said what it takes.
     """
-    outlooks = [outlook(record, relation, size) for record, relation in zip(records, similar, strict=True)]
-    known = next((look for look in outlooks if look is not None), None)
+    forecasts = [
+        forecast_of(record, relation, size) for record, relation in zip(records, similar, strict=True)
+    ]
+    known = next((each for each in forecasts if each is not None), None)
     floor, median = least
     if known is None and not floor:
         return None
-    duration, cpu, memory = map(_spread, outlooks, _amounts(assumed))
+    duration, cpu, memory = map(_spread, forecasts, _amounts(assumed))
     if duration is None or cpu is None or memory is None:
         return None
     own = known is None or known.own >= 0.5

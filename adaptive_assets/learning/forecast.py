@@ -25,7 +25,7 @@ class Forecast:
     own: float
 
 
-def outlook(record: Record, similar: Resemblance | None, size: float | None = None) -> Forecast | None:
+def forecast_of(record: Record, similar: Resemblance | None, size: float | None = None) -> Forecast | None:
     """Quantiles for the next run, given an input of ``size`` (its logarithm); ``None`` without any evidence.
 
     Two answers are blended.  The **parametric** one is the predictive distribution of a normal level that

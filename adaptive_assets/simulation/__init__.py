@@ -1,1 +1,1 @@
-"""The simulation layer: workloads, what may befall a machine, and a world that calls the same ``plan()``."""
+"""The simulation layer: workloads, incidents, and a simulator that calls the same ``plan()``."""

@@ -17,7 +17,7 @@ from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import DeclaredEstimate, Policy, PolicyBook, Rung
 from adaptive_assets.simulation.baselines.observed_requests import learner_of
 from adaptive_assets.simulation.engine.cluster import NodeSpec
-from adaptive_assets.simulation.engine.knowledge import ALL_EVERY_S, Told
+from adaptive_assets.simulation.engine.knowledge import ALL_EVERY_S, SimulatedExperience
 from adaptive_assets.simulation.engine.policy_assignment import Kinds
 from adaptive_assets.simulation.engine.run_state import Attempt, Needs, Run
 from adaptive_assets.simulation.engine.settings import Knowledge
@@ -87,7 +87,7 @@ class Simulated:
         self.runs = [Run(traced, kinds.of(traced), number, 0) for number, traced in enumerate(runs)]
         self._by_id = {run.traced.run_id: run for run in self.runs}
         learner = learner_of(Knowledge.LEARNED, BOOK, lambda run_id: Needs(0.0, 0.0, 0))
-        self._told = Told(learner, MOST, STARTS_AT)
+        self._told = SimulatedExperience(learner, MOST, STARTS_AT)
         self._line = WaitingQueue(STARTS_AT, 1.0)
         self._node: SimulatedNode[Attempt] = SimulatedNode(
             NodeSpec("n", 4.0, 16 * GIB), lag_s=1, reading_every_s=1

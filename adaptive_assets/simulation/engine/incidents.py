@@ -1,4 +1,4 @@
-"""A scenario as it befalls the world: what begins and ends when."""
+"""The incidents of a scenario: what begins and ends when."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol, assert_never
@@ -137,13 +137,13 @@ class Incidents:
 class _Stranger:
     """Takes memory when it comes, and more in every step; gives all of it back when it goes."""
 
-    def __init__(self, befalling: Incidents, event: StrangerMemory, agenda: Agenda) -> None:
-        self._befalling = befalling
+    def __init__(self, incidents: Incidents, event: StrangerMemory, agenda: Agenda) -> None:
+        self._incidents = incidents
         self._event = event
         self._agenda = agenda
         self._taken = 0
         self._next = event.at
-        sizes = [machine.spec.memory for machine in befalling.machines]
+        sizes = [machine.spec.memory for machine in incidents.machines]
         self._most = max(sizes)
         grows = event.grows_per_s
         self._every_s = max(LEAKS_EVERY_S, min(sizes) / LEAK_STEPS / grows) if grows else LEAKS_EVERY_S
@@ -170,5 +170,5 @@ class _Stranger:
 
     def _take(self, more: int) -> None:
         self._taken += more
-        for machine in self._befalling.on(self._event.node):
+        for machine in self._incidents.on(self._event.node):
             machine.stranger_memory += more

@@ -15,7 +15,7 @@ ALL_EVERY_S: Final = 60.0
 """How often all kinds and runs are asked about again that wait or run."""
 
 
-class Told:
+class SimulatedExperience:
     """Tells a learner of the runs that end, and the planner what it says of those that have not.
 
     ``most_memory`` is what the largest node can give: no run asks for more after it was killed.

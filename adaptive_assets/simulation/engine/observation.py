@@ -6,7 +6,7 @@ from typing import Final
 from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Node, Pressure, RunState, Snapshot
 from adaptive_assets.simulation.engine.data_readiness import Readiness
-from adaptive_assets.simulation.engine.knowledge import Told
+from adaptive_assets.simulation.engine.knowledge import SimulatedExperience
 from adaptive_assets.simulation.engine.run_state import Attempt
 from adaptive_assets.simulation.engine.settings import Settings
 from adaptive_assets.simulation.engine.simulated_node import Reading, SimulatedNode
@@ -29,7 +29,7 @@ class Observer:
         self,
         machines: Sequence[SimulatedNode[Attempt]],
         line: WaitingQueue,
-        told: Told,
+        told: SimulatedExperience,
         readiness: Readiness,
         settings: Settings,
         ramp_s: float = 0.0,

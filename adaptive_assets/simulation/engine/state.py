@@ -14,7 +14,7 @@ from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.engine.data_readiness import Readiness
 from adaptive_assets.simulation.engine.due import promised_s
 from adaptive_assets.simulation.engine.incidents import Incidents
-from adaptive_assets.simulation.engine.knowledge import Told
+from adaptive_assets.simulation.engine.knowledge import SimulatedExperience
 from adaptive_assets.simulation.engine.metrics import Account
 from adaptive_assets.simulation.engine.observation import Observer
 from adaptive_assets.simulation.engine.run_state import Attempt, Needs, Run, needs_of, runs_of
@@ -58,7 +58,7 @@ class SimulationState:
         self.line = WaitingQueue(settings.starts_at, settings.cycle_s)
         most_memory = int(max(spec.memory for spec in cluster.nodes) * book.guards.memory)
         learner = learner_of(knowledge, book, self._needs, settings.learning)
-        self.told = Told(learner, most_memory, settings.starts_at)
+        self.told = SimulatedExperience(learner, most_memory, settings.starts_at)
         self.account = Account(book, self.told.usage, settings.starts_at)
         self.runs, self._children = runs_of(workload, book, composes=settings.capabilities.composes)
         self.by_id = {run.traced.run_id: run for run in self.runs}
@@ -71,8 +71,8 @@ class SimulationState:
         self._random = Random(seed)
         self._touched: dict[SimulatedNode[Attempt], None] = {}
         self._on_their_way = 0
-        self._befalling = Incidents(self, self.machines, self.observer, self.readiness)
-        self._befalling.announce(scenario, self.agenda)
+        self._incidents = Incidents(self, self.machines, self.observer, self.readiness)
+        self._incidents.announce(scenario, self.agenda)
         self._submit_from(0)
 
     @property
@@ -276,7 +276,7 @@ class SimulationState:
 
     def _needs(self, run_id: str, mode: str = FULL) -> Needs:
         run = self.by_id[run_id]
-        return needs_of(run.traced, run.kind.policy, mode, self._befalling.drifts.of(run.traced.name))
+        return needs_of(run.traced, run.kind.policy, mode, self._incidents.drifts.of(run.traced.name))
 
     def _emptiest(self) -> SimulatedNode[Attempt]:
         if len(self.machines) == 1:

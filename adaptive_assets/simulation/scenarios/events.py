@@ -1,4 +1,4 @@
-"""What may befall the machine and the data while a workload runs.
+"""What can happen to nodes and data while a workload runs.
 
 Times are seconds from the start of the workload, sizes bytes, CPU cores.  The field types are those of policy
 files, so that a scenario file is read by the same rules: every value there carries its unit.

@@ -1,4 +1,4 @@
-"""Scenario files: events that befall the machine and the data, as YAML.
+"""Scenario files: what happens to nodes and data, as YAML.
 
 Read by the rules of policy files: every value carries its unit, and a file's problems are told all at once,
 each with its line, its column and what would be right.

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-__all__ = ["JOBS", "TOIL_LOG", "Toiled", "defs", "toiled"]
+__all__ = ["JOBS", "TOIL_LOG", "Worked", "defs", "worked"]
 
 JOBS = ("forecast", "ingest", "report", "backfill", "probe")
 TOIL_LOG = "toil.jsonl"
@@ -19,7 +19,7 @@ SLICE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Toiled:
+class Worked:
     """What the process of a run had used when its user code began, and when that ended.
 
     CPU in seconds since the process began, memory in bytes; ``began_at`` in POSIX seconds.
@@ -33,10 +33,10 @@ class Toiled:
     memory: int
 
 
-def toiled(home: Path) -> dict[str, Toiled]:
+def worked(home: Path) -> dict[str, Worked]:
     """What all runs so far have written, by run id."""
     lines = (home / TOIL_LOG).read_text().splitlines()
-    return {line["run_id"]: Toiled(**line) for line in map(json.loads, lines)}
+    return {line["run_id"]: Worked(**line) for line in map(json.loads, lines)}
 
 
 @dg.op(config_schema={"seconds": float, "cores": float, "memory_mib": int})
@@ -51,7 +51,7 @@ def toil(context: dg.OpExecutionContext) -> None:
         time.sleep(SLICE_S * (1 - asked["cores"]))
     memory = psutil.Process().memory_info().rss
     del held
-    line = Toiled(context.run_id, os.getpid(), began_at, cpu_before, time.process_time(), memory)
+    line = Worked(context.run_id, os.getpid(), began_at, cpu_before, time.process_time(), memory)
     with (Path(os.environ["DAGSTER_HOME"]) / TOIL_LOG).open("a") as log:
         log.write(json.dumps(asdict(line)) + "\n")
 
