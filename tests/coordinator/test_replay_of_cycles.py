@@ -13,6 +13,7 @@ from adaptive_assets.cli.replay_policies import decided_otherwise
 from adaptive_assets.ledger import Ledger, sqlite_ledger_url, tables
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.planner import Planner
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook, load_policy_book
 from tests.coordinator.conftest import MakeWorld
@@ -79,13 +80,13 @@ def test_the_cycles_of_a_deployment_are_identical(
     world = make_world(BUSY)
     play(world, 20, seed=1)
 
-    def odd(snapshot: Snapshot, book: PolicyBook) -> Plan:
+    def odd(_: Planner, snapshot: Snapshot, book: PolicyBook) -> Plan:
         if any("summary" in run.work.assets for run in snapshot.queued):
             raise OddError("this work is odd")
         return plan(snapshot, book)
 
     with monkeypatch.context() as patch:
-        patch.setattr("adaptive_assets.coordinator.cycle.plan", odd)
+        patch.setattr(Planner, "__call__", odd)
         play(world, 10, seed=2)
     play(world, 20, seed=3)
     ledger = ledger_of(world)
