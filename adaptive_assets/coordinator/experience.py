@@ -1,4 +1,4 @@
-"""What the runs of this deployment have taught: estimates, use by owner, and the pace."""
+"""What the runs of this deployment have taught: estimates, use by owner, and the concurrency limit."""
 
 import json
 import logging
@@ -128,7 +128,7 @@ class Experience:
             self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
 
     def planned(self, plan: Plan) -> None:
-        """Remember the pace that a plan left behind."""
+        """Remember the adaptive concurrency limit that a plan left behind."""
         self._pace = plan.pace
 
     def into(self, snapshot: Snapshot) -> Snapshot:

@@ -93,9 +93,7 @@ def _launch(candidate: Candidate, state: PlanState) -> None:
 
 
 def _launch_all_the_same(candidate: Candidate, state: PlanState) -> None:
-    """For its deadline, although CPU is short: runs of lower tiers are to give way to it where it is
-    placed.
-    """
+    """For its deadline, although CPU is short: where it is placed, runs of lower tiers are to give way."""
     group = candidate.group
     node = _launch_in_full(candidate, forced(group.full, group.mode, candidate.lacks[0]), state)
     if node is not None:

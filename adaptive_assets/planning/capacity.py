@@ -120,6 +120,11 @@ class Capacity:
             node.take(request, rank)
         return node
 
+    def let_go_on(self, node: NodeCapacity, cpu: float) -> None:
+        """Allocate so many cores of ``node`` to a run that gave way."""
+        self._known.clear()
+        node.let_go_on(cpu)
+
     def shared_by(self, request: ResourceRequest, rank: int, most: float = inf) -> list[NodeCapacity]:
         """The machines that ``request`` could share with its peers, whatever the adaptive limit."""
         if any(reason.code is not ReasonCode.ADAPTIVE_CONCURRENCY for reason in self._limits()):

@@ -111,7 +111,7 @@ class NodeCapacity:
             self.memory.add(request)
 
     def take(self, request: ResourceRequest, rank: int) -> None:
-        """Promise ``request`` to a run that this cycle admits."""
+        """Allocate ``request`` to a run that this cycle admits."""
         self._forget()
         self._crowd(rank, request)
         self.our_cpu += min(request.cpu, self.cpu_ceiling)
@@ -119,7 +119,7 @@ class NodeCapacity:
         self.memory.add(request)
 
     def let_go_on(self, cpu: float) -> None:
-        """Promise so many cores to a run that gave way."""
+        """Allocate so many cores to a run that gave way."""
         self._forget()
         self.our_cpu += cpu
         self.shadow_cpu += cpu

@@ -45,7 +45,7 @@ def resume(state: PlanState, rank: float) -> None:
         in_the_way = state.reservations.delayed(left, node)
         if not overdue and (needs > free or node.strained or in_the_way):
             continue
-        node.let_go_on(min(request.cpu, node.cpu_ceiling) if suspended else needs)
+        state.capacity.let_go_on(node, min(request.cpu, node.cpu_ceiling) if suspended else needs)
         state.moves[run.run_id] = Move(Verdict.RESUME, _reason(run, needs, free, state, overdue=overdue))
 
 

@@ -48,14 +48,14 @@ BOOK = book_of(
         ),
     ],
 )
-def test_bulk_grows_with_what_is_taken_and_falls_with_what_is_done(
+def test_size_grows_with_what_is_taken_and_falls_with_what_is_done(
     less: ResourceRequest, more: ResourceRequest
 ) -> None:
     """By its dominant resource, and how long; memory that keeps cores busy is well used."""
     assert size_class_of(less, MACHINE, TUNING) < size_class_of(more, MACHINE, TUNING)
 
 
-def test_bulk_is_finite_whatever_is_known() -> None:
+def test_size_is_finite_whatever_is_known() -> None:
     """Without CPU, without memory, without a duration, and without a machine."""
     nothing = ResourceRequest(0.0, 0, 0.0)
     assert (
@@ -71,7 +71,7 @@ def test_bulk_is_finite_whatever_is_known() -> None:
 
 
 def test_the_largest_machine_counts() -> None:
-    """What is bulky is so on the machine that it would go to."""
+    """What is large is so on the machine that it would go to."""
     nodes = [{"name": "a", "cpu": 4, "memory": "8GiB"}, {"name": "b", "cpu": 2, "memory": "32GiB"}]
     reading = largest(snapshot_of(nodes=nodes))
     assert reading is not None
