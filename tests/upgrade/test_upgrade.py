@@ -5,6 +5,7 @@
 
 import json
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -54,6 +55,11 @@ class Home:
         (self.path / "dagster.yaml").write_text(yaml.safe_dump(settings | {"run_launcher": LAUNCHER}))
 
     @property
+    def left_at(self) -> float:
+        """When its last decision was made, in seconds of Unix time."""
+        return float(self.expected["ledger"]["decisions"][-1]["at"])
+
+    @property
     def ledger_url(self) -> str:
         """Where its ledger is."""
         return sqlite_ledger_url(self.path / "history")
@@ -87,13 +93,15 @@ class Home:
 
 @pytest.fixture(params=RELEASES, ids=lambda release: release.name)
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home as the release left it."""
+    """A home as the release left it, found a minute later: its queued runs have not outwaited their patience."""
     with tarfile.open(request.param / "home.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     home = Home(tmp_path)
     monkeypatch.setenv("UPGRADE_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("DAGSTER_HOME", str(home.path))
     monkeypatch.setattr(deployment, "MachineSampler", QuietMachine)
+    real, age = time.time, time.time() - home.left_at - 60
+    monkeypatch.setattr(time, "time", lambda: real() - age)
     return home
 
 
