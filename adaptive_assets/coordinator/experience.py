@@ -20,7 +20,6 @@ from adaptive_assets.learning import (
 )
 from adaptive_assets.ledger import Ledger, RunUsageRow
 from adaptive_assets.planning.composition import modes_of
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.resource_request import ResourceRequest, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
@@ -50,7 +49,7 @@ class Experience:
         self._book = PolicyBook(version=1)
         self._tuning = tuning
         self._learner, self._usage = self._nothing()
-        self._pace: ConcurrencyLimit | None = None
+        self._promoted_at: float | None = None
         self._recalled = False
         self._early: deque[tuple[Work, RunUsageRow]] = deque(maxlen=REMEMBERED)
         """The runs learned from before what was learned by the last process could be read."""
@@ -128,8 +127,8 @@ class Experience:
             self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
 
     def planned(self, plan: Plan) -> None:
-        """Remember the adaptive concurrency limit that a plan left behind."""
-        self._pace = plan.pace
+        """Remember what a plan left behind for the next."""
+        self._promoted_at = plan.promoted_at
 
     def into(self, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` with what is known of the work in it."""
@@ -140,8 +139,7 @@ class Experience:
             active=self._told(snapshot.active, most_memory),
             estimates=self._learner.estimates(self._wanted(snapshot), most_memory=most_memory),
             usage=self._usage.at(snapshot.at),
-            slowdown=self._learner.slowdown(snapshot.at),
-            pace=self._pace,
+            promoted_at=self._promoted_at,
         )
 
     def _nothing(self) -> tuple[Learner, DecayedUsage]:

@@ -53,22 +53,19 @@ class Kind:
         """How many are remembered one by one."""
         return max(len(record.values) for record in self.records)
 
-    def learn(self, ended: EndedRun) -> float | None:
-        """Take in one run; how far off its duration was (a logarithm), if that says anything."""
+    def learn(self, ended: EndedRun) -> None:
+        """Take in one run."""
         self._estimates.clear()
         if not ended.succeeded:
             self._learn_failure(ended)
-            return None
+            return
         size = logarithm(ended.run.input_size)
         at = math.nan if size is None else size
-        telling = self.records[0].level.weight > self._tuning.slow_known - 0.5
         taken = (ended.duration_s, ended.cpu, ended.memory)
-        off, *_ = [
-            None if value is None else record.add(record.quantity.to_scale(value), at)
-            for record, value in zip(self.records, taken, strict=True)
-        ]
+        for record, value in zip(self.records, taken, strict=True):
+            if value is not None:
+                record.add(record.quantity.to_scale(value), at)
         self._headroom.succeeded(ended.memory)
-        return off if telling else None
 
     def stand_with(self, similar: SimilarWork) -> None:
         """Note how kin stand when it has run: with enough runs of its own it keeps to that for a while."""

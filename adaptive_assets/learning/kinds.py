@@ -9,7 +9,6 @@ from typing import Any
 from adaptive_assets.learning.ended_run import EndedRun
 from adaptive_assets.learning.family import Family
 from adaptive_assets.learning.kind import Kind
-from adaptive_assets.learning.lateness import Lateness
 from adaptive_assets.learning.record import Record
 from adaptive_assets.learning.similar_work import SimilarWork
 from adaptive_assets.learning.tuning import LearningTuning
@@ -38,7 +37,6 @@ class Kinds:
         self._families: OrderedDict[tuple[str, str], Family] = OrderedDict()
         self._no_kin = SimilarWork.among({}, 0, tuning)
         self._runs = 0
-        self.lateness = Lateness(tuning)
 
     def observe(self, ended: EndedRun) -> None:
         """Learn from one run that ended; runs come in the order in which they did."""
@@ -47,12 +45,10 @@ class Kinds:
         key = _key(work, mode)
         family = self._family(work.policy, mode)
         kind = self._kind(key, work.policy, mode)
-        off = kind.learn(ended)
+        kind.learn(ended)
         if ended.succeeded:
             family.saw(key, kind.records, self._runs)
         kind.stand_with(family.similar)
-        if off is not None:
-            self.lateness.add(ended.ended_at, off)
 
     def estimate(
         self, work: Work, mode: str, input_size: float | None = None, *, most_memory: float = math.inf
@@ -91,13 +87,11 @@ class Kinds:
             "runs": self._runs,
             "kinds": [{"key": key, **self._kinds[key].snapshot()} for key in kept],
             "families": [[*key, family.snapshot(place)] for key, family in self._families.items()],
-            "lateness": self.lateness.snapshot(),
         }
 
     def restore(self, plain: Any) -> None:
         """Become what ``plain`` was made of."""
         self._runs = plain["runs"]
-        self.lateness.restore(plain["lateness"])
         for each in plain["kinds"]:
             name, location, assets, mode = each["key"]
             key = (name, location, tuple(assets), mode)

@@ -38,9 +38,6 @@ class Estimator(Protocol):
         The same object while nothing has changed.
         """
 
-    def slowdown(self, now: float) -> float | None:
-        """How many times as long as expected the runs took that ended before ``now``, where that is known."""
-
 
 class Learner:
     """Estimates from runs that ended: by kind of work and mode, size, declaration and earlier attempts.
@@ -103,14 +100,6 @@ class Learner:
             known = known or self._declarations.estimate(run.work.policy, self._said(run))
             known = self._attempts.refine(known, run.root_run_id, most_memory)
         return None if known is of_kind else known
-
-    def slowdown(self, now: float) -> float | None:
-        """How many times as long as was expected of them the runs took that succeeded before ``now``.
-
-        The median over ten minutes, among kinds that had run three times before; ``None`` with fewer than
-        five such runs.
-        """
-        return self._kinds.lateness.factor(now)
 
     def snapshot(self) -> Mapping[str, Any]:
         """What was learned, as JSON has it: of the kinds seen last, those with 10,000 runs together."""

@@ -112,16 +112,6 @@ class LearningTuning:
     attempts_kept: int = 10_000
     """Root runs whose next attempts are remembered: those that ended last. A few hundred bytes each."""
 
-    # How much slower than expected runs are.
-    slow_window_s: float = 600.0
-    """Seconds over which the median is taken."""
-    slow_runs: float = 5
-    """Runs in them below which there is no answer. Off: infinity."""
-    slow_known: int = 3
-    """Runs of a kind from which on it is worth saying that the next one took longer."""
-    slow_kept: int = 256
-    """Runs of which it is remembered."""
-
     # Bounds of what is remembered.
     kinds_kept: int = 10_000
     """Kinds in modes, those seen last: about 4 KB each at the most."""

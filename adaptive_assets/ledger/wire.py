@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Final
 
 from adaptive_assets.ledger.rows import OutOfMemory
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import (
     Action,
@@ -39,8 +38,8 @@ def _names(words: str) -> Mapping[str, str]:
 
 FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Snapshot: _names(
-        "at queued active machine data run_limit actions nodes estimates usage slowdown pace limits"
-        " paused launches clock_certain weighted"
+        "at queued active machine data run_limit actions nodes estimates usage limits"
+        " paused launches clock_certain weighted promoted_at"
     ),
     Work: _names("name policy location assets reads degradable composable gated_by undefined"),
     QueuedRun: _names(
@@ -65,7 +64,6 @@ FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Pressure: _names("cpu memory io"),
     Estimate: _names("duration cpu memory runs source"),
     Spread: _names("p50 p90 p99"),
-    ConcurrencyLimit: _names("limit at promoted_at"),
     OutOfMemory: _names("killed_at counter kills since until"),
 }
 """By dataclass, the ledger's name of each field."""
@@ -90,7 +88,7 @@ def reason_code(recorded: str) -> str:
 
 
 GONE: Final[Mapping[type, frozenset[str]]] = {
-    Snapshot: frozenset({"backlogs"}),
+    Snapshot: frozenset({"backlogs", "pace", "slowdown"}),
     QueuedRun: frozenset({"passes"}),
 }
 """By dataclass, the ledger's names of fields that older rows have and nothing reads."""

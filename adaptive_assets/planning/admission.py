@@ -7,7 +7,6 @@ from adaptive_assets.planning.admission_reasons import (
     composed,
     defer,
     fits,
-    forced,
     held_back,
     overdue,
     shut_for_full,
@@ -26,12 +25,10 @@ from adaptive_assets.planning.options import (
     degraded,
     in_stages,
     ladder,
-    must_share,
     placement,
 )
 from adaptive_assets.planning.plan_state import Blocked, PlanState
 from adaptive_assets.planning.queue_order import Queue
-from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.reservations import Reservation
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.resumption import resume
@@ -73,8 +70,6 @@ def _admit_first(group: RunGroup, state: PlanState) -> bool:
         _launch(candidate, state)  # late whatever it does, so at least complete
     elif whole and not candidate.in_time:
         _launch_in_stages(candidate, whole, state)
-    elif must_share(candidate, state):
-        _launch_all_the_same(candidate, state)
     else:
         _block(candidate, steps, stages, state)
         return False
@@ -89,20 +84,6 @@ def _launch(candidate: Candidate, state: PlanState) -> None:
         if candidate.lacks
         else fits(group.full, group.mode)
     )
-    _launch_in_full(candidate, how, state)
-
-
-def _launch_all_the_same(candidate: Candidate, state: PlanState) -> None:
-    """For its deadline, although CPU is short: where it is placed, runs of lower tiers are to give way."""
-    group = candidate.group
-    node = _launch_in_full(candidate, forced(group.full, group.mode, candidate.lacks[0]), state)
-    if node is not None:
-        here = Reservation.begun(group.work, group.policy.tier, group.rank, node.name)
-        state.forced.append(_blocked(candidate, group.full, here))
-
-
-def _launch_in_full(candidate: Candidate, how: Reason, state: PlanState) -> NodeCapacity | None:
-    group = candidate.group
     late = () if candidate.in_time else candidate.late
     node = _take(candidate, group.full, state)
     way = in_sequence(group.policy, group.work) if group.never else None
@@ -110,7 +91,6 @@ def _launch_in_full(candidate: Candidate, how: Reason, state: PlanState) -> Node
     because = (*composed(option, group.never), *group.never) if option else ()
     reasons = (*because, *waited(candidate, state), how, *late)
     state.decide(Verdict.LAUNCH, group, (candidate.run,), reasons, option, node)
-    return node
 
 
 def _launch_in_stages(candidate: Candidate, option: Option, state: PlanState) -> None:
@@ -125,19 +105,17 @@ def _launch_in_stages(candidate: Candidate, option: Option, state: PlanState) ->
 
 def _degrade(candidate: Candidate, option: Option, state: PlanState) -> None:
     group, run = candidate.group, candidate.run
-    if not option.lacks:
-        how = fits(option.request, option.mode)
-    elif candidate.deadline.endangered(option.request, state.at):
-        how = forced(option.request, option.mode, option.lacks[0])
-    else:
-        how = waited_for_strangers(candidate, option.lacks[0], state)
+    how = (
+        waited_for_strangers(candidate, option.lacks[0], state)
+        if option.lacks
+        else fits(option.request, option.mode)
+    )
     lacking = (candidate.lacks, candidate.late) if candidate.never_fits else (candidate.late, candidate.lacks)
     why = (*waited_long_enough(group, run), *lacking[0], *lacking[1], *group.never, *candidate.behind)
     if not candidate.is_pressed:
         why = (overdue(candidate, "capacity, does less", state), *why)
     node = _take(candidate, option.request, state)
     state.decide(Verdict.DEGRADE, group, (run,), (*composed(option, why), *why, how), option, node)
-    state.below_full.take(group.rank, option.request)
 
 
 def _take(candidate: Candidate, request: ResourceRequest, state: PlanState) -> NodeCapacity | None:
@@ -146,7 +124,7 @@ def _take(candidate: Candidate, request: ResourceRequest, state: PlanState) -> N
     good = placement(candidate, request, state) if len(nodes) > 1 else nodes
     avoid = {node.name for node in nodes if node not in good}
     node = state.capacity.take(request, group.rank, group.most, avoid)
-    state.reservations.admitted(request, node)
+    state.reservations.admitted(request, group.rank, node)
     state.shares.admitted(group.policy, request)
     state.slots.take(group.claims)
     state.promoted |= group.promoted or candidate.run.run_id == group.favoured

@@ -22,11 +22,6 @@ def fits(request: ResourceRequest, mode: str = FULL) -> Reason:
     return Reason(ReasonCode.FITS, _takes(request, mode))
 
 
-def forced(request: ResourceRequest, mode: str, lack: Reason) -> Reason:
-    """It is let go for its deadline although something is lacking."""
-    return Reason(ReasonCode.FORCED, _takes(request, mode), because=lack)
-
-
 def waited_for_strangers(candidate: Candidate, lack: Reason, state: PlanState) -> Reason:
     """It is let go although something is lacking, because strangers would keep it waiting for ever."""
     numbers: Numbers = {

@@ -2,11 +2,11 @@
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import floor, inf
+from math import inf
 
 from adaptive_assets.planning.node_capacity import SLIVER, NodeCapacity
 from adaptive_assets.planning.prices import price_of
-from adaptive_assets.planning.ranks import rank_of
+from adaptive_assets.planning.ranks import cpu_weights, rank_of
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest
@@ -27,7 +27,6 @@ class Capacity:
     nodes: list[NodeCapacity]
     places: Mapping[str, NodeCapacity] = field(default_factory=dict)
     run_limit: int | None = None
-    adaptive_limit: float | None = None
     ramp: Ramp | None = None
     runs: int = 0
     launched: int = 0
@@ -46,7 +45,8 @@ class Capacity:
     ) -> "Capacity":
         """The capacity left at the instant of ``snapshot``."""
         limits = [limit for limit in (snapshot.run_limit, book.guards.concurrency) if limit is not None]
-        present = snapshot.nodes or (Node("", snapshot.machine, snapshot.at),)
+        present = snapshot.nodes or (Node("", snapshot.machine, snapshot.at, weighted=snapshot.weighted),)
+        weights = cpu_weights(book)
         nodes = {
             node.name: NodeCapacity(
                 node.name,
@@ -54,6 +54,7 @@ class Capacity:
                 node.reading,
                 tuning,
                 price=price_of(book.prices, node.node_class, snapshot.at),
+                weights=weights if node.weighted else (),
             )
             for node in present
         }
@@ -68,7 +69,6 @@ class Capacity:
             usable,
             places=nodes,
             run_limit=min(limits, default=None),
-            adaptive_limit=snapshot.pace.limit if snapshot.pace and book.guards.adaptive else None,
             ramp=ramp,
             runs=len(snapshot.active),
             launched=sum(snapshot.at - at < ramp.every for at in launches) if ramp else 0,
@@ -120,18 +120,10 @@ class Capacity:
             node.take(request, rank)
         return node
 
-    def let_go_on(self, node: NodeCapacity, cpu: float) -> None:
-        """Allocate so many cores of ``node`` to a run that gave way."""
+    def let_go_on(self, node: NodeCapacity, rank: int, request: ResourceRequest) -> None:
+        """Allocate CPU of ``node`` to a run that was suspended."""
         self._known.clear()
-        node.let_go_on(cpu)
-
-    def shared_by(self, request: ResourceRequest, rank: int, most: float = inf) -> list[NodeCapacity]:
-        """The machines that ``request`` could share with its peers, whatever the adaptive limit."""
-        if any(reason.code is not ReasonCode.ADAPTIVE_CONCURRENCY for reason in self._limits()):
-            return []
-        return [
-            node for node in self.affordable(most) if node.is_shared_by(request, rank) and not node.strained
-        ]
+        node.let_go_on(rank, request)
 
     def never_fits(self, request: ResourceRequest, mode: str = FULL) -> Reason | None:
         """Why ``request`` exceeds every whole machine, however long one waits; ``None`` if it does not."""
@@ -196,8 +188,6 @@ class Capacity:
             yield Reason(ReasonCode.NO_READING, {"runs": self.runs})
         if self.run_limit is not None and self.runs >= self.run_limit:
             yield Reason(ReasonCode.CONCURRENCY, {"runs": self.runs, "limit": self.run_limit})
-        if self.adaptive_limit is not None and self.runs >= max(1, floor(self.adaptive_limit)):
-            yield Reason(ReasonCode.ADAPTIVE_CONCURRENCY, {"runs": self.runs, "limit": self.adaptive_limit})
         if self.ramp is not None and self.launched >= self.ramp.runs:
             numbers = {"launched": self.launched, "limit": self.ramp.runs, "every_s": self.ramp.every}
             yield Reason(ReasonCode.RAMP, numbers)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Work
 
@@ -91,14 +90,15 @@ class Plan:
     """Decisions on every queued run: admissions one by one in launch order, deferrals by kind of work.
 
     ``running`` are those on every active run: what is to change one by one, in the order in which to do it,
-    and what is kept by kind of work.  ``pace`` belongs into the next snapshot.
+    and what is kept by kind of work.  ``promoted_at`` is when a plan last let a run go ahead of others because
+    it had waited for long; it belongs into the next snapshot.
     """
 
     at: float
     revision: str
     decisions: tuple[Decision, ...] = ()
     running: tuple[ActiveDecision, ...] = ()
-    pace: ConcurrencyLimit | None = None
+    promoted_at: float | None = None
 
     def admitted(self) -> Iterator[Decision]:
         """The decisions that let their runs go, in launch order."""

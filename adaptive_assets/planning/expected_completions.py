@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from adaptive_assets.planning.node_capacity import is_settling
+from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import ActiveRun, RunState, Snapshot
 from adaptive_assets.planning.tuning import Tuning
+from adaptive_assets.policy import PolicyBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,14 @@ class ExpectedCompletion:
 
     at: float
     node: str
+    rank: int
+    """The place of its tier: the CPU that it gives back is nobody's gain to whom it yields."""
     cpu: float
     memory: float
 
 
 def expected_completions(
-    snapshot: Snapshot, requests: ResourceRequests, tuning: Tuning
+    snapshot: Snapshot, book: PolicyBook, requests: ResourceRequests, tuning: Tuning
 ) -> list[ExpectedCompletion]:
     """What the active runs give back, the soonest first; suspended ones hold what they have."""
     expected = []
@@ -29,9 +32,9 @@ def expected_completions(
             continue
         request = requests.of_run(run, run.mode)
         memory = max(request.memory, run.memory_used or 0)
-        used = request.cpu if run.cpu_used is None else run.cpu_used
-        cpu = max(used, request.cpu) if is_settling(run, snapshot.at, tuning) else used
-        expected.append(ExpectedCompletion(ends_at(run, request, snapshot.at, tuning), run.node, cpu, memory))
+        rank = rank_of(book.policy(run.work.policy), book)
+        end = ends_at(run, request, snapshot.at, tuning)
+        expected.append(ExpectedCompletion(end, run.node, rank, request.cpu, memory))
     expected.sort(key=lambda release: release.at)
     return expected
 

@@ -6,7 +6,6 @@ from math import inf
 from typing import Final
 
 from adaptive_assets.planning.admission_reasons import defer, held_back, waited_long_enough
-from adaptive_assets.planning.concurrency_limit import next_limit
 from adaptive_assets.planning.decisions import ActiveDecision, Plan, Verdict
 from adaptive_assets.planning.plan_state import PlanState
 from adaptive_assets.planning.readiness import Filtered
@@ -37,9 +36,7 @@ def explain(filtered: Filtered, state: PlanState) -> Plan:
         state.book.revision,
         tuple(state.decisions),
         _on_active(state),
-        next_limit(
-            state.snapshot, state.capacity.runs, state.requests, state.tuning, promoted=state.promoted
-        ),
+        state.at if state.promoted else state.snapshot.promoted_at,
     )
 
 

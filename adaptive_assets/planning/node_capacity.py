@@ -1,6 +1,6 @@
 """What one node has in use, and what its guards leave."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -17,7 +17,7 @@ SLIVER: Final = 1e-9
 
 
 def is_settling(run: ActiveRun, at: float, tuning: Tuning) -> bool:
-    """Whether the readings cannot be trusted to show a run yet."""
+    """Whether the readings cannot be trusted to show a run's memory yet."""
     return run.started_at is None or at - run.started_at < tuning.settling_s
 
 
@@ -42,9 +42,14 @@ def shareable(lacks: Iterable[Reason]) -> bool:
 class NodeCapacity:
     """What one node has in use and has allocated; ``take()`` allocates more of it within one cycle.
 
-    In use is the live reading of the whole machine, strangers included. Allocated (*shadow load*) is what
-    runs are predicted to take beyond what the reading can already show of them.
-    What a run may still grow by shrinks as it goes on, where it was learned how long it takes.
+    CPU is shared: our runs count with the cores that they are expected to use on average, whatever the
+    reading shows of them at the moment, and strangers with what the reading shows beside our runs. Where CPU
+    weights are in force, runs of tiers with less weight yield, and do not count. As expectations are means,
+    somewhat more than all cores is allocated, unless the guard keeps some free.
+
+    Memory is not shared: in use is the reading of the whole machine, strangers included, and allocated what
+    runs are predicted to take beyond what they were seen to hold. What a run may still grow by shrinks as it
+    goes on, where it was learned how long it takes.
     """
 
     name: str
@@ -52,17 +57,16 @@ class NodeCapacity:
     machine: MachineReading | None
     tuning: Tuning = TUNING
     price: float = 0.0
-    our_cpu: float = 0.0
-    """Cores that our runs use, or are soon to use."""
-    shadow_cpu: float = 0.0
+    weights: Sequence[int] = ()
+    """The CPU weight of each tier by its rank; empty where none are in force."""
     memory: Memory = field(default_factory=Memory)
     cpu_by_rank: dict[int, float] = field(default_factory=dict)
-    """Cores that our runs would use, by the place of their tier; without those that gave way."""
-    slowed: list[tuple[int, float]] = field(default_factory=list)
-    """Rank of the tier and cores in use, of each run that was slowed down to give way."""
+    """Cores that our runs are expected to use, by the place of their tier."""
+    seen_cpu: float = 0.0
+    """Cores of the reading that are our runs': measured, or of those that are not seen yet, expected."""
 
     cpu_ceiling: float = field(init=False, default=inf)
-    """The cores that the guard leaves of the whole machine."""
+    """The cores that the guard leaves of the whole machine, or somewhat more than all of them."""
     most_for_one: float = field(init=False, default=inf)
     """The cores that a single run may insist on."""
     memory_ceiling: float = field(init=False, default=inf)
@@ -76,8 +80,10 @@ class NodeCapacity:
 
     def __post_init__(self) -> None:
         if self.machine is not None:
-            self.cpu_ceiling = self.machine.cpu_capacity * self.guards.cpu
-            self.most_for_one = self.cpu_ceiling * self.tuning.widest
+            whole = self.machine.cpu_capacity
+            self.cpu_ceiling = whole * (self.tuning.overcommit if self.guards.cpu >= 1 else self.guards.cpu)
+            self.most_for_one = whole * self.guards.cpu * self.tuning.widest
+            self.seen_cpu = self.machine.our_cpu or 0.0
             self.memory_ceiling = self.machine.memory_capacity * self.guards.memory
             self.memory.tuning = self.tuning
             self.memory.most_unknown = self.memory_ceiling * self.tuning.widest
@@ -92,17 +98,9 @@ class NodeCapacity:
         """Count an active run, whose tier has the place ``rank``."""
         self._forget()
         settling = is_settling(run, at, self.tuning)
-        used = run.cpu_used or 0.0
-        expected = max(0.0, min(request.cpu, self.cpu_ceiling) - used)
-        if run.state is RunState.RUNNING and settling:
-            self.shadow_cpu += expected
+        self._see(run, request)
         if run.state is not RunState.SUSPENDED:
-            self.our_cpu += used + (expected if settling or run.cpu_used is None else 0.0)
-        if run.state is RunState.RUNNING:
-            if run.slowed:
-                self.slowed.append((rank, used))
-            else:
-                self._crowd(rank, request)
+            self._expect(rank, request)
         if run.memory_used is not None:
             self.memory.add(
                 request, run.memory_used, 1.0 if settling else _to_come(run, request, at, self.tuning)
@@ -113,28 +111,27 @@ class NodeCapacity:
     def take(self, request: ResourceRequest, rank: int) -> None:
         """Allocate ``request`` to a run that this cycle admits."""
         self._forget()
-        self._crowd(rank, request)
-        self.our_cpu += min(request.cpu, self.cpu_ceiling)
-        self.shadow_cpu += min(request.cpu, self.cpu_ceiling)
+        self._expect(rank, request)
         self.memory.add(request)
 
-    def let_go_on(self, cpu: float) -> None:
-        """Allocate so many cores to a run that gave way."""
+    def let_go_on(self, rank: int, request: ResourceRequest) -> None:
+        """Allocate CPU to a run that was suspended; its memory is counted."""
         self._forget()
-        self.our_cpu += cpu
-        self.shadow_cpu += cpu
+        self._expect(rank, request)
 
-    def is_shared_by(self, request: ResourceRequest, rank: int) -> bool:
-        """Whether a run could share the CPU with those of its tier and above without making it too slow.
+    @property
+    def our_cpu(self) -> float:
+        """Cores that our runs are expected to use."""
+        return sum(self.cpu_by_rank.values())
 
-        All memory must fit on average: it goes so because it would surely be late if it waited.
-        """
-        peers = sum(cpu for other, cpu in self.cpu_by_rank.items() if other <= rank)
-        crowd = peers + min(request.cpu, self.cpu_ceiling)
-        return (
-            crowd <= self.tuning.crowd * self.cpu_ceiling
-            and self.memory_on_average(request) <= self.memory_ceiling
-        )
+    @property
+    def strangers_cpu(self) -> float:
+        """Cores in use that are not our runs'."""
+        return max(0.0, self.machine.cpu_used - self.seen_cpu) if self.machine else 0.0
+
+    def is_yielding(self, rank: int, to: int) -> bool:
+        """Whether runs of the tier at ``rank`` yield the CPU to those of the tier at ``to``."""
+        return bool(self.weights) and self.weights[rank] < self.weights[to]
 
     def memory_on_average(self, one_more: ResourceRequest | None = None) -> float:
         """Bytes in use on the whole machine once all runs have grown, as it is on average."""
@@ -145,11 +142,14 @@ class NodeCapacity:
         return max(float(self.machine.memory_used), self.memory.seen) if self.machine else self.memory.seen
 
     def free_cpu(self, rank: int) -> float:
-        """Cores under the guard for a run of that tier: those that slowed runs of lower tiers use are too."""
+        """Cores that are left for a run of the tier at ``rank``."""
         if self.machine is None:
             return inf
-        yielding = sum(used for other, used in self.slowed if other > rank) if self.slowed else 0.0
-        return self.cpu_ceiling - max(0.0, self.machine.cpu_used - yielding) - self.shadow_cpu
+        return self.cpu_ceiling - self.strangers_cpu - self.counted_cpu(rank)
+
+    def counted_cpu(self, rank: int) -> float:
+        """Cores that our runs are expected to use which do not yield to those of the tier at ``rank``."""
+        return sum(cpu for other, cpu in self.cpu_by_rank.items() if not self.is_yielding(other, rank))
 
     def free_memory(self) -> float:
         """Bytes under the guard."""
@@ -195,8 +195,18 @@ class NodeCapacity:
         self._lacking.clear()
         self._free_memory = None
 
-    def _crowd(self, rank: int, request: ResourceRequest) -> None:
-        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + min(request.cpu, self.cpu_ceiling)
+    def _expect(self, rank: int, request: ResourceRequest) -> None:
+        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self._at_most_all(request)
+
+    def _see(self, run: ActiveRun, request: ResourceRequest) -> None:
+        """Find what of the reading is the run's: a process that is not seen yet uses the CPU all the same."""
+        if run.cpu_used is None:
+            self.seen_cpu += self._at_most_all(request)
+        elif self.machine is None or self.machine.our_cpu is None:
+            self.seen_cpu += run.cpu_used
+
+    def _at_most_all(self, request: ResourceRequest) -> float:
+        return min(request.cpu, self.machine.cpu_capacity) if self.machine else request.cpu
 
     def _memory_reason(self, needs: float, free: float, mode: str, machine: MachineReading) -> Reason:
         numbers: Numbers = {
@@ -225,8 +235,8 @@ class NodeCapacity:
                     "needs": needs,
                     "estimate": request.cpu,
                     "free": free,
-                    "used": machine.cpu_used,
-                    "promised": self.shadow_cpu,
+                    "strangers": self.strangers_cpu,
+                    "expected": self.counted_cpu(rank),
                     "ceiling": self.cpu_ceiling,
                     "capacity": machine.cpu_capacity,
                     "guard": self.guards.cpu,

@@ -1,7 +1,6 @@
 """The options of a candidate: which mode there is capacity for, on which nodes, and whom it would delay."""
 
 from math import inf
-from typing import Final
 
 from adaptive_assets.planning.candidate import Candidate
 from adaptive_assets.planning.composition import in_sequence
@@ -14,9 +13,6 @@ from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.starvation import is_overdue
 from adaptive_assets.policy import Rung
 from adaptive_assets.policy.compositions import Composition
-
-_FORCEABLE: Final = frozenset((ReasonCode.CPU, ReasonCode.MEMORY, ReasonCode.ADAPTIVE_CONCURRENCY))
-"""What may be lacking where a run goes because it would be late if it waited."""
 
 
 def can_only_wait(group: RunGroup, state: PlanState) -> tuple[Reason, ...]:
@@ -93,8 +89,6 @@ def degraded(candidate: Candidate, ladder: Ladder, state: PlanState) -> Option |
     found = ladder.choose(
         candidate.deadline,
         state.at,
-        candidate.group.rank,
-        state.below_full,
         patient=not (candidate.waited_for_strangers and candidate.is_pressed),
     )
     if found and candidate.full_is_open and not candidate.deadline.met_by(found.request, state.at):
@@ -102,36 +96,14 @@ def degraded(candidate: Candidate, ladder: Ladder, state: PlanState) -> Option |
     return found
 
 
-def must_share(candidate: Candidate, state: PlanState) -> bool:
-    """Whether it goes although there is no capacity for it, because it would be late if it waited for that.
-
-    To share the CPU slows everyone down a little, and a tier's deadlines come before that; memory must
-    suffice on average. A policy that has rungs has said what it would rather do.
-    """
-    group, deadline = candidate.group, candidate.deadline
-    lacking = {reason.code for reason in candidate.lacks}
-    if deadline.at is None or group.rungs or group.essentials or group.only_rungs or group.policy.opportunity:
-        return False
-    if not lacking or not lacking <= _FORCEABLE or len(state.blocked) >= state.tuning.reserved_starts:
-        return False
-    if not deadline.met_by(group.typical, state.at) or not _shared(group, state):
-        return False
-    start = state.reservations.soonest(
-        group.work, group.policy.tier, group.rank, group.full, group.most
-    ).start
-    return not deadline.met_by(group.full, start)
-
-
 def placement(candidate: Candidate, request: ResourceRequest, state: PlanState) -> list[NodeCapacity]:
-    """Of several nodes those to place it on: where it may share, or has memory and delays nobody."""
+    """Of several nodes those to place it on: where it has memory and delays nobody."""
     group, nodes = candidate.group, state.capacity.nodes
-    if candidate.lacks and request is group.full:
-        if shared := _shared(group, state):
-            return shared
-    elif group.policy.opportunity:
+    if group.policy.opportunity and not candidate.lacks:
         nodes = _idle(group, request, state) or nodes
     roomy = [node for node in nodes if node.more_memory(request) <= node.free_memory()]
-    return [node for node in roomy if not state.reservations.delayed(request, node)] or roomy
+    reservations = state.reservations
+    return [node for node in roomy if not reservations.delayed(request, group.rank, node)] or roomy
 
 
 def _ways_to_do_less(candidate: Candidate, state: PlanState) -> tuple[Rung | Composition, ...]:
@@ -172,20 +144,13 @@ def _idle(group: RunGroup, request: ResourceRequest, state: PlanState) -> list[N
     ]
 
 
-def _shared(group: RunGroup, state: PlanState) -> list[NodeCapacity]:
-    """The nodes on which it may share, and delays nobody of a higher tier."""
-    rank = group.rank
-    nodes = state.capacity.shared_by(group.full, rank, group.most)
-    return [node for node in nodes if not state.reservations.delayed(group.full, node, rank)]
-
-
 def _delays(
     request: ResourceRequest, rank: int, state: PlanState, most: float = inf, above: int | None = None
 ) -> tuple[Reason, ...]:
     """The reserved start that a run would delay, on whichever node it were placed."""
     delayed = None
     for node in state.capacity.open_to(request, rank, most):
-        delayed = state.reservations.delayed(request, node, above)
+        delayed = state.reservations.delayed(request, rank, node, above)
         if delayed is None:
             return ()
     return (delayed.reason(state.at),) if delayed else ()

@@ -15,10 +15,9 @@ def plan_digest(plan: Plan) -> str:
     each decision.  The numbers of reasons are left out, because making them would take longer than all else;
     where a decision is recorded, they are recorded with it.
     """
-    pace = plan.pace
     told = [
         [_plain(decision) for decision in chain[AnyDecision](plan.decisions, plan.running)],
-        pace and [pace.limit, pace.at, pace.promoted_at],
+        plan.promoted_at,
     ]
     return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()[:32]
 

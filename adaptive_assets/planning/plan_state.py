@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from adaptive_assets.planning.capacity import Capacity
 from adaptive_assets.planning.deadline import Deadline
 from adaptive_assets.planning.decisions import Decision, Verdict
-from adaptive_assets.planning.degradation import BelowFull, Option
+from adaptive_assets.planning.degradation import Option
 from adaptive_assets.planning.fair_share import FairShare
 from adaptive_assets.planning.node_capacity import NodeCapacity
 from adaptive_assets.planning.plan_cache import PlanCache
@@ -60,14 +60,11 @@ class PlanState:
     capacity: Capacity
     slots: Slots
     shares: FairShare
-    below_full: BelowFull
     reservations: Reservations
     decisions: list[Decision] = field(default_factory=list)
     """On queued runs, in the order in which they were made."""
     blocked: list[Blocked] = field(default_factory=list)
     """Runs that wait for capacity and have a reserved start, first in the queue first."""
-    forced: list[Blocked] = field(default_factory=list)
-    """Runs that go for their deadline although CPU is short."""
     resumable: list[ActiveRun] = field(default_factory=list)
     """Active runs that gave way and have not had their turn to go on, in its order."""
     moves: dict[str, Move] = field(default_factory=dict)
@@ -93,8 +90,7 @@ class PlanState:
             capacity,
             Slots(snapshot),
             FairShare(snapshot, book, requests, tuning),
-            BelowFull.of(snapshot, book, requests, capacity.cpu_ceiling, tuning.forced_rungs),
-            Reservations(snapshot, requests, capacity, tuning),
+            Reservations(snapshot, book, requests, capacity, tuning),
         )
 
     @property

@@ -83,7 +83,7 @@ class _Future:
                 break
             started = list(self._launched(decided.admitted(), now.at))
             limits = self._counted(now.limits, {run.run_id for run in started}, -1)
-            now = replace(now, active=(*now.active, *started), pace=decided.pace, limits=limits)
+            now = replace(now, active=(*now.active, *started), promoted_at=decided.promoted_at, limits=limits)
             idle = TUNING.idle_step_s if gone else min(TUNING.longest_step_s, idle * 2)
             at = min(self._ends.values(), default=now.at + idle)
             if not gone and at == now.at:
@@ -174,4 +174,7 @@ class _Future:
             elif run_id not in still and shown:
                 cpu, memory = cpu - cores, memory - size
                 self._shown.discard(run_id)
-        return replace(reading, at=at, cpu_used=max(0.0, cpu), memory_used=max(0, round(memory)))
+        ours = reading.our_cpu and max(0.0, reading.our_cpu + cpu - reading.cpu_used)
+        return replace(
+            reading, at=at, cpu_used=max(0.0, cpu), memory_used=max(0, round(memory)), our_cpu=ours
+        )

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, inf
+from math import inf
 
-from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.node_capacity import SLIVER, NodeCapacity
 from adaptive_assets.planning.plan_state import Blocked, Move, PlanState
 from adaptive_assets.planning.preemption_candidates import (
@@ -36,16 +35,11 @@ class _Amounts:
 def give_way(state: PlanState) -> None:
     """Find moves for the first of the blocked runs: mild ones where CPU is short, requeues where memory is.
 
-    For those that go for their deadline although CPU is short, others are slowed down. What is freed is
-    counted by the next plan, when it is free.
+    What is freed is counted by the next plan, when it is free.
     """
     blocked = state.blocked[: state.tuning.preempting_runs]
-    if not blocked and not state.forced:
-        return
-    candidates = Candidates([*blocked, *state.forced], state)
-    if candidates:
+    if blocked and (candidates := Candidates(blocked, state)):
         _free_capacity(blocked, candidates, state)
-        _slow_down(candidates, state)
 
 
 def _free_capacity(blocked: Sequence[Blocked], candidates: Candidates, state: PlanState) -> None:
@@ -68,37 +62,15 @@ def _free_capacity(blocked: Sequence[Blocked], candidates: Candidates, state: Pl
             there.slots -= 1
 
 
-def _slow_down(candidates: Candidates, state: PlanState) -> None:
-    """Slow lower tiers down on the node of each run that goes although CPU is short."""
-    for each in state.forced:
-        node = state.capacity.node_of(each.reservation.node)
-        if node is None:
-            continue
-        lacking = -node.free_cpu(each.rank)
-        for candidate in candidates.for_run(each, node, Action.RENICE):
-            if lacking <= SLIVER:
-                break
-            reason = _reason(each, candidate, _Amounts(lacking, 0.0, 0.0), state)
-            state.moves[candidate.run.run_id] = Move(Verdict.SLOW, reason)
-            lacking -= candidate.cpu
-
-
 def _free(node: NodeCapacity, state: PlanState) -> _Amounts:
-    """What is free on ``node`` for the lowest tier, with what leaves or was stopped a moment ago."""
+    """What is free on ``node`` for the lowest tier, with what leaves."""
     capacity, active = state.capacity, state.snapshot.active
-    here = [run for run in active if capacity.node_of(run.node) is node]
-    leaving = [run for run in here if run.state is RunState.LEAVING]
-    settling = state.tuning.settling_s  # the readings still show what a run used that was just suspended
-    stopped = [
-        run
-        for run in here
-        if run.state is RunState.SUSPENDED and 0 <= state.at - (run.acted_at or 0.0) < settling
-    ]
-    limits = [limit for limit in (capacity.run_limit, capacity.adaptive_limit) if limit is not None]
+    leaving = [run for run in active if run.state is RunState.LEAVING and capacity.node_of(run.node) is node]
+    limit = capacity.run_limit
     return _Amounts(
-        node.free_cpu(len(state.book.tiers)) + sum(cpu_of(run, state) for run in (*leaving, *stopped)),
+        node.free_cpu(len(state.book.tiers)) + sum(cpu_of(run, state) for run in leaving),
         node.free_memory() + sum(memory_of(run, state) for run in leaving),
-        floor(min(limits)) - capacity.runs + len(leaving) if limits else inf,
+        inf if limit is None else limit - capacity.runs + len(leaving),
     )
 
 

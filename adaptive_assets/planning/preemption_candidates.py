@@ -113,8 +113,8 @@ class Candidates:
 
 
 def cpu_of(run: ActiveRun, state: PlanState) -> float:
-    """Cores that an active run uses, or is expected to."""
-    return state.requests.of_run(run, run.mode).cpu if run.cpu_used is None else run.cpu_used
+    """Cores that an active run is expected to use."""
+    return state.requests.of_run(run, run.mode).cpu
 
 
 def memory_of(run: ActiveRun, state: PlanState) -> float:

@@ -12,6 +12,11 @@ def rank_of(policy: Policy, book: PolicyBook) -> int:
     return len(book.tiers) if policy.opportunity else book.rank(policy.tier)
 
 
+def cpu_weights(book: PolicyBook) -> tuple[int, ...]:
+    """The CPU weight of each rank."""
+    return (*(book.cpu_weight(tier.name) for tier in book.tiers), LEAST_CPU_WEIGHT)
+
+
 def cpu_weight_of(policy: Policy, book: PolicyBook) -> int:
     """The CPU weight of its runs, 1 to 10,000: that of its tier; work ahead has the least."""
     return LEAST_CPU_WEIGHT if policy.opportunity else book.cpu_weight(policy.tier)

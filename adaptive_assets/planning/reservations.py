@@ -6,7 +6,7 @@ be left over then.
 """
 
 from dataclasses import dataclass
-from math import floor, inf, isinf
+from math import inf, isinf
 
 from adaptive_assets.planning.capacity import Capacity
 from adaptive_assets.planning.expected_completions import ExpectedCompletion, expected_completions
@@ -16,6 +16,7 @@ from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import Snapshot, Work
 from adaptive_assets.planning.tuning import Tuning
+from adaptive_assets.policy import PolicyBook
 
 
 @dataclass(slots=True)
@@ -38,11 +39,6 @@ class Reservation:
     slots: float
     strict: bool = False
 
-    @classmethod
-    def begun(cls, work: Work, tier: str, rank: int, node: str) -> "Reservation":
-        """What a run has on ``node`` that goes although there is no capacity: nothing is left over."""
-        return cls(work, tier, rank, node, inf, 0.0, 0.0, inf, inf, inf)
-
     def delayed_by(self, request: ResourceRequest, cpu: float, end: float) -> bool:
         """Whether a run that insists on ``cpu`` and ends at ``end`` is in its way."""
         if self.strict:
@@ -62,9 +58,15 @@ class Reservations:
     """The reserved starts of one plan, and what active and admitted runs are expected to give back."""
 
     def __init__(
-        self, snapshot: Snapshot, requests: ResourceRequests, capacity: Capacity, tuning: Tuning
+        self,
+        snapshot: Snapshot,
+        book: PolicyBook,
+        requests: ResourceRequests,
+        capacity: Capacity,
+        tuning: Tuning,
     ) -> None:
         self._snapshot = snapshot
+        self._book = book
         self._requests = requests
         self._capacity = capacity
         self._tuning = tuning
@@ -75,18 +77,19 @@ class Reservations:
         """All of them, the soonest first, since a run was last admitted."""
         self.held: list[Reservation] = []
 
-    def admitted(self, request: ResourceRequest, node: NodeCapacity | None) -> None:
+    def admitted(self, request: ResourceRequest, rank: int, node: NodeCapacity | None) -> None:
         """Count a run that goes now: it takes from what reservations leave over, or ends before them."""
         name = node.name if node else ""
         end = self.end(request)
         cpu = node.insists_on(request) if node else request.cpu
-        self._admitted.append(ExpectedCompletion(end, name, cpu, request.memory))
+        self._admitted.append(ExpectedCompletion(end, name, rank, cpu, request.memory))
         self._completions = None
         for reservation in self.held:
             if end > reservation.start:
                 reservation.slots -= 1
                 if reservation.node == name:
-                    reservation.cpu -= cpu
+                    if node is None or not node.is_yielding(rank, reservation.rank):
+                        reservation.cpu -= cpu
                     reservation.memory -= request.memory
 
     def end(self, request: ResourceRequest) -> float:
@@ -94,15 +97,19 @@ class Reservations:
         return self._at + self._tuning.launch_s + request.duration
 
     def delayed(
-        self, request: ResourceRequest, node: NodeCapacity, above: int | None = None
+        self, request: ResourceRequest, rank: int, node: NodeCapacity, above: int | None = None
     ) -> Reservation | None:
-        """The first reservation, of a tier before ``above``, that a run on ``node`` delays."""
+        """The first reservation, of a tier before ``above``, that a run of the tier at ``rank`` delays.
+
+        It would be on ``node``, and takes no CPU from whom it yields to.
+        """
         end, cpu = self.end(request), node.insists_on(request)
         for reservation in self.held:
             if above is not None and reservation.rank >= above:
                 continue
             elsewhere = reservation.node != node.name and reservation.slots >= 1 and not reservation.strict
-            if not elsewhere and reservation.delayed_by(request, cpu, end):
+            takes = 0.0 if node.is_yielding(rank, reservation.rank) else cpu
+            if not elsewhere and reservation.delayed_by(request, takes, end):
                 return reservation
         return None
 
@@ -141,7 +148,8 @@ class Reservations:
         before = [each for each in self.held if not isinf(each.start)]
         here = [each for each in before if each.node == node.name]
         needs_cpu, needs_memory = node.insists_on(request), node.more_memory(request)
-        cpu = node.free_cpu(rank) - needs_cpu - sum(each.takes_cpu for each in here)
+        cpu = node.free_cpu(rank) - needs_cpu
+        cpu -= sum(each.takes_cpu for each in here if not node.is_yielding(each.rank, rank))
         slots = self._free_slots() - 1 - len(before)
         start = max((each.start for each in here), default=self._at)
         memory = node.free_memory() - needs_memory - sum(each.takes_memory for each in here)
@@ -158,19 +166,18 @@ class Reservations:
                 start = completion.at
             slots += 1
             if self._capacity.node_of(completion.node) is node:
-                cpu += completion.cpu
+                if not node.is_yielding(completion.rank, rank):
+                    cpu += completion.cpu
                 memory += completion.memory
         return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
 
     def _free_slots(self) -> float:
-        capacity = self._capacity
-        adaptive = max(1, floor(capacity.adaptive_limit)) if capacity.adaptive_limit else None
-        limits = [limit for limit in (capacity.run_limit, adaptive) if limit]
-        return min(limits) - capacity.runs if limits else inf
+        limit = self._capacity.run_limit
+        return inf if limit is None else limit - self._capacity.runs
 
     def _all(self) -> list[ExpectedCompletion]:
         if self._completions is None:
             if self._active is None:
-                self._active = expected_completions(self._snapshot, self._requests, self._tuning)
+                self._active = expected_completions(self._snapshot, self._book, self._requests, self._tuning)
             self._completions = sorted([*self._active, *self._admitted], key=lambda each: each.at)
         return self._completions

@@ -36,16 +36,16 @@ def resume(state: PlanState, rank: float) -> None:
             continue  # its node is silent: it cannot be told
         overdue = state.at - (run.acted_at or state.at) >= state.tuning.suspended_at_most_s
         request = state.requests.of_run(run, run.mode)
-        suspended = run.state is RunState.SUSPENDED
-        wants = node.insists_on(request) if suspended else min(request.cpu, node.cpu_ceiling)
-        needs = max(0.0, wants - (run.cpu_used or 0.0))  # one that was slowed down uses what is left over
-        free = node.free_cpu(len(state.book.tiers))
+        suspended, place = run.state is RunState.SUSPENDED, _rank(run, state)
+        needs = node.insists_on(request) if suspended else 0.0
+        free = node.free_cpu(place)
         remaining = ends_at(run, request, state.at, state.tuning) - state.at
         left = replace(request, memory=0, duration=remaining)
-        in_the_way = state.reservations.delayed(left, node)
+        in_the_way = state.reservations.delayed(left, place, node)
         if not overdue and (needs > free or node.strained or in_the_way):
             continue
-        state.capacity.let_go_on(node, min(request.cpu, node.cpu_ceiling) if suspended else needs)
+        if suspended:
+            state.capacity.let_go_on(node, place, request)
         state.moves[run.run_id] = Move(Verdict.RESUME, _reason(run, needs, free, state, overdue=overdue))
 
 

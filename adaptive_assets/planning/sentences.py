@@ -1,7 +1,6 @@
 """Reasons as sentences: the one place in which codes and numbers become words."""
 
 from collections.abc import Callable, Mapping
-from math import floor
 from typing import Any, Final
 
 from adaptive_assets.planning.formatting import cores, number, seconds, share, size
@@ -112,15 +111,8 @@ def _cpu(n: N, *_: Any) -> str:
     likes = f" (and would use {number(n['estimate'])})" if needs < n["estimate"] else ""
     return (
         f"{_where(n)}needs {cores(needs)}{likes}, {number(free, at_most=True)} is free"
-        f" under the {share(n['guard'])} guard ({number(n['used'])} of"
-        f" {cores(n['capacity'])} in use, {number(n['promised'])} promised)"
-    )
-
-
-def _adaptive_concurrency(n: N, *_: Any) -> str:
-    return (
-        f"more than {floor(n['limit'])} runs at once would slow each other down by now,"
-        f" {n['runs']} are active or about to be"
+        f" under the {share(n['guard'])} guard (of {cores(n['capacity'])}, our runs are expected to use"
+        f" {number(n['expected'])}, others use {number(n['strangers'])})"
     )
 
 
@@ -232,16 +224,12 @@ _SENTENCES: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...], str], str]]]
     ReasonCode.CONCURRENCY: lambda n, *_: (
         f"of {n['limit']} runs at once, {n['runs']} are active or about to be"
     ),
-    ReasonCode.ADAPTIVE_CONCURRENCY: _adaptive_concurrency,
     ReasonCode.RAMP: _ramp,
     ReasonCode.NOT_IDLE: _not_idle,
     ReasonCode.BEHIND: _behind,
     ReasonCode.DEADLINE: _deadline,
     ReasonCode.WAITED: lambda n, _, because: waited(n, because),
     ReasonCode.COMPOSED: _composed,
-    ReasonCode.FORCED: lambda _, __, because: (
-        f"its deadline leaves no time to wait for capacity, so it goes all the same: {because}"
-    ),
     ReasonCode.FITS: _fits,
     ReasonCode.GIVES_WAY: _gives_way,
     ReasonCode.MEMORY_RUNS_OUT: _memory_runs_out,

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from typing_extensions import override
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate
 
 
@@ -270,8 +269,8 @@ class Snapshot:
 
     ``nodes`` are given where runs can be placed on several machines; without them there is ``machine`` alone.
     ``estimates`` are by ``estimate_key``.  ``usage`` is what each owner (or policy) has used of
-    late, in core-seconds that count half after a half-life.  ``slowdown`` is how many times as long
-    as expected the runs took that ended of late.  ``pace`` is what the last plan left behind.
+    late, in core-seconds that count half after a half-life.  ``promoted_at`` is when a plan last let a run
+    go ahead of others because it had waited for long.
 
     ``limits`` are those of Dagster's own of which queued runs take slots.  ``paused`` are the code locations
     of which Dagster launches nothing, with the time until which.  ``launches`` are the times at which runs
@@ -288,8 +287,6 @@ class Snapshot:
     nodes: tuple[Node, ...] = ()
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     usage: Mapping[str, float] = field(default_factory=dict)
-    slowdown: float | None = None
-    pace: ConcurrencyLimit | None = None
     limits: Mapping[str, SlotLimit] = field(default_factory=dict)
     paused: Mapping[str, float] = field(default_factory=dict)
     launches: tuple[float, ...] = ()
@@ -297,3 +294,4 @@ class Snapshot:
     """False while the clock runs ahead of the time that has passed: no run fails for having waited."""
     weighted: bool = False
     """Where there is ``machine`` alone: whether CPU weights are in force on it."""
+    promoted_at: float | None = None

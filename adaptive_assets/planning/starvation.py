@@ -65,8 +65,7 @@ def _favour(ready: list[RunGroup], state: PlanState) -> None:
 
 def _may_go(group: RunGroup, state: PlanState) -> bool:
     """Whether it is long enough ago that somebody went because it had waited for long."""
-    pace = state.snapshot.pace
-    last = pace.promoted_at if pace else None
+    last = state.snapshot.promoted_at
     spacing = max(_interval(group, state), state.tuning.starvation_spacing * group.full.duration)
     return last is None or not 0 <= state.at - last < spacing
 

@@ -43,14 +43,14 @@ class Tuning:
 
     # what nodes have left
     settling_s: float = 15.0
-    """How long a launched run may not show in the readings: start-up, and their smoothing. Real. 0: not at
-    all."""
+    """How long a launched run may not show the memory that it starts with. Real. 0: not at all."""
+    overcommit: float = 1.2
+    """The cores that runs may be expected to use on average, as a share of all, where the guard keeps none
+    free: not all reach their mean at once, and a core that idles is lost. 1: no more than there are.
+    Traces."""
     widest: float = 0.5
     """The share of the guarded CPU that one run may insist on: one that would like every core takes longer on
     fewer. Of memory, the share kept free for what is not known of a run. 1: all of it. Traces."""
-    crowd: float = 2.0
-    """A run that would else miss its deadline shares the CPU until the runs of its tier and above ask for so
-    many times the guarded CPU. 0: it waits. Traces."""
     memory_sigmas: float = 1.5
     """Standard deviations by which the memory of runs together is predicted to exceed its mean. Their tails
     are long: more would leave the machine half empty. 0: percentiles alone. Traces."""
@@ -87,9 +87,6 @@ class Tuning:
     less than one run may insist on. Infinite: as long as it takes. Chosen."""
     idle: float = 0.25
     """The share of the guarded machine that work ahead leaves free. 0: nothing. Chosen."""
-    forced_rungs: float = 1.0
-    """Runs below full mode break the CPU guard for a deadline until they and their peers ask for so many
-    times the guarded CPU. 0: they wait. Traces."""
     compose_overdue: bool = True
     """Whether a run that waited beyond its tier's patience leaves out its optional stages."""
 
@@ -118,29 +115,6 @@ class Tuning:
     memory_edge: float = 0.5
     """How much of the margin beyond the memory guard may be in use before runs leave. Infinite: all of it,
     and the kernel chooses. Traces."""
-
-    # the adaptive concurrency limit
-    limit_every_s: float = 15.0
-    """From one step of the limit to the next, at least. Chosen."""
-    limit_slowest_s: float = 900.0
-    """And at most, however long runs take. Chosen."""
-    limit_tolerance: float = 1.5
-    """Runs may take so many times as long as expected before it is lowered. Infinite: never. Traces."""
-    limit_calm: float = 0.1
-    """Where tasks wait for no more than this share of the time, work that takes longer was misjudged.
-    Chosen."""
-    limit_deepest: float = 0.5
-    """The most that one step lowers it. Chosen."""
-    limit_smoothing: float = 0.3
-    """How much of a lower value one step takes over: what was slow for a moment is no trend. Chosen."""
-    limit_used: float = 0.8
-    """It never grows while fewer runs than this share of it are active: it would say nothing then. Chosen."""
-    limit_first: int = 8
-    """The first limit, in runs for each core. Chosen."""
-    limit_least: int = 16
-    """And no less than so many runs."""
-    limit_most: int = 10_000
-    """It never grows beyond so many."""
 
     # when a run is predicted to start
     horizon_s: float = 86_400.0

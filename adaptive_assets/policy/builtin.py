@@ -7,7 +7,7 @@ from adaptive_assets.policy.terms import DeclaredEstimate, Guards, Policy
 
 BUILT_IN: Final = PolicyBook(
     version=1,
-    guards=Guards(cpu=1.0, adaptive=False),
+    guards=Guards(),
     default=Policy(name="default", estimate=DeclaredEstimate(cpu=0.0, memory=1, duration=60.0)),
 )
 """The usual tiers, and nothing promised.

@@ -101,16 +101,17 @@ class Ramp(PolicyValue):
 class Guards(PolicyValue):
     """Limits on the machine that admission respects."""
 
-    cpu: Share = 0.85
-    """The share of the CPU capacity that may be in use."""
+    cpu: Share = 1.0
+    """The share of the CPU capacity that our runs may be expected to use, beside what others use; all of it
+    means somewhat more, because expectations are means."""
     memory: Share = 0.80
     """The share of the memory capacity that may be in use."""
     pressure: PressureGuards = PressureGuards()
     """Limits on pressure; one that is absent does not limit."""
     concurrency: Count | None = None
     """How many runs may be active at once."""
-    adaptive: StrictBool = True
-    """Whether runs at once are limited further when more of them only slow each other down."""
+    adaptive: StrictBool | None = None
+    """Has no effect any more, and can be removed."""
     ramp: Ramp | None = None
     """How fast runs may start; without it, as fast as there is capacity."""
 

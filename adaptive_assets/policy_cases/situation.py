@@ -10,7 +10,6 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
@@ -33,7 +32,6 @@ from adaptive_assets.policy.fields import (
     Size,
     SizeInUse,
     Text,
-    Weight,
 )
 from adaptive_assets.policy.terms import FULL, PolicyValue
 from adaptive_assets.policy.text import quoted
@@ -141,15 +139,6 @@ class DataTerms(PolicyValue):
         )
 
 
-class PaceTerms(PolicyValue):
-    """The adaptive limit on runs at once, as the last plan left it."""
-
-    limit: Weight
-    """How many runs at once."""
-    moved: Duration = 0.0
-    """How long ago it was moved."""
-
-
 class SnapshotTerms(PolicyValue):
     """What is true at one instant."""
 
@@ -175,10 +164,8 @@ class SnapshotTerms(PolicyValue):
     """What was learned of kinds of work."""
     usage: Mapping[Text, Duration] = Field(default_factory=dict)
     """What owners have used of late: how long of one core."""
-    slowdown: Weight | None = None
-    """How many times as long as expected the runs took that ended of late."""
-    pace: PaceTerms | None = None
-    """The adaptive limit on runs at once."""
+    weighted: StrictBool = False
+    """Where there is one machine: whether CPU weights are in force on it."""
     pools: Mapping[Text, StrictInt] = Field(default_factory=dict)
     """How many slots of each pool are free; a pool that is not named has no limit."""
     tag_limits: Mapping[Text, StrictInt] = Field(default_factory=dict)
@@ -211,8 +198,7 @@ class SnapshotTerms(PolicyValue):
             nodes=tuple(node.node(now) for node in self.nodes),
             estimates=dict(self._learned()),
             usage=dict(self.usage),
-            slowdown=self.slowdown,
-            pace=None if self.pace is None else ConcurrencyLimit(self.pace.limit, now - self.pace.moved),
+            weighted=self.weighted,
             limits={
                 f"{kind}:{name}": SlotLimit(kind, name, max(free, 0), free)
                 for kind, slots in ((SlotKind.POOL, self.pools), (SlotKind.TAG, self.tag_limits))

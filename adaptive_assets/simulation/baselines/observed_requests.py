@@ -79,10 +79,6 @@ class Shown:
             return None
         return self._declared(run)
 
-    def slowdown(self, now: float) -> float | None:  # noqa: ARG002
-        """Nobody looks."""
-        return None
-
     def _of_kind(self, work: Work) -> Estimate | None:
         kind = self._kinds.get(work)
         if self._share is None or kind is None or not kind.duration:
@@ -125,10 +121,6 @@ class Known:
             needs = self._needs(run_id)
             self._told[run_id] = _exactly(needs.duration, needs.cpu, needs.memory, _KNOWN)
         return self._told[run_id]
-
-    def slowdown(self, now: float) -> float | None:  # noqa: ARG002
-        """Nobody looks."""
-        return None
 
 
 def learner_of(

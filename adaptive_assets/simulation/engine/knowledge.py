@@ -34,10 +34,6 @@ class SimulatedExperience:
         """Kinds of which something new may be known."""
         self._all_due = 0.0
 
-    def slowdown(self, now: float) -> float | None:
-        """How many times as long as expected the runs took that ended of late."""
-        return self._learner.slowdown(self._starts_at + now)
-
     def arrives(self, run: Run) -> None:
         """``run`` is about to join the queue."""
         kind = run.kind

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Node, Pressure, RunState, Snapshot
 from adaptive_assets.simulation.engine.data_readiness import Readiness
 from adaptive_assets.simulation.engine.knowledge import SimulatedExperience
@@ -53,7 +52,7 @@ class Observer:
         if self._ramp_s:
             self._launches.append(attempt.launched)
 
-    def snapshot(self, active: Iterable[Attempt], pace: ConcurrencyLimit | None, now: float) -> Snapshot:
+    def snapshot(self, active: Iterable[Attempt], promoted_at: float | None, now: float) -> Snapshot:
         """What there is to know at ``now``; the machines have been advanced to it."""
         starts_at, one = self._settings.starts_at, len(self._machines) == 1
         at = starts_at + now + self.clock_skew_s
@@ -70,8 +69,7 @@ class Observer:
             nodes=() if one else tuple([self._node(machine) for machine in self._machines]),
             estimates=estimates,
             usage=self._told.usage.at(starts_at + now),
-            slowdown=self._told.slowdown(now),
-            pace=pace,
+            promoted_at=promoted_at,
             launches=tuple([starts_at + launched for launched in self._launches]),
         )
 

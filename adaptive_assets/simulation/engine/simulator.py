@@ -9,7 +9,6 @@ from math import ceil, inf
 from typing import Final
 
 from adaptive_assets.planning import planner as ours
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.snapshot import Action
 from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.cluster import Cluster
@@ -143,7 +142,7 @@ class _Daemon:
         self._planner = planner
         self._clock = clock
         self._last_at = -inf
-        self._pace: ConcurrencyLimit | None = None
+        self._promoted_at: float | None = None
 
     def next_at(self) -> float:
         """The time of the next cycle: infinite while nothing waits for one.
@@ -178,14 +177,14 @@ class _Daemon:
         for machine in deployment.machines:
             machine.advance(now)
         deployment.account.charge_due(deployment.active.values(), now)
-        snapshot = deployment.observer.snapshot(deployment.active.values(), self._pace, now)
+        snapshot = deployment.observer.snapshot(deployment.active.values(), self._promoted_at, now)
         started = self._clock() if self._clock else 0.0
         made = self._planner(snapshot, self._book)
         if self._clock:
             self.planning_s.append(self._clock() - started)
         self.cycles += 1
         self._last_at = now
-        self._pace = made.pace
+        self._promoted_at = made.promoted_at
         deployment.line.note(made.decisions, now)
         if enact(made, deployment):
             deployment.changed_at = now
