@@ -69,6 +69,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _planning("time to launch", launch_s=0.0),
     _planning("a cycle of lookahead to the deadline", lookahead_s=0.0),
     _planning("overdue runs end later", overdue=0.0),
+    _planning("more than all cores", overcommit=1.0),
     # order
     _planning("starvation protection", starvation_runs=0),
     _planning("starvation protection keeps its distance", starvation_spacing=0),
@@ -78,11 +79,8 @@ RULES: Final[tuple[Rule, ...]] = (
     # admission
     _planning("reserved starts", reserved_starts=0),
     _planning("more than one reserved start", reserved_starts=1),
-    _planning("forced start for a deadline", crowd=0.0),
-    _planning("forced rungs", forced_rungs=0.0),
     _planning("no wait for strangers", strangers_s=inf),
     _planning("idle margin of work ahead", idle=0.0),
-    _planning("adaptive concurrency limit", limit_tolerance=inf, limit_first=10_000),
     # what running work does
     _planning("memory of runs that can leave: standard deviations", evictable_sigmas=0.0, acts=True),
     _planning("preemption", preempting_runs=0, acts=True),
@@ -103,5 +101,4 @@ RULES: Final[tuple[Rule, ...]] = (
     _learning("changes of level", change_alarm=inf),
     _learning("earlier runs count less", forget=1.0),
     _learning("more memory after a kill", kill_more=0.0),
-    _learning("slowdown", slow_runs=inf),
 )

@@ -90,7 +90,7 @@ class Plan:
     """Decisions on every queued run: admissions one by one in launch order, deferrals by kind of work.
 
     ``running`` are those on every active run: what is to change one by one, in the order in which to do it,
-    and what is kept by kind of work.  ``promoted_at`` is when a plan last let a run go ahead of others because
+    and what is kept by kind of work.  ``promoted_at`` is when a plan last let a run go ahead of others as
     it had waited for long; it belongs into the next snapshot.
     """
 

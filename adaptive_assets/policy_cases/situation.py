@@ -79,6 +79,8 @@ class MachineTerms(PolicyValue):
     """How many cores it has."""
     cpu_used: Cores = 0.0
     """How many of them are in use, by strangers too."""
+    our_cpu: Cores | None = None
+    """How many of these our runs use; without it, what is said of the active ones."""
     memory: Size = 8 * 2**30
     """How much memory it has."""
     memory_used: SizeInUse = 0
@@ -89,7 +91,9 @@ class MachineTerms(PolicyValue):
     def machine_reading(self, at: float) -> MachineReading:
         """A reading of it that was taken ``at`` that time."""
         pressure = Pressure(self.pressure.cpu, self.pressure.memory, self.pressure.io)
-        return MachineReading(at, self.cpu, self.cpu_used, self.memory, self.memory_used, pressure)
+        return MachineReading(
+            at, self.cpu, self.cpu_used, self.memory, self.memory_used, pressure, our_cpu=self.our_cpu
+        )
 
 
 class NodeTerms(MachineTerms):
@@ -105,12 +109,14 @@ class NodeTerms(MachineTerms):
     """How long it may be silent and still get new work."""
     reading: StrictBool = True
     """Whether there is a reading of it."""
+    weighted: StrictBool = False
+    """Whether CPU weights are in force on it."""
 
     def node(self, now: float) -> Node:
         """The node, as it is known at ``now``."""
         heard_at = now - self.heard
         reading = self.machine_reading(heard_at) if self.reading else None
-        return Node(self.name, reading, heard_at, self.node_class or "", self.lease)
+        return Node(self.name, reading, heard_at, self.node_class or "", self.lease, self.weighted)
 
 
 class DataTerms(PolicyValue):

@@ -13,7 +13,6 @@ import pytest
 from adaptive_assets.cli.replay_cycles import replayed
 from adaptive_assets.coordinator.recording import Recorder
 from adaptive_assets.ledger import Ledger, database, sqlite_ledger_url
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.isolation import plan_the_rest
 from adaptive_assets.planning.plan import plan
@@ -103,7 +102,7 @@ class Deployment:
         self.now = NOON
         self.queued: dict[str, QueuedRun] = {}
         self.active: dict[str, ActiveRun] = {}
-        self.pace: ConcurrencyLimit | None = None
+        self.promoted_at: float | None = None
         self.submitted = 0
 
     def observed(self) -> Snapshot:
@@ -132,12 +131,12 @@ class Deployment:
             ),
             data={"table": DataState("table", self.now - 60.0, Freshness.PASS, checks)},
             actions=tuple(Action),
-            pace=self.pace,
+            promoted_at=self.promoted_at,
         )
 
     def enact(self, decided: Plan) -> None:
         """Do some of what was decided: Dagster may launch a run that was let go only later, or never."""
-        self.pace = decided.pace
+        self.promoted_at = decided.promoted_at
         for decision in decided.decisions:
             for run in decision.runs:
                 if decision.verdict.admits and self.lot.random() < 0.7:

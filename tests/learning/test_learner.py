@@ -41,7 +41,6 @@ def test_any_history_gives_finite_quantiles_in_order(history: list[EndedRun], si
             for mode in ("full", "reduced"):
                 found = learner.of_kind(Work(name, "p"), mode, size)
                 assert found is None or found.runs >= 0
-        assert (learner.slowdown(run.ended_at) or 1.0) > 0
 
 
 @given(histories())
@@ -310,29 +309,6 @@ def test_input_that_grows_is_no_change_of_level() -> None:
     assert estimate(learner, size=1000.0).duration.p50 == pytest.approx(10, rel=0.1)
     assert estimate(learner, size=4000.0).duration.p50 == pytest.approx(40, rel=0.1)
     assert estimate(learner).runs > 15
-
-
-def test_slowdown_is_the_median_of_the_last_ten_minutes() -> None:
-    """Runs that take twice as long as those before; it needs five of them, and forgets them again."""
-    works = [Work(f"kind-{number}", "p") for number in range(10)]
-    learner = taught(ended(60.0, work=work, at=0.0) for work in works for _ in range(5))
-    assert learner.slowdown(0.0) == pytest.approx(1.0)
-    assert learner.slowdown(601.0) is None
-    for work in works[:4]:
-        learner.observe(ended(120.0, work=work, at=700.0))
-    assert learner.slowdown(701.0) is None
-    learner.observe(ended(120.0, work=works[4], at=700.0))
-    assert learner.slowdown(701.0) == pytest.approx(2.0, rel=0.02)
-    assert learner.slowdown(699.0) is None
-    assert learner.slowdown(1301.0) is None
-
-
-def test_slowdown_leaves_out_failures_and_kinds_that_are_hardly_known() -> None:
-    """Neither says what was to be expected."""
-    learner = taught(ended(60.0 * number, work=Work(f"kind-{number}", "p")) for number in range(1, 20))
-    for _ in range(20):
-        learner.observe(failed(work=Work("kind-1", "p")))
-    assert learner.slowdown(0.0) is None
 
 
 def test_what_is_remembered_of_a_kind_is_bounded() -> None:

@@ -38,7 +38,6 @@ def told(learner: Learner) -> list[object]:
     return [
         *(learner.of_kind(work, mode) for work in works for mode in ("full", "reduced")),
         *(learner.estimate(run, most_memory=5.0 * GIB) for run in runs),
-        learner.slowdown(100.0),
     ]
 
 

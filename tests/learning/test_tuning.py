@@ -22,7 +22,7 @@ KILLED = failed(3 * GIB, killed=True)
 def told(runs: Sequence[EndedRun], run: SubmittedRun = RUN, **changed: Any) -> Any:
     """What a learner tuned so says, that has seen ``runs``, of the kind and of one of it."""
     learner = taught(runs, Learner(tuning=LearningTuning(**changed)))
-    return learner.of_kind(run.work), learner.estimate(run), learner.slowdown(0.0)
+    return learner.of_kind(run.work), learner.estimate(run)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,6 @@ def told(runs: Sequence[EndedRun], run: SubmittedRun = RUN, **changed: Any) -> A
     [
         pytest.param({"kin_kinds": inf}, similar(12), [], id="kin"),
         pytest.param({"size_runs": inf}, SIZED, [ended(run.duration_s) for run in SIZED], id="sizes"),
-        pytest.param({"slow_runs": inf}, [ended()] * 10, None, id="slowdown"),
         pytest.param({"forget": 1.0}, [ended(60.0)] * 20 + [ended(90.0)] * 9, None, id="forgetting"),
         pytest.param({"change_alarm": inf}, [ended(60.0)] * 20 + [ended(120.0)] * 9, None, id="changes"),
         pytest.param({"kill_more": 0.0}, [ended()] * 9 + [KILLED], [ended()] * 9, id="kill"),

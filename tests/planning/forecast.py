@@ -3,9 +3,9 @@
 Nothing here is shared with the planner but the values that go in and come out of it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from math import floor, inf, sqrt
+from math import inf, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -205,17 +205,36 @@ class MachineForecast:
 
     guards: Guards
     reading: MachineReading | None
-    cpu: float = 0.0
-    yielding: list[tuple[int, float]] = field(default_factory=list)
-    """Of each run that was slowed down: the place of its tier, and the cores that it uses."""
-    peers: list[tuple[int, float]] = field(default_factory=list)
-    """Of each other one that runs: the place of its tier, and the cores that it would use."""
+    weights: Sequence[int] | None = None
+    """The CPU weight of each tier by its place, where they are in force."""
+    ours: list[tuple[int, float]] = field(default_factory=list)
+    """Of each run that uses the CPU: the place of its tier, and the cores that it is expected to use."""
+    seen: float = 0.0
+    """The cores in the reading that are our runs'."""
     runs: list[Counted] = field(default_factory=list)
 
     @property
     def most_cpu(self) -> float:
-        """The cores that the guard leaves of the whole machine."""
-        return self.reading.cpu_capacity * self.guards.cpu if self.reading else inf
+        """The cores that the guard leaves; all of them stand for a fifth more, as expectations are means."""
+        guard = self.guards.cpu if self.guards.cpu < 1 else TUNING.overcommit
+        return self.reading.cpu_capacity * guard if self.reading else inf
+
+    @property
+    def most_for_one(self) -> float:
+        """The cores without which no run waits."""
+        return self.reading.cpu_capacity * self.guards.cpu * TUNING.widest if self.reading else inf
+
+    @property
+    def cpu(self) -> float:
+        """The cores that our runs are expected to use."""
+        return sum(cpu for _, cpu in self.ours)
+
+    def expect(self, taken: Expected, rank: int) -> None:
+        """One of our runs uses the CPU."""
+        self.ours.append((rank, self._at_most_all(taken)))
+
+    def _at_most_all(self, taken: Expected) -> float:
+        return min(taken.cpu, self.reading.cpu_capacity) if self.reading else taken.cpu
 
     @property
     def most_memory(self) -> float:
@@ -225,12 +244,12 @@ class MachineForecast:
     def count(self, run: ActiveRun, taken: Expected, rank: int, at: float) -> None:
         """Count an active run."""
         settling = run.started_at is None or at - run.started_at < TUNING.settling_s
-        if run.state is RunState.RUNNING and settling:
-            self.cpu += max(0.0, min(taken.cpu, self.most_cpu) - (run.cpu_used or 0.0))
-        if run.state is RunState.RUNNING and run.slowed:
-            self.yielding.append((rank, run.cpu_used or 0.0))
-        elif run.state is RunState.RUNNING:
-            self.peers.append((rank, min(taken.cpu, self.most_cpu)))
+        if run.state is not RunState.SUSPENDED:
+            self.expect(taken, rank)
+        if run.cpu_used is None:
+            self.seen += self._at_most_all(taken)
+        elif self.reading is None or self.reading.our_cpu is None:
+            self.seen += run.cpu_used
         if run.memory_used is not None or settling:
             ran = at - (run.started_at or at) if run.ran_s is None else run.ran_s
             left = max(0.0, 1.0 - (ran / (TUNING.grows_for * taken.median)) ** 2) if taken.median else 0.0
@@ -239,8 +258,7 @@ class MachineForecast:
 
     def take(self, taken: Expected, rank: int) -> None:
         """Count a run that goes now."""
-        self.peers.append((rank, min(taken.cpu, self.most_cpu)))
-        self.cpu += min(taken.cpu, self.most_cpu)
+        self.expect(taken, rank)
         self.runs.append((taken.at_most(self.most_memory), None, 1.0))
 
     def peak(self, more: Expected | None = None) -> float:
@@ -278,12 +296,6 @@ class MachineForecast:
         """Whether the memory guard holds with one more run."""
         return self.peak(taken) <= self.most_memory + BYTE
 
-    def is_shared(self, taken: Expected, rank: int) -> bool:
-        """Whether one more run could share the CPU with its tier and above, and its memory on average."""
-        crowd = sum(cpu for other, cpu in self.peers if other <= rank) + min(taken.cpu, self.most_cpu)
-        fits = self.average(taken) <= self.most_memory + BYTE
-        return self.calm() and crowd <= TUNING.crowd * self.most_cpu + SLIVER and fits
-
     def calm(self) -> bool:
         """Whether every pressure guard holds."""
         if self.reading is None:
@@ -302,9 +314,13 @@ class MachineForecast:
         """Whether the CPU guard and all pressure guards hold with one more run, as far as it insists."""
         if self.reading is None:
             return True
-        insists = min(taken.cpu, self.most_cpu * TUNING.widest)
-        used = max(0.0, self.reading.cpu_used - sum(cpu for other, cpu in self.yielding if other > rank))
-        return self.calm() and (not insists or used + self.cpu + insists <= self.most_cpu + SLIVER)
+        insists = min(taken.cpu, self.most_for_one)
+        strangers = max(0.0, self.reading.cpu_used - (self.reading.our_cpu or 0.0) - self.seen)
+        counted = sum(cpu for other, cpu in self.ours if not self._yields(other, rank))
+        return self.calm() and (not insists or strangers + counted + insists <= self.most_cpu + SLIVER)
+
+    def _yields(self, other: int, to: int) -> bool:
+        return self.weights is not None and self.weights[other] < self.weights[to]
 
 
 def whole_mode(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> str:
@@ -327,9 +343,11 @@ class Forecast:
 
     def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
         self.snapshot, self.book = snapshot, book
+        weights = [*(book.cpu_weight(tier.name) for tier in book.tiers), 1]
         self.everywhere = {
-            node.name: MachineForecast(book.guards, node.reading) for node in snapshot.nodes
-        } or {"": MachineForecast(book.guards, snapshot.machine)}
+            node.name: MachineForecast(book.guards, node.reading, weights if node.weighted else None)
+            for node in snapshot.nodes
+        } or {"": MachineForecast(book.guards, snapshot.machine, weights if snapshot.weighted else None)}
         alive = {
             node.name
             for node in snapshot.nodes
@@ -354,18 +372,13 @@ class Forecast:
             else 0
         )
 
-    def has_slot(self, *, paced: bool = True) -> bool:
-        """Whether one more run may be active; without reading and limit, it goes alone.
-
-        ``paced`` runs keep the moving limit too, by which runs do not slow each other down.
-        """
+    def has_slot(self) -> bool:
+        """Whether one more run may be active; without reading and limit, it goes alone."""
         guards = self.book.guards
         given = [limit for limit in (self.snapshot.run_limit, guards.concurrency) if limit is not None]
         blind = any(machine.reading is None for machine in self.machines.values())
         if blind and not given and self.runs:
             return False
-        if paced and guards.adaptive and self.snapshot.pace:
-            given.append(max(1, floor(self.snapshot.pace.limit)))
         if guards.ramp and self.launched >= guards.ramp.runs:
             return False
         return self.runs < min(given, default=inf)
@@ -387,6 +400,5 @@ class Forecast:
     def resume(self, run: ActiveRun) -> None:
         """Count the CPU of a suspended run that goes on."""
         if run.state is RunState.SUSPENDED and run.node in self.machines:
-            machine = self.machines[run.node]
             taken = expected(run, run.mode, self.snapshot, self.book)
-            machine.cpu += min(taken.cpu, machine.most_cpu)
+            self.machines[run.node].expect(taken, rank_of(self.book.policy(run.work.policy), self.book))

@@ -12,7 +12,6 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
@@ -276,7 +275,7 @@ def staged(draw: st.DrawFn) -> tuple[PolicyBook, Snapshot]:
         machine=machine,
         run_limit=None,
         estimates={},
-        pace=None,
+        promoted_at=None,
     )
 
 
@@ -404,8 +403,6 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
     states = draw(st.lists(st.sampled_from(STATES), max_size=len(ASSETS)))
     names = () if alone else NODE_NAMES[: draw(st.sampled_from((0, 0, 1, 2, 3)))]
     keys = st.sampled_from([estimate_key(work, mode) for work in kinds for mode in ("full", *MODES_BELOW)])
-    moved = draw(st.sampled_from((0.0, 14.9, 15.0, 100.0)))
-    paces = st.sampled_from((0.5, 1.0, 3.7, 4.0, 16.0))
     return Snapshot(
         at=AT,
         queued=tuple(draw(queued(number, kinds)) for number in range(waiting)),
@@ -421,8 +418,8 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
             st.just({})
             | st.dictionaries(st.sampled_from((*NAMES, *OWNERS)), st.sampled_from((500.0, 5000.0, 9e6)))
         ),
-        slowdown=draw(st.none() | st.sampled_from((0.8, 1.5, 1.6, 4.0))),
-        pace=draw(st.none() | st.builds(ConcurrencyLimit, paces, st.just(AT - moved))),
+        weighted=draw(st.booleans()),
+        promoted_at=draw(st.none() | st.sampled_from((AT, AT - 100.0, AT - 3600.0))),
         limits=draw(slot_limits()),
         paused=draw(st.just({}) | st.just({}) | st.just({}) | st.sampled_from(PAUSES)),
         launches=tuple(

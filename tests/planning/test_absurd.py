@@ -6,7 +6,6 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.queue_position import queue_positions
@@ -47,6 +46,7 @@ def absurd(draw: st.DrawFn) -> Snapshot:
             reading,
             cpu_capacity=draw(st.sampled_from((0.0, 2.0, 1e9))),
             cpu_used=draw(AMOUNTS),
+            our_cpu=draw(st.none() | AMOUNTS),
             memory_capacity=draw(SIZES),
             memory_used=draw(SIZES),
         )
@@ -60,8 +60,7 @@ def absurd(draw: st.DrawFn) -> Snapshot:
         nodes=tuple(replace(node, reading=read(node.reading)) for node in base.nodes),
         estimates={key: draw(ESTIMATES) for key in base.estimates},
         usage={owner: draw(AMOUNTS) for owner in base.usage},
-        slowdown=draw(st.none() | AMOUNTS),
-        pace=draw(st.none() | st.builds(ConcurrencyLimit, AMOUNTS, TIMES)),
+        promoted_at=draw(st.none() | TIMES),
     )
 
 

@@ -13,5 +13,5 @@ def test_what_goes_on_is_lacking_to_who_comes_after() -> None:
     (node,) = capacity.nodes
     request = ResourceRequest(cpu=0.5, memory=1, duration=60.0)
     assert capacity.lacks(request, 0) == ()
-    capacity.let_go_on(node, node.cpu_ceiling)
+    capacity.let_go_on(node, 0, ResourceRequest(cpu=node.cpu_ceiling, memory=1, duration=60.0))
     assert [reason.code for reason in capacity.lacks(request, 0)] == [ReasonCode.CPU]

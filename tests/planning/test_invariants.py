@@ -5,7 +5,7 @@ planner goes about it.
 """
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from hypothesis import assume, example, given
@@ -48,7 +48,6 @@ ROOM_CODES = {
     ReasonCode.CPU,
     ReasonCode.PRESSURE,
     ReasonCode.CONCURRENCY,
-    ReasonCode.ADAPTIVE_CONCURRENCY,
     ReasonCode.RAMP,
 }
 HOLDS_BACK = {ReasonCode.LOCATION_PAUSED, ReasonCode.POOL, ReasonCode.TAG_LIMIT}
@@ -302,72 +301,23 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
         (run,) = decision.runs
         taken = expected(run, decision.mode, snapshot, book)
         on = [load.machines[decision.node]]
-        forced = ReasonCode.FORCED in codes(decision)
-        forced_in_full = forced and decision.verdict is Verdict.LAUNCH
-        assert load.has_slot(paced=not forced_in_full)
+        assert load.has_slot()
         fits = load.has_slot() and any(
             machine.has_memory(taken) and machine.has_cpu(taken, rank) for machine in on
         )
         said = ReasonCode.FITS in codes(decision)
         assert fits or not said
         assert said or not fits or not undisturbed
-        if forced_in_full:
-            assert_shares(decision, on, rank, snapshot, book)
-            continue
         assert any(machine.has_memory(taken) for machine in on)
-        if forced:
-            assert fits or endangered(run, snapshot, book)
-        elif not fits:
+        if not fits:
             assert any(_is_left_to_strangers(machine, taken) for machine in on)
             assert snapshot.at - run.submitted_at >= TUNING.strangers_s
             assert ReasonCode.WAITED in codes(decision)
 
 
-def assert_shares(
-    decision: Decision, on: Sequence[MachineForecast], rank: int, snapshot: Snapshot, book: PolicyBook
-) -> None:
-    """A run forced in full has a deadline, no rung, and is in time now if it takes its median.
-
-    Its machine is calm, its peers and it would not use more than a multiple of the guarded CPU, and memory
-    suffices on average.
-    """
-    (run,) = decision.runs
-    taken = expected(run, decision.mode, snapshot, book)
-    assert not (book.policy(run.work.policy).degrade and run.work.degradable)
-    assert not optional_stages(run.work, book)
-    due = due_at(run, book)
-    assert due is not None
-    assert snapshot.at + TUNING.launch_s + taken.median <= due
-    assert any(machine.is_shared(taken, rank) for machine in on)
-
-
 def _is_left_to_strangers(machine: MachineForecast, taken: Expected) -> bool:
     """Whether what we promised of it, with one run more, is no more CPU than a single run may insist on."""
-    return machine.cpu + min(taken.cpu, machine.most_cpu / 2) <= machine.most_cpu / 2 + SLIVER
-
-
-@UNHURRIED
-@given(books(), snapshots())
-def test_forced_rungs_leave_each_other_the_machine(book: PolicyBook, snapshot: Snapshot) -> None:
-    """However many deadlines are in danger: below full mode no tier is forced to take more than the guard."""
-    ceiling = sum(machine.most_cpu for machine in Forecast(snapshot, book).machines.values())
-
-    def cpu(run: QueuedRun | ActiveRun, mode: str) -> float:
-        return min(expected(run, mode, snapshot, book).cpu, ceiling)
-
-    taken: list[tuple[int, float]] = [
-        (rank_of(book.policy(run.work.policy), book), cpu(run, run.mode))
-        for run in snapshot.active
-        if run.mode not in WHOLE
-    ]
-    for decision in plan(snapshot, book).admitted():
-        if decision.verdict is not Verdict.DEGRADE:
-            continue
-        (run,) = decision.runs
-        rank, cores = rank_of(book.policy(run.work.policy), book), cpu(run, decision.mode)
-        if ReasonCode.FORCED in codes(decision):
-            assert sum(others for tier, others in taken if tier <= rank) + cores <= ceiling + SLIVER
-        taken.append((rank, cores))
+    return machine.cpu + min(taken.cpu, machine.most_for_one) <= machine.most_for_one + SLIVER
 
 
 @UNHURRIED
@@ -537,7 +487,6 @@ def test_a_deferral_names_every_rule_that_blocks(book: PolicyBook, snapshot: Sna
             assert {
                 ReasonCode.CONCURRENCY,
                 ReasonCode.NO_READING,
-                ReasonCode.ADAPTIVE_CONCURRENCY,
                 ReasonCode.RAMP,
             } & set(said)
 

@@ -138,7 +138,7 @@ def test_the_digest_tells_every_plan_from_every_other() -> None:
     plans = [
         launched,
         replace(launched, decisions=launched.decisions[::-1]),
-        replace(launched, pace=None),
+        replace(launched, promoted_at=1.0),
         planned(queued=TWO_KINDS[:1]),
         planned(queued=TWO_KINDS, **FULL),
         planned(queued=TWO_KINDS, machine={"memory_used": "6.4GiB", "cpu_used": 4}, active=FULL["active"]),

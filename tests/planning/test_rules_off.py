@@ -20,8 +20,8 @@ OFF: Final[tuple[tuple[str, Any], ...]] = (
     ("similar_quantile", 0.9),
     ("composition_evidence", inf),
     ("settling_s", 0.0),
+    ("overcommit", 1.0),
     ("widest", 1.0),
-    ("crowd", 0.0),
     ("memory_sigmas", 0.0),
     ("evictable_sigmas", 0.0),
     ("grows_for", inf),
@@ -33,7 +33,6 @@ OFF: Final[tuple[tuple[str, Any], ...]] = (
     ("reserved_starts", 0),
     ("strangers_s", inf),
     ("idle", 0.0),
-    ("forced_rungs", 0.0),
     ("compose_overdue", False),
     ("preempting_runs", 0),
     ("loss_at_least", inf),
@@ -41,7 +40,6 @@ OFF: Final[tuple[tuple[str, Any], ...]] = (
     ("suspended_at_most_s", inf),
     ("overdue", 0.0),
     ("memory_edge", inf),
-    ("limit_tolerance", inf),
 )
 FEW: Final = settings(UNHURRIED, max_examples=10)
 """There are many rules."""

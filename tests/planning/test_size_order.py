@@ -115,13 +115,11 @@ def test_an_eighth_of_patience_ends_the_advantage(waited: str, first: str) -> No
     snapshot = snapshot_of(queued=queued)
     assert queue_positions(snapshot, BOOK)[0] == first
     decided = plan(snapshot, BOOK)
-    pace = decided.pace
-    assert pace is not None
     told = [reason.code for reason in decided.by_run()["large"].reasons]
     assert (ReasonCode.WAITED in told) == (first == "large")
-    assert pace.promoted_at == (snapshot.at if first == "large" else None)
+    assert decided.promoted_at == (snapshot.at if first == "large" else None)
     if first == "large":
-        again = replace(snapshot, at=snapshot.at + 60, pace=pace)
+        again = replace(snapshot, at=snapshot.at + 60, promoted_at=decided.promoted_at)
         assert queue_positions(again, BOOK)[0] == "little", "the door is shut again"
 
 
@@ -132,10 +130,9 @@ def test_the_door_is_for_large_runs() -> None:
     large = {"run": "large", "policy": "big", "waited": "8m"}
     snapshot = snapshot_of(machine={"cpu": 8, "memory": "16GiB"}, queued=[less, small, large])
     assert queue_positions(snapshot, BOOK) == ["large", "less", "small"]
-    pace = plan(snapshot, BOOK).pace
-    assert pace is not None
-    assert pace.promoted_at == snapshot.at
-    assert queue_positions(replace(snapshot, pace=pace), BOOK) == ["less", "small", "large"], (
+    promoted_at = plan(snapshot, BOOK).promoted_at
+    assert promoted_at == snapshot.at
+    assert queue_positions(replace(snapshot, promoted_at=promoted_at), BOOK) == ["less", "small", "large"], (
         "the door is shut again"
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.resource_request import request_of
@@ -54,7 +53,7 @@ class Toy:
     usage: dict[str, float] = field(default_factory=dict)
     submitted: dict[str, float] = field(default_factory=dict)
     works: dict[str, Work] = field(default_factory=dict)
-    pace: ConcurrencyLimit | None = None
+    promoted_at: float | None = None
 
     def submit(self, policy: str, run_id: str, *, ago: float = 0.0, priority: int = 0) -> None:
         """Queue a run of a kind that is named after its policy."""
@@ -79,14 +78,14 @@ class Toy:
             run_limit=self.run_limit,
             nodes=nodes,
             usage=dict(self.usage),
-            pace=self.pace,
+            promoted_at=self.promoted_at,
             launches=tuple(at for run_id, at in self.launched.items() if run_id not in self.active),
         )
 
     def cycle(self) -> Plan:
         """Plan, do what the plan says, and let time pass."""
         decided = plan(self.snapshot(), self.book)
-        self.pace = decided.pace
+        self.promoted_at = decided.promoted_at
         going = {each.runs[0].run_id: each for each in decided.admitted()}
         for run in self.queued:
             if run.run_id in going:

@@ -129,8 +129,7 @@ KEYS = [
         "active",
         "estimates",
         "usage",
-        "slowdown",
-        "pace",
+        "weighted",
         "run",
         "runs",
         "policy",
@@ -181,7 +180,7 @@ SNAPSHOTS = mappings(
     data=st.dictionaries(st.sampled_from(KEYS), mappings(age=VALUES, checks=VALUES), max_size=1),
     estimates=st.lists(mappings(of=VALUES, memory=VALUES), max_size=1),
     usage=VALUES,
-    pace=VALUES,
+    weighted=VALUES,
 )
 CASES = st.lists(
     mappings(

@@ -6,7 +6,6 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from adaptive_assets.planning.concurrency_state import ConcurrencyLimit
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
@@ -175,11 +174,10 @@ def test_what_was_learned_is_found_by_every_kind_of_that_name() -> None:
     assert (learned.duration, learned.runs) == (Spread.exactly(120.0), 20.0)
 
 
-def test_what_was_used_how_fast_and_how_many() -> None:
-    """Use in core-seconds, the limit as the last plan left it."""
-    snapshot = snapshot_of(usage={"team": "2h"}, slowdown=1.5, pace={"limit": 6, "moved": "20s"}, run_limit=4)
-    assert (snapshot.usage, snapshot.slowdown, snapshot.run_limit) == ({"team": 7200.0}, 1.5, 4)
-    assert snapshot.pace == ConcurrencyLimit(6.0, NOON - 20)
+def test_what_was_used_and_how_many() -> None:
+    """Use in core-seconds."""
+    snapshot = snapshot_of(usage={"team": "2h"}, run_limit=4)
+    assert (snapshot.usage, snapshot.run_limit) == ({"team": 7200.0}, 4)
 
 
 def test_content_that_no_case_can_have() -> None:

@@ -112,13 +112,12 @@ class Simulated:
         self._told.arrives(run)
         self._line.add(run, now)
 
-    def told(self, now: float) -> tuple[dict[str, Estimate | None], dict[str, Estimate], float | None]:
-        """What is told of each run alone, of each kind, and the slowdown."""
+    def told(self, now: float) -> tuple[dict[str, Estimate | None], dict[str, Estimate]]:
+        """What is told of each run alone, and of each kind."""
         of_kinds = dict(self._told.estimates(self._line, now))
         return (
             {run.run_id: run.estimate for run in self._line.seen()},
             of_kinds,
-            self._told.slowdown(now),
         )
 
 
@@ -155,8 +154,8 @@ class Produced:
         )
         self._experience.ended([(self._runs[traced.run_id].kind.work, usage)])
 
-    def told(self, now: float) -> tuple[dict[str, Estimate | None], dict[str, Estimate], float | None]:
-        """What is told of each run alone, of each kind, and the slowdown."""
+    def told(self, now: float) -> tuple[dict[str, Estimate | None], dict[str, Estimate]]:
+        """What is told of each run alone, and of each kind."""
         waiting = tuple(
             QueuedRun(
                 f"next-{run_id}",
@@ -171,7 +170,7 @@ class Produced:
         machine = MachineReading(STARTS_AT + now, 4.0, 0.0, 16 * GIB, 0)
         seen = self._experience.into(Snapshot(STARTS_AT + now, waiting, machine=machine))
         of_runs = {run.root_run_id: run.estimate for run in seen.queued}
-        return of_runs, dict(seen.estimates), seen.slowdown
+        return of_runs, dict(seen.estimates)
 
     def _declared(self, run: TracedRun) -> Declaration | None:
         said = run.declared

@@ -317,22 +317,22 @@ def test_the_planner_is_told_what_it_may_know() -> None:
     assert estimate.duration.p50 == pytest.approx(40, rel=0.1)
 
 
-def test_the_pace_travels_from_plan_to_plan() -> None:
+def test_what_a_plan_leaves_travels_from_plan_to_plan() -> None:
     """What a plan leaves behind is in the next snapshot."""
-    paces = []
+    told = []
 
     def planner(snapshot: Snapshot, book: PolicyBook) -> Plan:
-        paces.append(snapshot.pace)
+        told.append(snapshot.promoted_at)
         made = plan(snapshot, book)
-        left.append(made.pace)
+        left.append(made.promoted_at)
         return made
 
     left: list[Any] = []
     runs = (traced(f"r{n}", 30, memory=2 * GIB) for n in range(6))
     play(*runs, memory=8 * GIB, planner=planner, knowledge=Knowledge.PERFECT)
     assert len(left) > 2
-    assert paces[0] is None
-    assert paces[1:] == left[:-1]
+    assert told[0] is None
+    assert told[1:] == left[:-1]
 
 
 def test_use_is_charged_to_its_owner_and_cost_to_its_policy() -> None:
