@@ -115,7 +115,7 @@ def test_a_reading_tells_our_cpu_from_strangers() -> None:
 
 
 def test_a_reniced_run_gets_little_more_than_what_others_leave() -> None:
-    """At nice 19 it has 1 part in 70 of one core until the other has ended, and of one and a half the half."""
+    """At nice 19 it has 1 part in 70 of one core until the other ends, and of one and a half the half."""
     script = {0.5: [(Verdict.SLOW, "nice")]}
     runs = (traced("a", 101), traced("nice", 101), traced("later", at=1))
     outcome = play(*runs, cores=2, planner=Scripted(script, hold={"later": 500}))
