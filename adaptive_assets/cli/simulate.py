@@ -100,6 +100,12 @@ def _capabilities(text: str) -> "Capabilities":
     metavar="WORD,…",
     help="What launchers can do beyond Dagster's: renice, suspend, requeue, compose.",
 )
+@click.option(
+    "--cpu-weights/--no-cpu-weights",
+    "weighted",
+    default=True,
+    help="Whether runs yield the CPU to those of higher tiers by their weight.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--html",
@@ -121,6 +127,7 @@ def simulate(
     baselines: bool,
     oracle: bool,
     actions: "Capabilities",
+    weighted: bool,
     as_json: bool,
     html: Path | None,
     quiet: bool,
@@ -144,7 +151,7 @@ def simulate(
                 inputs.book,
                 inputs.cluster,
                 scenario=inputs.scenario,
-                settings=fine_settings(inputs.workload, actions),
+                settings=fine_settings(inputs.workload, actions, weighted=weighted),
                 load=load,
                 seed=seed,
                 with_baselines=baselines,

@@ -25,6 +25,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         ],
         "world": comparison.world,
         "actions": list(comparison.settings.capabilities.words),
+        "cpu_weights": comparison.settings.weighted,
         "load": {"wanted": comparison.load, "offered": comparison.offered},
         "seed": comparison.seed,
         "revision": comparison.book.revision,

@@ -49,6 +49,10 @@ def _times(value: float) -> str:
     return f"{number(value)}x" if value < 100 else f"{value:,.0f}x"
 
 
+def _core_hours(core_s: float) -> str:
+    return f"{number(core_s / 3600)} h"
+
+
 def _milliseconds(value: float) -> str:
     return f"{number(value * 1000)} ms" if value < 0.1 else f"{value * 1000:,.0f} ms"
 
@@ -63,6 +67,13 @@ def _of_the_ended(
 def _finished_share(contender: Contender, runs: TierMeasures) -> float | None:
     asked = sum(run.run.cpu * run.run.duration_s for run in contender.outcome.runs)
     return min(1.0, runs.work_core_s / asked) if asked else None
+
+
+def _by_last_submission(contender: Contender, _: TierMeasures) -> float | None:
+    """Nothing of a workload that is submitted at one instant: nobody can have ended anything by then."""
+    runs = [run.run for run in contender.outcome.runs]
+    at_once = len({run.submit_s for run in runs}) <= 1
+    return None if at_once else contender.measures.core_s_by_last_submission
 
 
 def _wasted_share(contender: Contender, _: TierMeasures) -> float | None:
@@ -96,7 +107,10 @@ OVERALL: Final[Mapping[str, Figure]] = {
     "missed": _MISSED,
     "wait_p95_s": _WAIT_P95,
     "finished": Figure("work finished", "done", share_label, _finished_share, more=True),
-    "end_s": Figure("all done after", "end", seconds, _end),
+    "core_s_by_last_submission": Figure(
+        "work by the last submission", "by last", _core_hours, _by_last_submission, more=True
+    ),
+    "end_s": Figure("makespan", "end", seconds, _end),
     "utilisation": Figure("CPU used", "CPU", share_label, lambda one, _: one.measures.utilisation, more=True),
     "oom_kills": Figure("out of memory", "OOM", _count, lambda _, runs: float(runs.oom_kills)),
     "wasted": Figure("work wasted", "wasted", share_label, _wasted_share),
@@ -119,6 +133,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "slowdown": "From submission to end, over what the run takes alone on an idle machine: the mean."
     " Runs below 10 s count as 10 s long. Only where nearly all have ended.",
     "finished": "Of the core-seconds that the workload asks for, those of runs that ended well.",
+    "core_s_by_last_submission": "Core-hours of runs that had ended well when the last was submitted.",
     "end_s": "From the start of the workload to the end of the last run, where all of them ended.",
     "utilisation": "Core-seconds that runs used, of those there were until the last run ended.",
     "oom_kills": "How often a run was killed because a machine had no memory left.",
@@ -131,14 +146,21 @@ MEANINGS: Final[Mapping[str, str]] = {
 """What each figure says, by key."""
 
 
+_RARE: Final = ("preemptions", "degraded")
+
+
 def told_figures(comparison: Comparison, figures: Mapping[str, Figure], tier: str | None) -> list[Figure]:
-    """Those of ``figures`` that some planner has a value for; costs only where there are prices."""
-    return [
-        figure
-        for key, figure in figures.items()
-        if any(figure.of(contender, tier) is not None for contender in comparison.contenders)
-        and (key != "cost" or comparison.book.prices)
-    ]
+    """Those of ``figures`` that some planner has a value for; of what is rare, one that is not zero.
+
+    Costs are told only where there are prices.
+    """
+    told = []
+    for key, figure in figures.items():
+        values = [figure.of(contender, tier) for contender in comparison.contenders]
+        known = any(values) if key in _RARE else any(value is not None for value in values)
+        if known and (key != "cost" or comparison.book.prices):
+            told.append(figure)
+    return told
 
 
 def marked(figure: Figure, contenders: Iterable[Contender], tier: str | None = None) -> frozenset[str]:

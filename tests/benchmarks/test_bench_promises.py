@@ -42,7 +42,7 @@ def of_all(*, missed: int = 0, work: float = 3600.0, kills: int = 0, wait: float
     """Two tiers, ``missed`` in the first and waits of ``wait`` in the second."""
     tiers = (of_tier("critical", missed=missed), of_tier("batch", wait=wait))
     everything = of_tier("all", work=work, kills=kills)
-    return Measures("one", tiers, everything, 0.5, 0.5, 0.0, 0.0, {}, 100.0, 5, None, None, {})
+    return Measures("one", tiers, everything, 0.5, 0.5, 0.0, work, 0.0, {}, 100.0, 5, None, None, {})
 
 
 def compared(

@@ -90,6 +90,20 @@ def test_each_report_says_of_which_world_it_is(folder: Path, adaptive: Adaptive,
         assert answer["actions"] == words
 
 
+def test_a_world_without_cpu_weights_says_so(folder: Path, adaptive: Adaptive, told: Told) -> None:
+    """In text and JSON."""
+    rows = "".join(
+        f"{tier}{n},{tier},0,60,2,100,{tier},,\n" for tier in ("critical", "batch") for n in range(4)
+    )
+    (folder / "busy.csv").write_text(HEADER + rows)
+    options = ("--trace", "busy.csv", *MACHINE, "--no-baselines", "--no-oracle")
+    shown = adaptive("simulate", *options, "--no-cpu-weights")
+    assert shown.stdout.splitlines()[1].endswith("; CPU weights not in force; seed 0")
+    without, usual = told("simulate", *options, "--no-cpu-weights"), told("simulate", *options)
+    assert (without["cpu_weights"], usual["cpu_weights"]) == (False, True)
+    assert "CPU weights" not in usual["world"]
+
+
 def test_what_never_ends_is_told_with_its_reason(folder: Path, adaptive: Adaptive) -> None:
     """Here, work that is larger than the machine, and what depends on it."""
     rows = "a,big,0,30,1,99000,batch,,\nb,next,0,30,1,100,batch,,a\nc,fine,0,30,1,100,batch,,\n"

@@ -59,6 +59,23 @@ def test_the_json_has_every_figure(compared: Comparison) -> None:
     assert (told["seed"], told["events"]) == (7, 1)
 
 
+def test_turnarounds_of_every_tier_and_work_by_the_last_submission_are_told(compared: Comparison) -> None:
+    """From submission to end, beside the waits; and what had ended when the last run came."""
+    told = as_json(compared)["planners"][0]
+    runs = compared.ours.outcome.runs
+    for name, tier in told["tiers"].items():
+        took = [run.turnaround_s for run in runs if run.tier == name and run.turnaround_s is not None]
+        assert tier["turnaround_mean_s"] == pytest.approx(sum(took) / len(took))
+        assert tier["turnaround_mean_s"] <= tier["turnaround_p95_s"] <= max(took)
+    last = max(run.run.submit_s for run in runs)
+    done = sum(run.useful_core_s for run in runs if run.ended_s is not None and run.ended_s <= last)
+    assert 0 < told["all"]["core_s_by_last_submission"] == done < sum(run.useful_core_s for run in runs)
+    assert "turn mean" in as_text(compared)
+    assert "by last" in as_text(compared)
+    one = as_json(comparison(workload(1)))["planners"][0]
+    assert one["all"]["core_s_by_last_submission"] is None
+
+
 @pytest.mark.parametrize("runs", [0, 1])
 def test_next_to_nothing_can_be_reported(runs: int) -> None:
     """No run, and one that never waited."""

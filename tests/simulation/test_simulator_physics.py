@@ -7,6 +7,7 @@ import pytest
 from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import RunState
+from adaptive_assets.simulation.engine.cluster import Cluster
 from adaptive_assets.simulation.scenarios.events import Scenario, SlowDisk, StrangerCpu, StrangerMemory
 from tests.simulation.worlds import BARE, GIB, Scripted, by_id, ends, play, traced
 
@@ -50,15 +51,78 @@ def test_strangers_take_their_share() -> None:
     assert ends(play(traced("a", 100), scenario=scenario)) == {"a": 125}
 
 
-def test_a_reniced_run_gets_what_others_leave() -> None:
-    """On one core it stands still until the other has ended; on one and a half it gets the half."""
+def test_runs_share_by_the_weight_they_were_launched_with() -> None:
+    """Weight 20 is nice 7: 1 part of a core where the usual weight has 1.25 ** 7, start-up included."""
+    weights = {"a": 100, "b": 20}
+    outcome = play(traced("a", 100), traced("b", 100), planner=Scripted(weights=weights))
+    assert ends(outcome) == {"a": round(100 * (1 + 1.25**-7), 3), "b": 200}
+    settings = replace(BARE, startup_s=10.0)
+    outcome = play(traced("a", 100), traced("b", 100), planner=Scripted(weights=weights), settings=settings)
+    assert by_id(outcome)["a"].started_s == pytest.approx(10 * (1 + 1.25**-7))
+    assert ends(outcome)["b"] == 220
+
+
+def test_a_weight_above_the_usual_counts_as_the_usual() -> None:
+    """Nobody goes below nice 0 without privileges; and no level is above 19."""
+    outcome = play(traced("a", 100), traced("b", 100), planner=Scripted(weights={"a": 500}))
+    assert ends(outcome) == {"a": 200, "b": 200}
+    outcome = play(traced("a", 100), traced("b", 100), planner=Scripted(weights={"b": 1}))
+    assert ends(outcome) == {"a": round(100 * (1 + 1.25**-19), 3), "b": 200}
+
+
+def test_what_a_heavy_run_cannot_use_goes_to_light_ones() -> None:
+    """On two cores a thread of the usual weight has one for itself, and two light ones share the other."""
+    weights = {"light": 4, "other": 4}
+    runs = (traced("heavy", 100), traced("light", 100), traced("other", 100))
+    outcome = play(*runs, cores=2, planner=Scripted(weights=weights))
+    assert ends(outcome) == {"heavy": 100, "light": 150, "other": 150}
+
+
+def test_strangers_have_the_usual_weight() -> None:
+    """Beside a stranger of one core on one core, a run of nice 7 gets little; alone it gets all."""
+    scenario = Scenario((StrangerCpu(at=0, lasts=50, cores=1.0),))
+    share = 1.25**-7 / (1 + 1.25**-7)
+    outcome = play(traced("a", 100), scenario=scenario, planner=Scripted(weights={"a": 20}))
+    assert ends(outcome) == {"a": round(50 + 100 - 50 * share, 3)}
+
+
+def test_where_weights_are_not_in_force_all_weigh_the_same() -> None:
+    """And the planner is told, whichever it is, for one machine and for several."""
+    planner = Scripted(weights={"b": 1})
+    outcome = play(traced("a"), traced("b"), planner=planner, settings=replace(BARE, weighted=False))
+    assert ends(outcome) == {"a": 200, "b": 200}
+    assert {seen.weighted for seen in planner.seen} == {False}
+    several = Cluster.of(1, 64 * GIB, 2)
+    for weighted in (True, False):
+        planner = Scripted()
+        play(traced("a"), planner=planner, cluster=several, settings=replace(BARE, weighted=weighted))
+        assert {node.weighted for seen in planner.seen for node in seen.nodes} == {weighted}
+        assert {seen.weighted for seen in planner.seen} == {weighted}
+
+
+def test_a_reading_tells_our_cpu_from_strangers() -> None:
+    """Both smoothed alike: what is used less what ours use is what strangers use."""
+    scenario = Scenario((StrangerCpu(at=0, lasts=500, cores=0.75),))
+    planner = Scripted(hold={"late": 60})
+    play(traced("a", 100), traced("late", 1), cores=2, scenario=scenario, planner=planner)
+    for at in (5, 9, 40):
+        reading = planner.at(at).machine
+        assert reading is not None
+        assert reading.our_cpu == pytest.approx(reading.cpu_used / 1.75)
+    settled = planner.at(40).machine
+    assert settled is not None
+    assert settled.our_cpu == pytest.approx(1.0, abs=0.001)
+
+
+def test_a_reniced_run_gets_little_more_than_what_others_leave() -> None:
+    """At nice 19 it has 1 part in 70 of one core until the other ends, and of one and a half the half."""
     script = {0.5: [(Verdict.SLOW, "nice")]}
     runs = (traced("a", 101), traced("nice", 101), traced("later", at=1))
     outcome = play(*runs, cores=2, planner=Scripted(script, hold={"later": 500}))
     assert ends(outcome)["a"] == 101
     one_core = play(*runs, cores=1, planner=Scripted(script, hold={"later": 500}))
-    # Half a core each for a second; then `a` alone for 100.5 s; then `nice` for its 100.5 s.
-    assert ends(one_core)["a"] == 101.5
+    # Half a core each for a second; then `a` has nearly all for its 100.5 s; then `nice` has all.
+    assert ends(one_core)["a"] == pytest.approx(1 + 100.5 * (1 + 1.25**-19), abs=0.001)
     assert ends(one_core)["nice"] == 202
     half = play(*runs, cores=1.5, planner=Scripted(script, hold={"later": 500}))
     assert ends(half)["a"] == pytest.approx(1 + 100.25, abs=0.01)
@@ -69,8 +133,8 @@ def test_a_resumed_run_shares_again() -> None:
     """Once it is resumed, a reniced run is an equal again."""
     script = {1.0: [(Verdict.SLOW, "nice")], 11.0: [(Verdict.RESUME, "nice")]}
     outcome = play(traced("a", 100), traced("nice", 100), traced("q"), planner=Scripted(script, {"q": 500}))
-    # 1 s shared, 10 s for `a` alone, and then both share: `a` has 89.5 left.
-    assert ends(outcome)["a"] == 11 + 2 * 89.5
+    # 1 s shared, 10 s of which `a` has nearly all, and then both share.
+    assert ends(outcome)["a"] == pytest.approx(11 + 2 * (99.5 - 10 / (1 + 1.25**-19)), abs=0.001)
     assert by_id(outcome)["nice"].preemptions == 1
 
 

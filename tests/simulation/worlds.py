@@ -1,7 +1,7 @@
 """Small worlds whose outcome can be worked out by hand: no start-up, a cycle each second, one node."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Verdict
@@ -35,13 +35,15 @@ def traced(run_id: str, duration_s: float = 100.0, *, at: float = 0.0, **more: A
 class Scripted:
     """Launches what is queued, and does to running work what is written for a time, at the first cycle then.
 
-    What is in ``hold`` stays in the queue until the time given. ``seen`` are all snapshots.
+    What is in ``hold`` stays in the queue until the time given. ``weights`` are those that differ from the
+    usual CPU weight. ``seen`` are all snapshots.
     """
 
     script: Mapping[float, Iterable[tuple[Verdict, str]]] = field(default_factory=dict)
     hold: Mapping[str, float] = field(default_factory=dict)
     mode: str = FULL
     node: str = ""
+    weights: Mapping[str, int] = field(default_factory=dict)
     starts_at: float = BARE.starts_at
     seen: list[Snapshot] = field(default_factory=list)
     done: set[float] = field(default_factory=set)
@@ -61,7 +63,9 @@ class Scripted:
             held = self.hold.get(run.run_id, 0.0) > now
             verdict = Verdict.DEFER if held else Verdict.LAUNCH
             tier = book.policy(run.work.policy).tier
-            decisions.append(Decision(verdict, run.work, tier, self.mode, WHY, (run,), node=self.node))
+            weight = self.weights.get(run.run_id, 100)
+            decision = Decision(verdict, run.work, tier, self.mode, WHY, (run,), node=self.node)
+            decisions.append(replace(decision, cpu_weight=weight))
         return Plan(snapshot.at, book.revision, tuple(decisions), tuple(running))
 
     def at(self, now: float) -> Snapshot:

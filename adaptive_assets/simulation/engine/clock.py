@@ -17,12 +17,16 @@ class Rider(Protocol):
 
     cpu: float
     io: float
-    slowed: bool
     memory: int
     clock: "Clock[Any] | None"
     due: float
     left: float
     ticket: int
+
+    @property
+    def weight(self) -> float:
+        """What each of its threads weighs, 1024 at nice 0."""
+        ...
 
 
 R = TypeVar("R", bound=Rider)
@@ -32,7 +36,7 @@ R = TypeVar("R", bound=Rider)
 class Clock(Generic[R]):
     """Virtual time of the runs that go at one speed."""
 
-    nice: bool
+    weight: float
     io: float
     shows: float = 0.0
     rate: float = 0.0

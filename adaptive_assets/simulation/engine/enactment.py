@@ -30,7 +30,7 @@ def enact(plan: Plan, deployment: SimulationState) -> bool:
         if decision.verdict.admits:
             busy = True
             for queued in decision.runs:
-                deployment.launch(queued.run_id, decision.mode, decision.node)
+                deployment.launch(queued.run_id, decision.mode, decision.node, decision.cpu_weight)
         elif decision.verdict is Verdict.FAIL:
             busy = True
             for queued in decision.runs:
@@ -63,7 +63,7 @@ def _change(run: ActiveRun, verdict: Verdict, deployment: SimulationState) -> No
 
 
 def _slow(attempt: Attempt, deployment: SimulationState) -> None:
-    """From now on it gets what CPU others leave."""
+    """From now on it has the least weight, and gets little more than what CPU others leave."""
     if attempt.state is RunState.RUNNING and not attempt.slowed:
         _gives_way(attempt, deployment)
         deployment.stop(attempt)

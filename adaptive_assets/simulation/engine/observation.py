@@ -71,11 +71,13 @@ class Observer:
             usage=self._told.usage.at(starts_at + now),
             promoted_at=promoted_at,
             launches=tuple([starts_at + launched for launched in self._launches]),
+            weighted=self._settings.weighted,
         )
 
     def _node(self, machine: SimulatedNode[Attempt]) -> Node:
         reading = self._reading(machine)
-        return Node(machine.spec.name, reading, reading.at, machine.spec.node_class)
+        weighted = self._settings.weighted
+        return Node(machine.spec.name, reading, reading.at, machine.spec.node_class, weighted=weighted)
 
     def _believed(self, machine: SimulatedNode[Attempt], now: float) -> MachineReading | None:
         return self._reading(machine) if now - machine.reading[0] <= STALE_S else None
@@ -85,7 +87,7 @@ class Observer:
         skew = self.skew_s[spec.name]
         known = self._readings.get(spec.name)
         if known is None or known[0] is not reading or known[1] != skew:
-            at, cpu, memory, cpu_stalled, memory_stalled, io_stalled = reading
+            at, cpu, ours, memory, cpu_stalled, memory_stalled, io_stalled = reading
             made = MachineReading(
                 at=self._settings.starts_at + at + skew,
                 cpu_capacity=spec.cores,
@@ -93,6 +95,7 @@ class Observer:
                 memory_capacity=spec.memory,
                 memory_used=memory,
                 pressure=Pressure(cpu_stalled, memory_stalled, io_stalled),
+                our_cpu=ours,
             )
             known = self._readings[spec.name] = (reading, skew, made)
         return known[2]

@@ -10,6 +10,7 @@ from adaptive_assets.planning.resource_request import FULL, LAST_GOOD, LAST_GOOD
 from adaptive_assets.planning.snapshot import ActiveRun, Declaration, RunState
 from adaptive_assets.policy import Policy, PolicyBook
 from adaptive_assets.simulation.engine.clock import Clock
+from adaptive_assets.simulation.engine.cpu_shares import LEAST, USUAL, kernel_weight
 from adaptive_assets.simulation.engine.policy_assignment import Kinds, TraceKind
 from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload
@@ -110,6 +111,8 @@ class Attempt:
     needs: Needs
     startup: tuple[float, float]
     """Seconds of start-up, and cores during that."""
+    cpu_weight: int = USUAL
+    """What it was launched with, 1 to 10,000; start-up and all."""
     started: float | None = None
     state: RunState = RunState.RUNNING
     slowed: bool = False
@@ -140,6 +143,11 @@ class Attempt:
     def __post_init__(self) -> None:
         self.stage_since = self.launched
         self.left, self.cpu = self.startup
+
+    @property
+    def weight(self) -> float:
+        """What each of its threads weighs for the kernel."""
+        return LEAST if self.slowed else kernel_weight(self.cpu_weight)
 
     @property
     def first_memory(self) -> int:

@@ -69,6 +69,8 @@ class Settings:
     """And the latest."""
     capabilities: Capabilities = NOTHING
     """What the launchers can do beyond launching; by default what those of Dagster can do."""
+    weighted: bool = True
+    """Whether the CPU weights that runs are launched with are in force; without it, all weigh the same."""
     tuning: Tuning = TUNING
     """The numbers that ``plan()`` goes by, where no other planner decides."""
     run_limit: int | None = None

@@ -1,8 +1,8 @@
 """The physics of one machine: how fast its runs go, and how much of it they hold.
 
-Runs share the processors (processor sharing): while they ask for more cores than there are, all go slower by
-the same factor.  There is a virtual clock (:mod:`.clock`) for each class of runs that go at one speed:
-reniced or not, by share of I/O.
+Runs share the processors by weight (:mod:`.cpu_shares`): a run of so many cores is as many threads, and while
+all ask for more cores than there are, each gets a share. There is a virtual clock (:mod:`.clock`) for each
+class of runs that go at one speed: by weight and share of I/O.
 """
 
 from heapq import heappop, heappush
@@ -11,6 +11,7 @@ from typing import Final, Generic
 
 from adaptive_assets.simulation.engine.clock import Clock, R, Rider
 from adaptive_assets.simulation.engine.cluster import NodeSpec
+from adaptive_assets.simulation.engine.cpu_shares import NICE_0, Threads, share_of_weight
 
 IO_STEPS: Final = 20
 """Shares of I/O are told apart in so many steps, which bounds the number of clocks."""
@@ -27,8 +28,9 @@ SLOWEST: Final = 0.5
 _INSTANT: Final = 1e-7
 """Seconds; what floating-point arithmetic may lose of a stage's length."""
 
-Reading = tuple[float, float, int, float, float, float]
-"""When; cores and bytes in use; stalled for CPU, memory and I/O, as shares. All but bytes are smoothed."""
+Reading = tuple[float, float, float, int, float, float, float]
+"""When; cores in use, and those of them that runs use; bytes in use; stalled for CPU, memory and I/O, as
+shares. All but bytes are smoothed."""
 
 
 class SimulatedNode(Generic[R]):
@@ -55,13 +57,13 @@ class SimulatedNode(Generic[R]):
         self.event = 0
         """The number of the event at which the next stage ends here; those with other numbers are void."""
         self._now = 0.0
-        self._clocks: dict[tuple[bool, float], Clock[R]] = {}
+        self._clocks: dict[tuple[float, float], Clock[R]] = {}
         self._io = 0.0
         self._tickets = 0
         self._every_s = reading_every_s
-        self._loads = (0.0, 0.0, 0.0, 0.0)
-        self._smooth = (0.0, 0.0, 0.0, 0.0)
-        self.reading: Reading = (0.0, 0.0, 0, 0.0, 0.0, 0.0)
+        self._loads = (0.0, 0.0, 0.0, 0.0, 0.0)
+        self._smooth = self._loads
+        self.reading: Reading = (0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0)
         """The latest."""
         self._next_reading = reading_every_s
 
@@ -97,7 +99,7 @@ class SimulatedNode(Generic[R]):
 
     def enter(self, rider: R) -> None:
         """``rider`` goes on, with ``rider.left`` seconds of progress until its stage ends."""
-        key = (rider.slowed, round(rider.io * IO_STEPS) / IO_STEPS)
+        key = (rider.weight, round(rider.io * IO_STEPS) / IO_STEPS)
         clock = self._clocks.get(key)
         if clock is None:
             clock = self._clocks[key] = Clock(*key)
@@ -119,7 +121,7 @@ class SimulatedNode(Generic[R]):
         clock.cpu -= rider.cpu
         self._io -= clock.io
         if not clock.riders:
-            del self._clocks[clock.nice, clock.io]
+            del self._clocks[clock.weight, clock.io]
             if not self._clocks:
                 self._io = 0.0  # what rounding has left
 
@@ -140,22 +142,22 @@ class SimulatedNode(Generic[R]):
         spec = self.spec
         crowd = self.disk_factor * max(1.0, self._io / (STREAMS_PER_CORE * spec.cores))
         calm = self._calm()
-        asked = nicely = 0.0
+        threads = [Threads(self.stranger_cpu, 1.0, NICE_0)]
         for clock in self._clocks.values():
             clock.alone = calm / (1.0 - clock.io + clock.io * crowd)
-            if clock.nice:
-                nicely += clock.cpu * clock.alone
-            else:
-                asked += clock.cpu * clock.alone
-        wanted = asked + self.stranger_cpu
-        share = min(1.0, spec.cores / wanted) if wanted > 0 else 1.0
-        left = max(0.0, spec.cores - wanted)
-        nice_share = min(1.0, left / nicely) if nicely > 0 else 1.0
-        self.cpu = asked * share + nicely * nice_share
+            threads.append(Threads(clock.cpu, clock.alone, clock.weight))
+        share = share_of_weight(threads, spec.cores)
+        self.cpu, least = 0.0, 1.0
+        for clock in self._clocks.values():
+            clock.rate = min(clock.alone, share * clock.weight)
+            self.cpu += clock.cpu * clock.rate
+            least = min(least, clock.rate / clock.alone)
+        strangers = min(1.0, share * NICE_0)
         stalled_io = 1.0 - 1.0 / crowd if self._io > 0 and crowd > 1 else 0.0
-        cpu_in_use = min(spec.cores, self.cpu + self.stranger_cpu * share)
-        self._loads = (cpu_in_use, 1.0 - min(share, nice_share), 1.0 - calm, stalled_io)
-        return self._next_end(share, nice_share)
+        self.cpu = min(spec.cores, self.cpu)  # what rounding has added
+        in_use = min(spec.cores, self.cpu + self.stranger_cpu * strangers)
+        self._loads = (in_use, self.cpu, 1.0 - min(least, strangers), 1.0 - calm, stalled_io)
+        return self._next_end()
 
     def lose_all(self) -> list[R]:
         """The machine falls silent; what was on it, and is lost."""
@@ -174,10 +176,9 @@ class SimulatedNode(Generic[R]):
         """Who holds the most memory; of equals, the last launched."""
         return max(reversed(self.riders), key=_memory, default=None)
 
-    def _next_end(self, share: float, nice_share: float) -> float | None:
+    def _next_end(self) -> float | None:
         soonest = None
         for clock in self._clocks.values():
-            clock.rate = clock.alone * (nice_share if clock.nice else share)
             due = clock.next_due()
             if due is not None and clock.rate > 0:
                 ends = self._now + max(0.0, due - clock.shows) / clock.rate
@@ -190,7 +191,7 @@ class SimulatedNode(Generic[R]):
         crowded = (self.memory_in_use / self.spec.memory - TIGHT) / (1.0 - TIGHT)
         return 1.0 - (1.0 - SLOWEST) * min(1.0, max(0.0, crowded))
 
-    def _smoothed(self, elapsed: float) -> tuple[float, float, float, float]:
+    def _smoothed(self, elapsed: float) -> tuple[float, float, float, float, float]:
         """The moving averages after so many seconds of the present loads: exact, because loads are steps."""
         keeps = self.keeps(elapsed)
         was, now = self._smooth, self._loads
@@ -199,11 +200,12 @@ class SimulatedNode(Generic[R]):
             now[1] + (was[1] - now[1]) * keeps,
             now[2] + (was[2] - now[2]) * keeps,
             now[3] + (was[3] - now[3]) * keeps,
+            now[4] + (was[4] - now[4]) * keeps,
         )
 
     def _read(self, at: float) -> None:
-        cpu, *stalled = self._smoothed(max(0.0, at - self._now))
-        self.reading = (at, cpu, self.memory_in_use, stalled[0], stalled[1], stalled[2])
+        cpu, ours, *stalled = self._smoothed(max(0.0, at - self._now))
+        self.reading = (at, cpu, ours, self.memory_in_use, stalled[0], stalled[1], stalled[2])
         self._next_reading = at + self._every_s
 
 

@@ -11,6 +11,7 @@ from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.baselines.observed_requests import learner_of
 from adaptive_assets.simulation.engine.agenda import Agenda
 from adaptive_assets.simulation.engine.cluster import Cluster
+from adaptive_assets.simulation.engine.cpu_shares import USUAL
 from adaptive_assets.simulation.engine.data_readiness import Readiness
 from adaptive_assets.simulation.engine.due import promised_s
 from adaptive_assets.simulation.engine.incidents import Incidents
@@ -82,7 +83,7 @@ class SimulationState:
 
     # What the planner says.
 
-    def launch(self, run_id: str, mode: str, node: str) -> None:
+    def launch(self, run_id: str, mode: str, node: str, cpu_weight: int) -> None:
         """The run leaves the queue and starts up; without a ``node`` where there are fewest for the cores."""
         machine = self._by_name.get(node) if node else self._emptiest()
         if machine is None:
@@ -91,7 +92,8 @@ class SimulationState:
         settings = self.settings
         needs = self._needs(run_id, mode)
         startup = (settings.startup_s, settings.startup_cpu)
-        attempt = Attempt(run, mode, machine, self.now, needs, startup)
+        weight = cpu_weight if settings.weighted else USUAL
+        attempt = Attempt(run, mode, machine, self.now, needs, startup, weight)
         run.attempt = run.last = self.active[run_id] = attempt
         run.attempts += 1
         if not machine.up:

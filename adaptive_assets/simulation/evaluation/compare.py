@@ -87,11 +87,13 @@ def compare(
     )
 
 
-def fine_settings(workload: Workload, capabilities: Capabilities = NOTHING) -> Settings:
+def fine_settings(
+    workload: Workload, capabilities: Capabilities = NOTHING, *, weighted: bool = True
+) -> Settings:
     """The usual settings, with samples as often as a plot of ``workload`` can use, and at most each cycle."""
     usual = Settings()
     every = min(usual.sample_s, max(usual.cycle_s, workload.span_s / _SAMPLES))
-    return Settings(sample_s=every, capabilities=capabilities)
+    return Settings(sample_s=every, capabilities=capabilities, weighted=weighted)
 
 
 def _contender(

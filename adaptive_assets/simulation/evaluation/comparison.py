@@ -58,8 +58,9 @@ class Comparison:
 
     @property
     def world(self) -> str:
-        """Of which world this is: what launchers can do in it."""
-        return self.settings.capabilities.title
+        """Of which world this is: what launchers can do in it, and whether CPU weights are in force."""
+        title = self.settings.capabilities.title
+        return title if self.settings.weighted else f"{title}; CPU weights not in force"
 
     @property
     def ours(self) -> Contender:

@@ -66,6 +66,8 @@ class Measures:
     """The share that user code used of runs that ended."""
     wasted_core_s: float
     """Core-seconds of attempts that came to nothing."""
+    core_s_by_last_submission: float
+    """The core-seconds of user code of the runs that had ended when the last of all was submitted."""
     cost: float
     spend: Mapping[str, float]
     end_s: float
@@ -93,6 +95,7 @@ def measure(outcome: Outcome) -> Measures:
         utilisation=outcome.used_core_s / had if had else 0.0,
         useful_share=everything.work_core_s / had if had else 0.0,
         wasted_core_s=sum(run.wasted_core_s for run in outcome.runs),
+        core_s_by_last_submission=_by_last_submission(outcome.runs),
         cost=outcome.cost,
         spend=outcome.spend,
         end_s=outcome.end_s,
@@ -132,6 +135,11 @@ def _of(tier: str, runs: Sequence[RunOutcome]) -> TierMeasures:
         oom_kills=sum(run.oom_kills for run in runs),
         preemptions=sum(run.preemptions for run in runs),
     )
+
+
+def _by_last_submission(runs: Sequence[RunOutcome]) -> float:
+    last = max((run.run.submit_s for run in runs), default=0.0)
+    return sum(run.useful_core_s for run in runs if run.ended_s is not None and run.ended_s <= last)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -1,0 +1,62 @@
+"""How the kernel shares the cores among threads of different weights.
+
+Weights are those of nice levels: a level up is a fifth less of the CPU, 1024 at nice 0 (Linux's
+``sched_prio_to_weight``). A thread gets no more than it can use; what it leaves goes to the others by their
+weights.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from math import inf, log
+from typing import Final, NamedTuple
+
+USUAL: Final = 100
+"""The CPU weight of nice 0, and of whatever nobody gave a weight to."""
+
+NICEST: Final = 19
+A_LEVEL: Final = 1.25
+NICE_0: Final = 1024.0
+
+
+class Threads(NamedTuple):
+    """So many threads alike: the cores that each can use (0 to 1), and its weight."""
+
+    number: float
+    alone: float
+    weight: float
+
+
+@cache
+def kernel_weight(cpu_weight: int) -> float:
+    """What the nearest nice level from 0 to 19 weighs; ``cpu_weight`` is in the scale of cgroups.
+
+    Nobody goes below nice 0 without privileges, so what weighs more than usual counts as usual.
+    """
+    nice = round(log(USUAL / cpu_weight) / log(A_LEVEL))
+    return NICE_0 / A_LEVEL ** min(NICEST, max(0, nice))
+
+
+LEAST: Final = NICE_0 / A_LEVEL**NICEST
+
+
+def share_of_weight(threads: Iterable[Threads], cores: float) -> float:
+    """The cores that a thread gets for each unit of its weight, and no more than it can use.
+
+    Infinite where there are cores for all. Weighted max-min fairness: threads that can use no more than
+    their share get all they can use, and the others share the rest.
+    """
+    sated = sorted((one for one in threads if one.number > 0), key=_sated_at)
+    if sum(one.number * one.alone for one in sated) <= cores:
+        return inf
+    weight = sum(one.number * one.weight for one in sated)
+    left = cores
+    for one in sated:
+        if one.alone * weight > left * one.weight:
+            return left / weight
+        left -= one.number * one.alone
+        weight -= one.number * one.weight
+    return inf  # short by no more than rounding
+
+
+def _sated_at(one: Threads) -> float:
+    return one.alone / one.weight
