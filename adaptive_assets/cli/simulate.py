@@ -98,7 +98,7 @@ def _capabilities(text: str) -> "Capabilities":
     default="none",
     show_default=True,
     metavar="WORD,…",
-    help="What launchers can do beyond Dagster's: renice, suspend, requeue, compose.",
+    help="What launchers can do beyond Dagster's: suspend, requeue, compose.",
 )
 @click.option(
     "--cpu-weights/--no-cpu-weights",

@@ -47,7 +47,7 @@ FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
         " input_size claims declared"
     ),
     ActiveRun: _names(
-        "run_id work mode launched_at started_at cpu_used memory_used node state slowed submitted_at"
+        "run_id work mode launched_at started_at cpu_used memory_used node state submitted_at"
         " deadline_at estimate actions ran_s preempted acted_at root_run_id input_size declared"
     ),
     Declaration: _names("cpu memory duration"),
@@ -73,7 +73,7 @@ VALUES: Final[Mapping[type[Enum], Mapping[str, str]]] = {
     CheckState: _names("pass warn fail not_evaluated no_checks"),
     SlotKind: _names("pool tag"),
     RunState: _names("running suspended leaving"),
-    Action: _names("renice suspend requeue"),
+    Action: _names("suspend requeue"),
     Source: _names("own kin declared"),
 }
 """By enum, the ledger's name of each value."""
@@ -90,5 +90,6 @@ def reason_code(recorded: str) -> str:
 GONE: Final[Mapping[type, frozenset[str]]] = {
     Snapshot: frozenset({"backlogs", "pace", "slowdown"}),
     QueuedRun: frozenset({"passes"}),
+    ActiveRun: frozenset({"slowed"}),
 }
 """By dataclass, the ledger's names of fields that older rows have and nothing reads."""

@@ -20,12 +20,10 @@ class Verdict(StrEnum):
     """Its policy says that it must fail rather than wait longer for its data."""
     KEEP = "keep"
     """It goes on as it is."""
-    SLOW = "slow"
-    """It goes on with what CPU others leave."""
     SUSPEND = "suspend"
     """It stops until there is capacity again."""
     RESUME = "resume"
-    """It goes on at full speed, after it was slowed down or suspended."""
+    """It goes on, after it was suspended."""
     REQUEUE = "requeue"
     """It ends and goes back to the queue."""
 
@@ -37,7 +35,7 @@ class Verdict(StrEnum):
     @property
     def changes(self) -> bool:
         """Whether an active run is told to do something else than before."""
-        return self in (Verdict.SLOW, Verdict.SUSPEND, Verdict.RESUME, Verdict.REQUEUE)
+        return self in (Verdict.SUSPEND, Verdict.RESUME, Verdict.REQUEUE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, Work
 
 _PLACE: Final = {
-    verdict: place
-    for place, verdict in enumerate((Verdict.REQUEUE, Verdict.SUSPEND, Verdict.SLOW, Verdict.RESUME))
+    verdict: place for place, verdict in enumerate((Verdict.REQUEUE, Verdict.SUSPEND, Verdict.RESUME))
 }
 """What gives capacity comes before what takes it."""
 

@@ -15,7 +15,6 @@ from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState
 from adaptive_assets.policy import Policy
 
 ACTIONS: Final = {
-    Action.RENICE: Verdict.SLOW,
     Action.SUSPEND: Verdict.SUSPEND,
     Action.REQUEUE: Verdict.REQUEUE,
 }
@@ -109,7 +108,9 @@ class Candidates:
             if _is_worth_it(blocked, policy, action, lost, state):
                 price = price_of_leaving(run, lost, known.memory, state.tuning)
                 cost = (known.has_deadline, -known.rank, price)
-                yield PreemptionCandidate(run, action, known.cpu, known.memory, lost, cost)
+                # what yields to the blocked run already leaves it no more CPU by going
+                cpu = 0.0 if node.is_yielding(known.rank, blocked.rank) else known.cpu
+                yield PreemptionCandidate(run, action, cpu, known.memory, lost, cost)
 
 
 def cpu_of(run: ActiveRun, state: PlanState) -> float:
@@ -132,13 +133,19 @@ def _preemptible(run: ActiveRun, policy: Policy, state: PlanState) -> _Preemptib
         run,
         policy,
         rank_of(policy, state.book),
-        _HARSHNESS[Action(state.tier(policy).preemption or "renice")],
+        _allowed(policy, state),
         held=changed is not None and 0 <= at - changed < tuning.hold_s,
         cpu=0.0 if run.state is RunState.SUSPENDED else cpu_of(run, state),
         memory=memory_of(run, state),
         lost=core_seconds_lost(run, request, at),
         has_deadline=bool(run.deadline_at or (policy.objective and policy.objective.deadline)),
     )
+
+
+def _allowed(policy: Policy, state: PlanState) -> int:
+    """The harshest action that its tier puts up with; -1: none."""
+    preemption = state.tier(policy).preemption
+    return -1 if preemption in (None, "renice") else _HARSHNESS[Action(preemption)]
 
 
 def _is_worth_it(blocked: Blocked, policy: Policy, action: Action, lost: float, state: PlanState) -> bool:
@@ -159,9 +166,7 @@ def _mildest(run: ActiveRun, allowed: int, harshest: Action) -> Action | None:
     """The mildest action that helps and is allowed, if one is."""
     for action in run.actions:
         usable = _HARSHNESS[action] <= min(allowed, _HARSHNESS[harshest])
-        done = (run.slowed and action is Action.RENICE) or (
-            run.state is RunState.SUSPENDED and action is not Action.REQUEUE
-        )
+        done = run.state is RunState.SUSPENDED and action is not Action.REQUEUE
         if usable and not done and (harshest is not Action.REQUEUE or action is Action.REQUEUE):
             return action
     return None

@@ -13,9 +13,7 @@ from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState
 
 
 def resumable(state: PlanState) -> list[ActiveRun]:
-    """The suspended and slowed runs that can be told to go on, the highest tier and the longest wait
-    first.
-    """
+    """The suspended runs that can be told to go on, the highest tier and the longest wait first."""
     gave_way = [run for run in state.snapshot.active if _may_go_on(run)]
     return sorted(gave_way, key=lambda run: (_rank(run, state), run.acted_at or 0.0, run.run_id))
 
@@ -36,16 +34,14 @@ def resume(state: PlanState, rank: float) -> None:
             continue  # its node is silent: it cannot be told
         overdue = state.at - (run.acted_at or state.at) >= state.tuning.suspended_at_most_s
         request = state.requests.of_run(run, run.mode)
-        suspended, place = run.state is RunState.SUSPENDED, _rank(run, state)
-        needs = node.insists_on(request) if suspended else 0.0
-        free = node.free_cpu(place)
+        own = _rank(run, state)
+        needs, free = node.insists_on(request), node.free_cpu(own)
         remaining = ends_at(run, request, state.at, state.tuning) - state.at
         left = replace(request, memory=0, duration=remaining)
-        in_the_way = state.reservations.delayed(left, place, node)
+        in_the_way = state.reservations.delayed(left, own, node)
         if not overdue and (needs > free or node.strained or in_the_way):
             continue
-        if suspended:
-            state.capacity.let_go_on(node, place, request)
+        state.capacity.let_go_on(node, own, request)
         state.moves[run.run_id] = Move(Verdict.RESUME, _reason(run, needs, free, state, overdue=overdue))
 
 
@@ -65,7 +61,7 @@ def _leave_ahead(state: PlanState) -> None:
     state.resumable = state.resumable[: len(state.resumable) - len(ahead)]
     for run in ahead:
         waited = state.at - (run.acted_at or state.at)
-        able = run.state is RunState.SUSPENDED and Action.REQUEUE in run.actions
+        able = Action.REQUEUE in run.actions
         if able and waited >= state.tuning.suspended_at_most_s and state.capacity.node_of(run.node):
             numbers: Numbers = {"to": first.work.name, "tier": first.tier, "waited_s": waited}
             state.moves[run.run_id] = Move(Verdict.REQUEUE, Reason(ReasonCode.GIVES_WAY, numbers))
@@ -85,6 +81,4 @@ def _reason(run: ActiveRun, needs: float, free: float, state: PlanState, *, over
 
 
 def _may_go_on(run: ActiveRun) -> bool:
-    if run.state is RunState.SUSPENDED:
-        return Action.SUSPEND in run.actions
-    return run.slowed and run.state is RunState.RUNNING and Action.RENICE in run.actions
+    return run.state is RunState.SUSPENDED and Action.SUSPEND in run.actions

@@ -186,7 +186,7 @@ class RunState(StrEnum):
     """What a run that holds resources is doing."""
 
     RUNNING = "running"
-    """Starting or started, at full speed or slowed down."""
+    """Starting or started."""
     SUSPENDED = "suspended"
     """Stopped: it holds its memory and uses no CPU."""
     LEAVING = "leaving"
@@ -196,8 +196,6 @@ class RunState(StrEnum):
 class Action(StrEnum):
     """What can be done to a running run where its launcher supports it, the mildest first."""
 
-    RENICE = "renice"
-    """Give it the least of the CPU, or its fair part again."""
     SUSPEND = "suspend"
     """Stop it, and later let it go on."""
     REQUEUE = "requeue"
@@ -223,8 +221,6 @@ class ActiveRun:
     memory_used: int | None = None
     node: str = ""
     state: RunState = RunState.RUNNING
-    slowed: bool = False
-    """Whether it was reniced to give way."""
     submitted_at: float | None = None
     deadline_at: float | None = None
     estimate: Estimate | None = None

@@ -115,8 +115,6 @@ class ActiveTerms(WorkTerms):
     """The node that it runs on, where there are several."""
     state: RunState = RunState.RUNNING
     """What it is doing."""
-    slowed: StrictBool = False
-    """Whether it was slowed down to give way."""
     actions: tuple[Action, ...] = ()
     """What its launcher can do to it."""
     acted: Duration | None = None
@@ -137,7 +135,6 @@ class ActiveTerms(WorkTerms):
             self.memory_used,
             self.node or "",
             self.state,
-            self.slowed,
             submitted_at,
             self._deadline_at(submitted_at),
             self._own_estimate(),

@@ -138,7 +138,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "utilisation": "Core-seconds that runs used, of those there were until the last run ended.",
     "oom_kills": "How often a run was killed because a machine had no memory left.",
     "wasted": "Of the core-seconds that runs used, those that came to nothing: killed, lost, or requeued.",
-    "preemptions": "How often a run had to give way: slowed down, suspended, or sent back to the queue.",
+    "preemptions": "How often a run had to give way: suspended, or sent back to the queue.",
     "degraded": "Runs that ended in a lesser mode than full.",
     "cost": "By the prices of the policy book.",
     "planning_p99_s": "99% of the calls of the planner took no longer than this.",

@@ -110,7 +110,7 @@ def test_an_unknown_action_is_refused() -> None:
     """With the right words, before anything is played."""
     shown = CliRunner().invoke(main, ["simulation", "--actions", "suspnd"])
     assert shown.exit_code == 2
-    assert "`suspnd` is no action; the actions are renice, suspend, requeue, compose" in shown.output
+    assert "`suspnd` is no action; the actions are suspend, requeue, compose" in shown.output
 
 
 def test_a_trace_that_is_none_is_refused_at_once(tmp_path: Path) -> None:

@@ -64,10 +64,12 @@ def test_the_page_on_the_cycle_says_how_much_is_recalled() -> None:
 FIGURES: Mapping[str, str] = {
     "from the verdict to the first line of your code": f"{TUNING.launch_s:g} s",
     "a deadline is in danger with less slack than": f"{TUNING.lookahead_s:g} s",
-    "CPU is promised to a run that started less than": f"{TUNING.settling_s:g} s ago",
+    "memory is promised to a run of which nothing is seen, if it started less than": (
+        f"{TUNING.settling_s:g} s ago"
+    ),
+    "runs may be expected to use, if the guard keeps no CPU free,": f"{TUNING.overcommit:.0%} of the cores",
     "a run insists on at most this share of the CPU under the guard": f"{TUNING.widest:.0%}",
     "a wide estimate counts for at most this share of the memory under the guard": f"{TUNING.widest:.0%}",
-    "urgent runs of a tier and above may together ask for": f"{TUNING.crowd:g} times the CPU under the guard",
     "in a sum, a run's memory counts with its percentile": f"{100 * TUNING.summed_quantile:g}",
     "the mean of memory together is exceeded by": f"{TUNING.memory_sigmas:g} standard deviations",
     "or, if some of them can leave, by": f"{TUNING.evictable_sigmas:g} standard deviations",
@@ -92,18 +94,6 @@ FIGURES: Mapping[str, str] = {
     "and between two of them, in times of what such a run takes, at least": f"{TUNING.starvation_spacing}",
     "use below which owners count as equal": f"{TUNING.share_unit:g} core-seconds",
     "work ahead leaves idle, of the capacity under the guards": f"{TUNING.idle:.0%}",
-    "the adaptive concurrency limit begins with": (
-        f"{TUNING.limit_first} runs for each core, at least {TUNING.limit_least}"
-    ),
-    "it is lowered when runs take, compared with what was expected, more than": (
-        f"{TUNING.limit_tolerance:g} times as long"
-    ),
-    "and when tasks wait for the node for more than": f"{TUNING.limit_calm:.0%} of the time",
-    "one step lowers it, from the number of active runs, by at most": (
-        f"{TUNING.limit_smoothing * (1 - TUNING.limit_deepest):.0%}"
-    ),
-    "it grows only while it is used to": f"{TUNING.limit_used:.0%}",
-    "it changes at most every": f"{TUNING.limit_every_s:g} s",
     "starts are predicted for": f"{TUNING.horizon_s / 3600:g} h",
     "assumed of a run of which nothing is known or declared": (
         f"{PRIOR.cpu:g} cores, {PRIOR.memory // 2**20} MiB, {PRIOR.duration:g} s"

@@ -54,7 +54,6 @@ def active(state: RunState) -> ActiveRun:
         2**20,
         "n1",
         state,
-        True,
         1.0,
         98.0,
         learned(Source.OWN),

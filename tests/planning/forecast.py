@@ -312,12 +312,16 @@ class MachineForecast:
 
     def has_cpu(self, taken: Expected, rank: int) -> bool:
         """Whether the CPU guard and all pressure guards hold with one more run, as far as it insists."""
+        return self.reading is None or (self.calm() and self.has_cores(taken, rank))
+
+    def has_cores(self, taken: Expected, rank: int) -> bool:
+        """Whether the CPU guard does."""
         if self.reading is None:
             return True
         insists = min(taken.cpu, self.most_for_one)
         strangers = max(0.0, self.reading.cpu_used - (self.reading.our_cpu or 0.0) - self.seen)
         counted = sum(cpu for other, cpu in self.ours if not self._yields(other, rank))
-        return self.calm() and (not insists or strangers + counted + insists <= self.most_cpu + SLIVER)
+        return not insists or strangers + counted + insists <= self.most_cpu + SLIVER
 
     def _yields(self, other: int, to: int) -> bool:
         return self.weights is not None and self.weights[other] < self.weights[to]

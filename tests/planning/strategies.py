@@ -175,11 +175,10 @@ OWNERS: Final = ("alice", "bob")
 PATIENCES: Final = (7200.0, 7200.0, 7200.0, 300.0, 60.0)
 ACTIONS: Final = (
     (),
-    (Action.RENICE,),
     (Action.SUSPEND,),
     (Action.REQUEUE,),
-    (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
-    (Action.RENICE, Action.SUSPEND, Action.REQUEUE),
+    (Action.SUSPEND, Action.REQUEUE),
+    (Action.SUSPEND, Action.REQUEUE),
 )
 WORKS: Final = tuple(
     Work(name, policy, "shop" if reads else "", (), reads, degradable, composable, undefined=undefined)
@@ -370,8 +369,7 @@ def active(draw: st.DrawFn, number: int, kinds: list[Work], nodes: tuple[str, ..
     """An active run, seen by its processes or not, which may have given way."""
     launched, started = draw(st.sampled_from(((1.0, None), (9.0, 1.0), (15.0, 15.0), (600.0, 590.0))))
     state = draw(st.sampled_from((*RunState, RunState.RUNNING, RunState.RUNNING)))
-    slowed = draw(st.sampled_from((False, False, True)))
-    changed = slowed or state is not RunState.RUNNING
+    changed = state is not RunState.RUNNING
     return ActiveRun(
         run_id=f"a{number}",
         work=draw(st.sampled_from(kinds)),
@@ -382,7 +380,6 @@ def active(draw: st.DrawFn, number: int, kinds: list[Work], nodes: tuple[str, ..
         memory_used=draw(st.sampled_from((None, STEP, 3 * STEP, 40 * STEP))),
         node=draw(st.sampled_from(nodes)) if nodes else "",
         state=state,
-        slowed=slowed,
         submitted_at=AT - launched - draw(st.sampled_from((0.0, 30.0, 600.0))),
         estimate=draw(st.none() | st.none() | st.sampled_from(LEARNED)),
         actions=draw(st.sampled_from(ACTIONS)),

@@ -93,7 +93,7 @@ def test_runs_of_one_kind_that_wait_cost_little_more_than_one() -> None:
 
 def crowd(runs: int, kinds: int, active: int) -> Snapshot:
     """So many runs of so many kinds, four policies and estimates of their own, on a machine that is full."""
-    actions = ["renice", "suspend", "requeue"]
+    actions = ["suspend", "requeue"]
     policies = ("forecast", "report", "night", "default")
     return snapshot_of(
         machine={"cpu": 256, "cpu_used": 210, "memory": "1TiB", "memory_used": "819GiB"},
@@ -147,7 +147,7 @@ def test_more_active_runs_cost_no_more_than_in_proportion(nodes: int) -> None:
                 queued=queue(200, 20, "forecast", estimate={"memory": "8GiB"}),
                 active=[
                     {"run": f"a{n}", "policy": "night", "node": f"n{n % nodes}", "memory_used": "4GiB",
-                     "cpu_used": 1, "actions": ["renice", "suspend", "requeue"], "started": f"{n + 20}s"}
+                     "cpu_used": 1, "actions": ["suspend", "requeue"], "started": f"{n + 20}s"}
                     for n in range(active)
                 ],
             ),

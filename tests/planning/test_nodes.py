@@ -64,7 +64,6 @@ def test_nothing_is_done_to_runs_on_a_silent_machine() -> None:
             "state": "suspended",
             "acted": "1h",
         },
-        {"run": "z", "policy": "late", "node": "b", "actions": list(ALL), "slowed": True, "acted": "1h"},
     ]
     for machines in (nodes, nodes[1:]):
         decided = planned(machines, active=active, queued=[{"run": "q", "policy": "large"}])
@@ -122,45 +121,6 @@ def test_what_goes_although_there_is_no_room_is_placed_where_memory_is() -> None
     decision = decided.by_run()["q"]
     assert decision.verdict is Verdict.LAUNCH
     assert decision.node == "b"
-
-
-FULL_OF = {"cpu": 1.7, "memory": "100MiB", "duration": "2h"}
-SHARING = {
-    "tiers": [{"name": "critical"}, {"name": "batch"}],
-    "policies": [
-        {"name": "due", "tier": "critical", "objective": {"deadline": "10m"},
-         "estimate": {"cpu": 1, "memory": "4GiB", "duration": "8m"}},
-        {"name": "same", "tier": "critical", "estimate": FULL_OF},
-        {"name": "late", "tier": "batch", "estimate": FULL_OF},
-    ],
-}  # fmt: skip
-
-
-def busy(name: str, policy: str, runs: int) -> list[dict[str, Any]]:
-    """So many runs of ``policy`` on a machine, for a long time to come."""
-    return [{"run": f"{name}{n}", "policy": policy, "node": name, "cpu_used": 1} for n in range(runs)]
-
-
-@pytest.mark.parametrize(
-    ("memory_used", "node"),
-    [("0GiB", "b"), ("5GiB", None)],
-    ids=["its memory fits there", "it does not"],
-)
-def test_urgent_work_shares_the_cpu_where_its_own_tier_is_not_crowded(
-    memory_used: str, node: str | None
-) -> None:
-    """Not beside four runs of its tier that ask for all it may share, although that machine has memory."""
-    snapshot = snapshot_of(
-        nodes=[{"name": "a", "cpu_used": 4}, {"name": "b", "cpu_used": 4, "memory_used": memory_used}],
-        active=[*busy("a", "same", 4), *busy("b", "late", 4)],
-        queued=[{"run": "q", "policy": "due"}],
-    )
-    decision = plan(snapshot, book_of(SHARING)).by_run()["q"]
-    if node is None:
-        assert decision.verdict is Verdict.DEFER
-    else:
-        assert (decision.verdict, decision.reasons[0].code) == (Verdict.LAUNCH, ReasonCode.FORCED)
-        assert decision.node == node
 
 
 def test_runs_that_take_no_memory_as_a_rule_are_predicted_to_take_none() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 
-from adaptive_assets.planning.decisions import ActiveDecision, Decision, Plan, Verdict
+from adaptive_assets.planning.decisions import ActiveDecision, Plan, Verdict
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.requests import is_evictable
@@ -15,16 +15,15 @@ from adaptive_assets.planning.snapshot import Action, ActiveRun, RunState, Snaps
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 from tests.planning.compact import book_of, snapshot_of
-from tests.planning.forecast import SLIVER, Forecast, expected
+from tests.planning.forecast import Forecast, expected, rank_of
 from tests.planning.strategies import UNHURRIED, books, snapshots
 from tests.planning.toy import ALL, GIB, Toy
 
 GIVES_WAY = {
-    Verdict.SLOW: Action.RENICE,
     Verdict.SUSPEND: Action.SUSPEND,
     Verdict.REQUEUE: Action.REQUEUE,
 }
-HARSH = {None: 0, "renice": 0, "suspend": 1, "requeue": 2}
+HARSH = {None: -1, "renice": -1, "suspend": 0, "requeue": 1}
 
 
 def moved(decided: Plan) -> Iterator[tuple[ActiveDecision, ActiveRun]]:
@@ -44,7 +43,7 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
     waiting = {
         book.policy(decision.work.policy).tier
         for decision in decided.decisions
-        if decision.verdict is Verdict.DEFER or is_forced(decision)
+        if decision.verdict is Verdict.DEFER
     }
     for decision, run in moved(decided):
         policy = book.policy(run.work.policy)
@@ -57,7 +56,6 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
             assert policy.opportunity or tier.preemption == "requeue"
             continue
         assert decision.reason.code is ReasonCode.GIVES_WAY
-        assert not (decision.verdict is Verdict.SLOW and run.slowed)
         assert not (decision.verdict is not Verdict.REQUEUE and run.state is RunState.SUSPENDED)
         to = str(decision.reason.numbers["tier"])
         assert to in waiting
@@ -69,11 +67,6 @@ def test_a_run_gives_way_only_as_its_launcher_and_its_tier_allow(
         assert list(Action).index(action) <= HARSH[tier.preemption]
 
 
-def is_forced(decision: Decision) -> bool:
-    """Whether it goes although there is no room."""
-    return any(reason.code is ReasonCode.FORCED for reason in decision.reasons)
-
-
 @UNHURRIED
 @given(books(), snapshots(busy=1))
 def test_what_gives_way_is_not_free_before_it_is_free(book: PolicyBook, snapshot: Snapshot) -> None:
@@ -82,7 +75,7 @@ def test_what_gives_way_is_not_free_before_it_is_free(book: PolicyBook, snapshot
     What can be made to leave still counts as such: it is left alone because it was changed just now.
     """
     evictable = [run for run in snapshot.active if is_evictable(run, book, (), TUNING)]
-    assume(all(run.state is RunState.RUNNING and not run.slowed for run in evictable))
+    assume(all(run.state is RunState.RUNNING for run in evictable))
     decided = plan(snapshot, book)
     left_alone = tuple(
         replace(run, acted_at=snapshot.at)
@@ -105,16 +98,13 @@ def was_stopped_too_long_ago(run: ActiveRun, snapshot: Snapshot, book: PolicyBoo
 def test_nobody_gives_way_for_too_little(book: PolicyBook, snapshot: Snapshot) -> None:
     """Without all that gives way, and what is leaving already, some run that waits would fit.
 
-    Work ahead that was stopped too long ago leaves in any case, and what goes without room slows others down.
+    Work ahead that was stopped too long ago leaves in any case.
     """
     decided = plan(snapshot, book)
-    forced = {decision.work.name for decision in decided.decisions if is_forced(decision)}
     told = {
         run.run_id: decision.verdict
         for decision, run in moved(decided)
-        if decision.reason.code is ReasonCode.GIVES_WAY
-        and not was_stopped_too_long_ago(run, snapshot, book)
-        and decision.reason.numbers["to"] not in forced
+        if decision.reason.code is ReasonCode.GIVES_WAY and not was_stopped_too_long_ago(run, snapshot, book)
     }
     if not told or snapshot.machine is None:
         return
@@ -128,26 +118,23 @@ def test_nobody_gives_way_for_too_little(book: PolicyBook, snapshot: Snapshot) -
         going = run.state is RunState.LEAVING or told.get(run.run_id) is Verdict.REQUEUE
         if going:
             bytes_freed += max(taken.memory, run.memory_used or 0)
-        if going or run.slowed or run.run_id in told or run.state is RunState.SUSPENDED:
-            machine.cpu -= taken.cpu if run.cpu_used is None else run.cpu_used
+        if going or run.run_id in told:
+            machine.ours.append((rank_of(book.policy(run.work.policy), book), -taken.cpu))
     needy = {decision.reason.numbers.get("to") for decision, _ in moved(decided)}
     waiting = [
-        (decision.runs[0], mode)
+        (decision.runs[0], mode, rank_of(book.policy(decision.work.policy), book))
         for decision in decided.decisions
         if decision.verdict is Verdict.DEFER and decision.work.name in needy
         for mode in ("full", *(rung.mode for rung in book.policy(decision.work.policy).degrade))
     ]
     assert any(
-        machine.peak(taken) - bytes_freed <= machine.most_memory + 1
-        and machine.reading.cpu_used + machine.cpu + min(taken.cpu, machine.most_cpu / 2)
-        <= machine.most_cpu + SLIVER
-        for taken in (expected(run, mode, snapshot, book) for run, mode in waiting)
-        if machine.reading is not None
+        machine.peak(taken) - bytes_freed <= machine.most_memory + 1 and machine.has_cores(taken, rank)
+        for taken, rank in ((expected(run, mode, snapshot, book), rank) for run, mode, rank in waiting)
     )
 
 
 def test_mild_where_cpu_is_short_and_hard_where_memory_is() -> None:
-    """A slow run still holds its memory, and so does a suspended one."""
+    """A suspended run still holds its memory."""
     book = book_of(
         {
             "tiers": [
@@ -157,16 +144,16 @@ def test_mild_where_cpu_is_short_and_hard_where_memory_is() -> None:
             "policies": [
                 {"name": "urgent", "tier": "critical",
                  "estimate": {"cpu": 1, "memory": "2GiB", "duration": "10m"}},
-                {"name": "late", "estimate": {"cpu": 3.4, "memory": "5GiB", "duration": "2h"}},
+                {"name": "late", "estimate": {"cpu": 4, "memory": "5GiB", "duration": "2h"}},
             ],
         }
     )  # fmt: skip
     late = {"run": "a", "policy": "late", "started": "1m", "actions": list(ALL)}
     for used, verdict in (
-        ({"cpu_used": 3.4, "memory_used": "1GiB"}, Verdict.SLOW),
+        ({"cpu_used": 3.4, "memory_used": "1GiB"}, Verdict.SUSPEND),
         ({"cpu_used": 1.0, "memory_used": "5GiB"}, Verdict.REQUEUE),
     ):
-        estimate = {"memory": used["memory_used"], "cpu": 3.4, "duration": "2h"}
+        estimate = {"memory": used["memory_used"], "cpu": used["cpu"], "duration": "2h"}
         snapshot = snapshot_of(
             machine=used,
             active=[{**late, **used, "estimate": estimate}],
@@ -179,7 +166,8 @@ def test_mild_where_cpu_is_short_and_hard_where_memory_is() -> None:
 def test_the_next_action_is_taken_where_the_milder_is_not_to_be_had() -> None:
     """Of what the launcher supports, and its tier has agreed to."""
     for able, agreed, verdict in (
-        (list(ALL), "renice", Verdict.SLOW),
+        (list(ALL), "renice", Verdict.KEEP),
+        (list(ALL), "suspend", Verdict.SUSPEND),
         (["suspend", "requeue"], "requeue", Verdict.SUSPEND),
         (["suspend", "requeue"], "renice", Verdict.KEEP),
         (["requeue"], "requeue", Verdict.REQUEUE),

@@ -27,7 +27,7 @@ __all__ = ["ALL", "GIB", "START", "Toy"]
 
 START: Final = 1_781_524_800.0
 GIB: Final = 2**30
-ALL: Final = (Action.RENICE, Action.SUSPEND, Action.REQUEUE)
+ALL: Final = (Action.SUSPEND, Action.REQUEUE)
 LEAVES_S: Final = 5.0
 
 
@@ -128,15 +128,12 @@ class Toy:
     def _act(self, verdict: Verdict, run: ActiveRun) -> None:
         self._note(run.run_id, verdict)
         gave_way = run.preempted + (verdict is not Verdict.RESUME)
-        changed = {
-            Verdict.SLOW: (run.state, True),
-            Verdict.SUSPEND: (RunState.SUSPENDED, run.slowed),
-            Verdict.RESUME: (RunState.RUNNING, False),
-            Verdict.REQUEUE: (RunState.LEAVING, run.slowed),
+        state = {
+            Verdict.SUSPEND: RunState.SUSPENDED,
+            Verdict.RESUME: RunState.RUNNING,
+            Verdict.REQUEUE: RunState.LEAVING,
         }[verdict]
-        self.active[run.run_id] = replace(
-            run, state=changed[0], slowed=changed[1], preempted=gave_way, acted_at=self.at
-        )
+        self.active[run.run_id] = replace(run, state=state, preempted=gave_way, acted_at=self.at)
 
     def _pass(self, seconds: float) -> None:
         self.at += seconds

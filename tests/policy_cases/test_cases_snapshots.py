@@ -98,7 +98,6 @@ def test_an_active_run() -> None:
         memory_used: 2GiB
         node: n1
         state: suspended
-        slowed: true
         deadline: 30m
         actions: [suspend, requeue]
         preempted: 2
@@ -114,7 +113,6 @@ def test_an_active_run() -> None:
         memory_used=2 * GIB,
         node="n1",
         state=RunState.SUSPENDED,
-        slowed=True,
         submitted_at=NOON - 1200,
         deadline_at=NOON + 600,
         actions=(Action.SUSPEND, Action.REQUEUE),

@@ -32,7 +32,7 @@ def test_by_default_a_planner_is_told_what_dagsters_launchers_can_do() -> None:
 
 def test_what_is_opted_in_is_told_of_every_run() -> None:
     """Of those that run, and of those to be launched."""
-    can = (Action.RENICE, Action.SUSPEND)
+    can = (Action.SUSPEND,)
     world = Scripted(hold={"b": 50.0})
     play(traced("a"), traced("b"), planner=world, settings=replace(BARE, capabilities=Capabilities(can)))
     assert all(seen.actions == can for seen in world.seen)
@@ -86,7 +86,7 @@ def test_a_comparison_is_of_the_world_that_was_asked_for() -> None:
     ("text", "expected"),
     [
         ("suspend", Capabilities((Action.SUSPEND,))),
-        (" requeue, renice,requeue", Capabilities((Action.RENICE, Action.REQUEUE))),
+        (" requeue, suspend,requeue", Capabilities((Action.SUSPEND, Action.REQUEUE))),
         ("compose", Capabilities((), composes=True)),
         (",".join(WORDS), EVERYTHING),
         ("none", NOTHING),
@@ -102,12 +102,12 @@ def test_words_say_what_can_be_done(text: str, expected: Capabilities) -> None:
 @pytest.mark.parametrize("text", ["", " , ", "suspnd", "suspend,kill", "suspend,none"])
 def test_other_words_are_refused_with_the_right_ones(text: str) -> None:
     """All of them are named."""
-    with pytest.raises(ValueError, match="renice, suspend, requeue, compose"):
+    with pytest.raises(ValueError, match="suspend, requeue, compose"):
         Capabilities.read(text)
 
 
 def test_worlds_have_titles_that_tell_them_apart() -> None:
     """The default says that it is what Dagster can do; another names what was added."""
     assert "all that Dagster's launchers can do" in NOTHING.title
-    assert "renice, suspend, requeue, compose" in EVERYTHING.title
+    assert "suspend, requeue, compose" in EVERYTHING.title
     assert "more than Dagster's launchers can do" in EVERYTHING.title

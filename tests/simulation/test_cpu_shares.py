@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_assets.simulation.engine.cpu_shares import (
-    LEAST,
     NICE_0,
     Threads,
     kernel_weight,
@@ -27,7 +26,8 @@ crowds = st.lists(
         Threads,
         st.floats(0.0, 200.0),
         st.floats(0.01, 1.0),
-        st.sampled_from([kernel_weight(weight) for weight in (1, 4, 20, 100)]) | st.floats(LEAST, NICE_0),
+        st.sampled_from([kernel_weight(weight) for weight in (1, 4, 20, 100)])
+        | st.floats(kernel_weight(1), NICE_0),
     ),
     max_size=12,
 )
@@ -86,4 +86,4 @@ def test_what_threads_get_goes_by_their_weight(threads: list[Threads], cores: fl
 def test_where_there_is_enough_nobody_is_held_back() -> None:
     """Also where nobody is there."""
     assert share_of_weight([], 4.0) == inf
-    assert share_of_weight([Threads(3.0, 1.0, NICE_0), Threads(1.0, 1.0, LEAST)], 4.0) == inf
+    assert share_of_weight([Threads(3.0, 1.0, NICE_0), Threads(1.0, 1.0, kernel_weight(1))], 4.0) == inf

@@ -201,7 +201,7 @@ def test_the_runs_that_both_are_fed_with_are_told_apart() -> None:
         simulated = Simulated(list(dict.fromkeys(end.run for end in history)))
         for number, end in enumerate(history, 1):
             simulated.ends(end, 120.0 * number)
-        of_runs, of_kinds, _ = simulated.told(120.0 * len(history) + 120.0)
+        of_runs, of_kinds = simulated.told(120.0 * len(history) + 120.0)
         work = next(run.kind.work for run in simulated.runs if run.traced.run_id == "r")
         return of_runs["r"], of_kinds.get(estimate_key(work, "full"))
 

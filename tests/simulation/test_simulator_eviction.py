@@ -42,7 +42,7 @@ def test_what_can_wait_leaves_before_anybody_is_killed() -> None:
 
 def test_where_nobody_can_be_made_to_leave_somebody_is_killed() -> None:
     """By the kernel, and whoever is the largest: that is what it spares."""
-    outcome = leaking(Action.RENICE, Action.SUSPEND)
+    outcome = leaking(Action.SUSPEND)
     assert sum(run.oom_kills for run in outcome.runs) >= 1
 
 

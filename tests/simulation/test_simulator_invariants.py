@@ -94,7 +94,7 @@ class Whim:
             yield Decision(verdict, run.work, book.policy(run.work.policy).tier, FULL, WHY, (run,))
 
     def _changes(self, snapshot: Snapshot) -> Iterator[ActiveDecision]:
-        verdicts = (Verdict.KEEP, Verdict.SLOW, Verdict.SUSPEND, Verdict.RESUME, Verdict.REQUEUE)
+        verdicts = (Verdict.KEEP, Verdict.SUSPEND, Verdict.RESUME, Verdict.REQUEUE)
         for run in snapshot.active:
             verdict = self._random.choices(verdicts, (60, 5, 5, 28, 2))[0]
             if run.actions:

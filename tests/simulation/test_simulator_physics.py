@@ -114,30 +114,6 @@ def test_a_reading_tells_our_cpu_from_strangers() -> None:
     assert settled.our_cpu == pytest.approx(1.0, abs=0.001)
 
 
-def test_a_reniced_run_gets_little_more_than_what_others_leave() -> None:
-    """At nice 19 it has 1 part in 70 of one core until the other ends, and of one and a half the half."""
-    script = {0.5: [(Verdict.SLOW, "nice")]}
-    runs = (traced("a", 101), traced("nice", 101), traced("later", at=1))
-    outcome = play(*runs, cores=2, planner=Scripted(script, hold={"later": 500}))
-    assert ends(outcome)["a"] == 101
-    one_core = play(*runs, cores=1, planner=Scripted(script, hold={"later": 500}))
-    # Half a core each for a second; then `a` has nearly all for its 100.5 s; then `nice` has all.
-    assert ends(one_core)["a"] == pytest.approx(1 + 100.5 * (1 + 1.25**-19), abs=0.001)
-    assert ends(one_core)["nice"] == 202
-    half = play(*runs, cores=1.5, planner=Scripted(script, hold={"later": 500}))
-    assert ends(half)["a"] == pytest.approx(1 + 100.25, abs=0.01)
-    assert ends(half)["nice"] == pytest.approx(101.25 + (100.25 - 50.125), abs=0.01)
-
-
-def test_a_resumed_run_shares_again() -> None:
-    """Once it is resumed, a reniced run is an equal again."""
-    script = {1.0: [(Verdict.SLOW, "nice")], 11.0: [(Verdict.RESUME, "nice")]}
-    outcome = play(traced("a", 100), traced("nice", 100), traced("q"), planner=Scripted(script, {"q": 500}))
-    # 1 s shared, 10 s of which `a` has nearly all, and then both share.
-    assert ends(outcome)["a"] == pytest.approx(11 + 2 * (99.5 - 10 / (1 + 1.25**-19)), abs=0.001)
-    assert by_id(outcome)["nice"].preemptions == 1
-
-
 def test_a_suspended_run_keeps_its_memory_and_uses_no_cpu() -> None:
     """It stands still for the time of its suspension, and what it holds is not free."""
     script = {10.0: [(Verdict.SUSPEND, "a")], 60.0: [(Verdict.RESUME, "a")]}

@@ -354,7 +354,7 @@ def test_use_is_charged_to_its_owner_and_cost_to_its_policy() -> None:
 @pytest.mark.parametrize(
     ("script", "actions", "says"),
     [
-        ({1: [(Verdict.SUSPEND, "a")]}, (Action.RENICE,), "its launcher cannot do"),
+        ({1: [(Verdict.SUSPEND, "a")]}, (Action.REQUEUE,), "its launcher cannot do"),
         ({1: [(Verdict.LAUNCH, "a")]}, tuple(Action), "which is active"),
     ],
 )

@@ -36,9 +36,6 @@ def kernel_weight(cpu_weight: int) -> float:
     return NICE_0 / A_LEVEL ** min(NICEST, max(0, nice))
 
 
-LEAST: Final = NICE_0 / A_LEVEL**NICEST
-
-
 def share_of_weight(threads: Iterable[Threads], cores: float) -> float:
     """The cores that a thread gets for each unit of its weight, and no more than it can use.
 

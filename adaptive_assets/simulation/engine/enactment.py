@@ -8,7 +8,6 @@ from adaptive_assets.simulation.engine.run_state import Attempt
 from adaptive_assets.simulation.engine.state import SimulationState
 
 _NEEDS: Final = {
-    Verdict.SLOW: Action.RENICE,
     Verdict.SUSPEND: Action.SUSPEND,
     Verdict.REQUEUE: Action.REQUEUE,
 }
@@ -48,8 +47,6 @@ def _change(run: ActiveRun, verdict: Verdict, deployment: SimulationState) -> No
     if attempt.lost or attempt.state is RunState.LEAVING:
         return  # nobody is there to hear it
     match verdict:
-        case Verdict.SLOW:
-            _slow(attempt, deployment)
         case Verdict.SUSPEND:
             _suspend(attempt, deployment)
         case Verdict.RESUME:
@@ -62,15 +59,6 @@ def _change(run: ActiveRun, verdict: Verdict, deployment: SimulationState) -> No
             raise ValueError(f"the planner decided {verdict} about `{run.run_id}`, which is active")
 
 
-def _slow(attempt: Attempt, deployment: SimulationState) -> None:
-    """From now on it has the least weight, and gets little more than what CPU others leave."""
-    if attempt.state is RunState.RUNNING and not attempt.slowed:
-        _gives_way(attempt, deployment)
-        deployment.stop(attempt)
-        attempt.slowed = True
-        deployment.start(attempt)
-
-
 def _suspend(attempt: Attempt, deployment: SimulationState) -> None:
     """It stops, and keeps its memory."""
     if attempt.state is RunState.RUNNING:
@@ -80,7 +68,7 @@ def _suspend(attempt: Attempt, deployment: SimulationState) -> None:
 
 
 def _resume(attempt: Attempt, deployment: SimulationState) -> None:
-    """It goes on at full speed."""
+    """It goes on."""
     if attempt not in deployment.giving_way:
         return
     del deployment.giving_way[attempt]
@@ -90,7 +78,7 @@ def _resume(attempt: Attempt, deployment: SimulationState) -> None:
         if attempt.started is not None:
             attempt.stopped_for += now - attempt.stopped_at
         attempt.stopped_at, attempt.stage_since, attempt.cpu_before = None, now, 0.0
-    attempt.state, attempt.slowed = RunState.RUNNING, False
+    attempt.state = RunState.RUNNING
     deployment.start(attempt)
 
 

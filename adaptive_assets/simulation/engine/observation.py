@@ -136,7 +136,6 @@ class Observer:
             attempt.memory,
             attempt.node.spec.name if len(self._machines) > 1 else "",
             attempt.state,
-            attempt.slowed,
             starts_at + run.submitted,
             None if run.deadline is None else starts_at + run.deadline,
             run.estimate,

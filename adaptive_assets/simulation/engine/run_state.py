@@ -10,7 +10,7 @@ from adaptive_assets.planning.resource_request import FULL, LAST_GOOD, LAST_GOOD
 from adaptive_assets.planning.snapshot import ActiveRun, Declaration, RunState
 from adaptive_assets.policy import Policy, PolicyBook
 from adaptive_assets.simulation.engine.clock import Clock
-from adaptive_assets.simulation.engine.cpu_shares import LEAST, USUAL, kernel_weight
+from adaptive_assets.simulation.engine.cpu_shares import USUAL, kernel_weight
 from adaptive_assets.simulation.engine.policy_assignment import Kinds, TraceKind
 from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload
@@ -115,7 +115,6 @@ class Attempt:
     """What it was launched with, 1 to 10,000; start-up and all."""
     started: float | None = None
     state: RunState = RunState.RUNNING
-    slowed: bool = False
     acted_at: float | None = None
     lost: bool = False
     """Whether its node has fallen silent; Dagster takes it for running until it finds out."""
@@ -147,7 +146,7 @@ class Attempt:
     @property
     def weight(self) -> float:
         """What each of its threads weighs for the kernel."""
-        return LEAST if self.slowed else kernel_weight(self.cpu_weight)
+        return kernel_weight(self.cpu_weight)
 
     @property
     def first_memory(self) -> int:

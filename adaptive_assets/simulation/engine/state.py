@@ -47,7 +47,7 @@ class SimulationState:
         self.agenda = Agenda()
         self.active: dict[str, Attempt] = {}
         self.giving_way: dict[Attempt, None] = {}
-        """Those that are slowed down or suspended, and are to be given back what they had."""
+        """Those that are suspended, and are to be given back what they had."""
         self.closed = 0
         """How many runs have ended, well or not."""
         self.changed_at = 0.0

@@ -36,7 +36,7 @@ class RunOutcome:
     killed_at: tuple[float, ...] = ()
     """When it was killed for want of memory, in the order of its attempts."""
     preemptions: int = 0
-    """How often it had to give way: slowed down, suspended or sent back to the queue."""
+    """How often it had to give way: suspended or sent back to the queue."""
     wait_s: float = 0.0
     """In the queue, in all attempts."""
     useful_core_s: float = 0.0

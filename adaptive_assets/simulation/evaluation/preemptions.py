@@ -9,7 +9,6 @@ from adaptive_assets.policy import PolicyBook
 from adaptive_assets.simulation.engine.settings import Planner
 
 _GIVES_WAY: Final = {
-    Verdict.SLOW: "slowed down",
     Verdict.SUSPEND: "suspended",
     Verdict.REQUEUE: "sent back to the queue",
 }
