@@ -101,7 +101,9 @@ def _decoder(hint: Any) -> Decoder:
     if origin in {typing.Union, types.UnionType}:
         return _union(arguments)
     if origin is tuple:
-        item = _decoder(arguments[0])
+        item, unread = _decoder(arguments[0]), GONE.get(arguments[0], frozenset())
+        if unread:
+            return lambda plain, long: tuple([item(each, long) for each in plain if each not in unread])
         return lambda plain, long: tuple([item(each, long) for each in plain])
     if isinstance(origin, type) and issubclass(origin, Mapping):
         entry = _decoder(arguments[1])

@@ -104,6 +104,8 @@ class SnapshotReader:
         entry = unpack(blob)
         self._works |= {key: decode(Work, plain) for key, plain in entry["works"].items()}
         for wire, plain in entry["scalars"].items():
+            if wire in GONE[Snapshot]:
+                continue
             name, hint = SCALARS[wire]
             self._scalars[name] = decode(hint, plain)
         long: Mapping[type, Any] = {Work: self._works.__getitem__}

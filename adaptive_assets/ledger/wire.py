@@ -91,5 +91,6 @@ GONE: Final[Mapping[type, frozenset[str]]] = {
     Snapshot: frozenset({"backlogs", "pace", "slowdown"}),
     QueuedRun: frozenset({"passes"}),
     ActiveRun: frozenset({"slowed"}),
+    Action: frozenset({"renice"}),
 }
-"""By dataclass, the ledger's names of fields that older rows have and nothing reads."""
+"""By dataclass or enum, the ledger's names of fields and values that older rows have and nothing reads."""

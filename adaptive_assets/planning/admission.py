@@ -8,10 +8,10 @@ from adaptive_assets.planning.admission_reasons import (
     defer,
     fits,
     held_back,
+    in_spite_of_strangers,
     overdue,
     shut_for_full,
     waited,
-    waited_for_strangers,
     waited_long_enough,
 )
 from adaptive_assets.planning.candidate import Candidate
@@ -80,7 +80,7 @@ def _admit_first(group: RunGroup, state: PlanState) -> bool:
 def _launch(candidate: Candidate, state: PlanState) -> None:
     group = candidate.group
     how = (
-        waited_for_strangers(candidate, candidate.lacks[0], state)
+        in_spite_of_strangers(candidate, group.full, group.mode, candidate.lacks[0], state)
         if candidate.lacks
         else fits(group.full, group.mode)
     )
@@ -106,7 +106,7 @@ def _launch_in_stages(candidate: Candidate, option: Option, state: PlanState) ->
 def _degrade(candidate: Candidate, option: Option, state: PlanState) -> None:
     group, run = candidate.group, candidate.run
     how = (
-        waited_for_strangers(candidate, option.lacks[0], state)
+        in_spite_of_strangers(candidate, option.request, option.mode, option.lacks[0], state)
         if option.lacks
         else fits(option.request, option.mode)
     )

@@ -22,6 +22,15 @@ def fits(request: ResourceRequest, mode: str = FULL) -> Reason:
     return Reason(ReasonCode.FITS, _takes(request, mode))
 
 
+def in_spite_of_strangers(
+    candidate: Candidate, request: ResourceRequest, mode: str, lack: Reason, state: PlanState
+) -> Reason:
+    """It is let go although something is lacking, which strangers use: it waited for long, or is due."""
+    if candidate.has_waited:
+        return waited_for_strangers(candidate, lack, state)
+    return Reason(ReasonCode.FORCED, _takes(request, mode), because=lack)
+
+
 def waited_for_strangers(candidate: Candidate, lack: Reason, state: PlanState) -> Reason:
     """It is let go although something is lacking, because strangers would keep it waiting for ever."""
     numbers: Numbers = {

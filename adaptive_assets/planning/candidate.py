@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from adaptive_assets.planning.deadline import Deadline
-from adaptive_assets.planning.node_capacity import shareable
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.run_group import RunGroup
 from adaptive_assets.planning.snapshot import QueuedRun
@@ -13,8 +12,9 @@ from adaptive_assets.planning.snapshot import QueuedRun
 class Candidate:
     """The first run of ``group`` at ``at``: what is in the way of full mode, and whether that matters.
 
-    ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``waited_for_strangers``
-    says that strangers have kept it waiting for long enough while nothing of ours is blocked.
+    ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``kept_by_strangers``
+    says that what it lacks is used by strangers, while nothing of ours is blocked; ``has_waited``, that it has
+    waited as long as anybody waits for them.
     """
 
     group: RunGroup
@@ -23,7 +23,8 @@ class Candidate:
     at: float
     lacks: tuple[Reason, ...]
     behind: tuple[Reason, ...]
-    waited_for_strangers: bool
+    kept_by_strangers: bool
+    has_waited: bool
 
     @property
     def never_fits(self) -> bool:
@@ -45,7 +46,13 @@ class Candidate:
         """Whether it may go in full, in time or not."""
         if self.behind or self.group.only_rungs:
             return False
-        return not self.lacks or (self.waited_for_strangers and shareable(self.lacks))
+        return not self.lacks or (self.kept_by_strangers and (self.has_waited or self._goes_now))
+
+    @property
+    def _goes_now(self) -> bool:
+        """Whether it is in time if it goes now, has no other way to be, and would be late if it waited."""
+        group = self.group
+        return self.is_endangered and self.in_time and not (group.rungs or group.essentials)
 
     @property
     def in_time(self) -> bool:

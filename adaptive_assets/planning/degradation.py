@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adaptive_assets.planning.deadline import Deadline
-from adaptive_assets.planning.node_capacity import shareable
 from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.policy import Rung
@@ -21,6 +20,8 @@ class Option:
     way: Rung | Composition
     request: ResourceRequest
     lacks: tuple[Reason, ...] = ()
+    kept_by_strangers: bool = False
+    """Whether what it lacks is used by strangers."""
 
     @property
     def mode(self) -> str:
@@ -56,9 +57,9 @@ class Ladder:
     def choose(self, deadline: Deadline, at: float, *, patient: bool) -> Option | None:
         """The way to launch now, or ``None`` where there is none or where it can still wait for capacity.
 
-        The mildest that fits and ends in time; where all would be late, the quickest that fits. One that is
-        not ``patient`` has waited long enough for strangers, and goes without CPU and calm. The memory guard
-        and the run limit are never broken.
+        The mildest that fits and ends in time. Where none does and waiting would break the deadline (or the
+        run is not ``patient``), the quickest of those that fit or lack only what strangers use: to share the
+        CPU with them is better than to be late. The memory guard and the run limit are never broken.
         """
         fitting = [option for option in self.options if not option.lacks]
         in_time = [option for option in fitting if deadline.met_by(option.request, at)]
@@ -66,8 +67,7 @@ class Ladder:
             return in_time[0]
         if patient and any(not deadline.endangered(option.request, at) for option in self.options):
             return None
-        if not patient:
-            fitting += [option for option in self.options if option.lacks and shareable(option.lacks)]
+        fitting += [option for option in self.options if option.kept_by_strangers]
         return min(
             fitting,
             key=lambda option: (

@@ -5,7 +5,7 @@ from math import inf
 from adaptive_assets.planning.candidate import Candidate
 from adaptive_assets.planning.composition import in_sequence
 from adaptive_assets.planning.degradation import Ladder, Option
-from adaptive_assets.planning.node_capacity import NodeCapacity
+from adaptive_assets.planning.node_capacity import NodeCapacity, shareable
 from adaptive_assets.planning.plan_state import PlanState
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest
@@ -32,7 +32,7 @@ def can_only_wait(group: RunGroup, state: PlanState) -> tuple[Reason, ...]:
 def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
     """The first run of ``group``, and what is in its way."""
     run, missing = group.first, lacks(group, state)
-    waited = state.at - run.submitted_at >= state.tuning.strangers_s
+    kept = bool(missing) and _kept_by_strangers(missing, group.full, state)
     return Candidate(
         group,
         run,
@@ -40,9 +40,8 @@ def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
         state.at,
         lacks=missing,
         behind=() if missing else _behind(group, group.full, state),
-        waited_for_strangers=(
-            waited and not state.blocked and state.capacity.is_busy_with_strangers(group.full)
-        ),
+        kept_by_strangers=kept,
+        has_waited=state.at - run.submitted_at >= state.tuning.strangers_s,
     )
 
 
@@ -79,8 +78,9 @@ def ladder(candidate: Candidate, state: PlanState) -> Ladder | None:
             never = (too_large,)
             continue
         missing = state.capacity.lacks(request, group.rank, way.mode)
+        kept = bool(missing) and _kept_by_strangers(missing, request, state)
         missing = missing or _delays(request, group.rank, state, above=group.rank)
-        options.append(Option(way, request, missing))
+        options.append(Option(way, request, missing, kept))
     return Ladder(options, never) if ways else None
 
 
@@ -89,7 +89,7 @@ def degraded(candidate: Candidate, ladder: Ladder, state: PlanState) -> Option |
     found = ladder.choose(
         candidate.deadline,
         state.at,
-        patient=not (candidate.waited_for_strangers and candidate.is_pressed),
+        patient=not (candidate.has_waited and candidate.is_pressed),
     )
     if found and candidate.full_is_open and not candidate.deadline.met_by(found.request, state.at):
         return None
@@ -104,6 +104,11 @@ def placement(candidate: Candidate, request: ResourceRequest, state: PlanState) 
     roomy = [node for node in nodes if node.more_memory(request) <= node.free_memory()]
     reservations = state.reservations
     return [node for node in roomy if not reservations.delayed(request, group.rank, node)] or roomy
+
+
+def _kept_by_strangers(missing: tuple[Reason, ...], request: ResourceRequest, state: PlanState) -> bool:
+    """Whether it is strangers who use what ``request`` lacks, and that slows runs down at the worst."""
+    return shareable(missing) and not state.blocked and state.capacity.is_busy_with_strangers(request)
 
 
 def _ways_to_do_less(candidate: Candidate, state: PlanState) -> tuple[Rung | Composition, ...]:

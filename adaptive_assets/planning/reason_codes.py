@@ -30,6 +30,7 @@ class ReasonCode(StrEnum):
     DEADLINE = "deadline"
     WAITED = "waited"
     COMPOSED = "composed"
+    FORCED = "forced"
     FITS = "fits"
     GIVES_WAY = "gives_way"
     MEMORY_RUNS_OUT = "memory_runs_out"

@@ -230,6 +230,9 @@ _SENTENCES: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...], str], str]]]
     ReasonCode.DEADLINE: _deadline,
     ReasonCode.WAITED: lambda n, _, because: waited(n, because),
     ReasonCode.COMPOSED: _composed,
+    ReasonCode.FORCED: lambda _, __, because: (
+        f"its deadline leaves no time to wait for what others use, so it goes all the same: {because}"
+    ),
     ReasonCode.FITS: _fits,
     ReasonCode.GIVES_WAY: _gives_way,
     ReasonCode.MEMORY_RUNS_OUT: _memory_runs_out,

@@ -67,8 +67,8 @@ class Tier(PolicyValue):
     preempts: tuple[Name, ...] = Field(default=(), max_length=100)
     """The lower tiers whose running work may be made to give way."""
     preemption: Literal["renice", "suspend", "requeue"] | None = None
-    """The hardest way in which work of this tier may be made to give way; without it, or with `renice`, it only
-    yields the CPU by its weight."""
+    """The hardest way in which work of this tier may be made to give way; without it, or with `renice`, it
+    only yields the CPU by its weight."""
     patience: PositiveDuration = 7200.0
     """How long its oldest run waits before it goes ahead of all others, one such run at a time."""
     cpu_weight: CpuWeight | None = None

@@ -68,7 +68,8 @@ def situation(book: PolicyBook, ages: dict[str, float], behind: int) -> Snapshot
 def start_of_head(snapshot: Snapshot, book: PolicyBook, passing: list[QueuedRun]) -> float:
     """When the head finds room, if all goes on for as long as it is expected to, and ``passing`` go now."""
     assert snapshot.machine is not None
-    cores, memory = 4 * book.guards.cpu, 8 * GIB * book.guards.memory
+    guarded = 4 * book.guards.cpu
+    cores, memory = guarded if book.guards.cpu < 1 else 4 * TUNING.overcommit, 8 * GIB * book.guards.memory
     requests = ResourceRequests(snapshot, book)
 
     def takes(run: QueuedRun | ActiveRun) -> tuple[float, float]:
@@ -77,7 +78,7 @@ def start_of_head(snapshot: Snapshot, book: PolicyBook, passing: list[QueuedRun]
 
     def insists(run: QueuedRun) -> tuple[float, float]:
         cpu, size = takes(run)
-        return min(cpu, cores / 2), size
+        return min(cpu, guarded / 2), size
 
     until = [(ends_at(run, requests.of_run(run), snapshot.at, TUNING), takes(run)) for run in snapshot.active]
     until += [
@@ -230,10 +231,11 @@ def test_a_run_that_has_just_started_gives_back_what_was_promised_to_it() -> Non
     """Also where its CPU in use can be seen, and is next to nothing yet."""
     book = book_of(
         {
+            "guards": {"cpu": "85%"},
             "policies": [
                 {"name": "head", "estimate": {"cpu": 1.7, "memory": "64MiB", "duration": "10m"}},
                 {"name": "small", "estimate": {"cpu": 0.5, "memory": "64MiB", "duration": "1h"}},
-            ]
+            ],
         }
     )
     just = {
