@@ -13,8 +13,8 @@ class Candidate:
     """The first run of ``group`` at ``at``: what is in the way of full mode, and whether that matters.
 
     ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``kept_by_strangers``
-    says that what it lacks is used by strangers, while nothing of ours is blocked; ``has_waited``, that it has
-    waited as long as anybody waits for them.
+    says that what it lacks is used by strangers, while nothing of ours is blocked; ``has_waited``, that it
+    has waited as long as anybody waits for them.
     """
 
     group: RunGroup

@@ -9,9 +9,8 @@ from tests.planning.compact import book_of, snapshot_of
 
 def test_what_goes_on_is_lacking_to_who_comes_after() -> None:
     """Also to a request that was found to fit before, in the same plan."""
-    capacity = PlanState.of(
-        snapshot_of(nodes=[{"name": "a"}]), book_of({"guards": {"cpu": "85%"}}), TUNING
-    ).capacity
+    book = book_of({"guards": {"cpu": "85%"}})
+    capacity = PlanState.of(snapshot_of(nodes=[{"name": "a"}]), book, TUNING).capacity
     (node,) = capacity.nodes
     request = ResourceRequest(cpu=0.5, memory=1, duration=60.0)
     assert capacity.lacks(request, 0) == ()
