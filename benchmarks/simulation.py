@@ -177,8 +177,8 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _sweeps(played: Iterable[Played]) -> str:
-    """A line for each family and cell: every setting with its critical misses and the work it finished."""
-    tried_as = "setting: critical misses, share of the work bound; the best is bold"
+    """A line for each family and cell: every setting with its score, critical misses and work finished."""
+    tried_as = "setting: score, critical misses, share of the work bound; the best is bold"
     rows = [("trace", "load", "seed", "family", tried_as)]
     for done in played:
         if done.part != "baselines":
@@ -193,7 +193,8 @@ def _sweeps(played: Iterable[Played]) -> str:
 def _tried(trial: Trial, done: Played) -> str:
     setting = "/".join(f"{value:.4g}" for value in trial.setting.values())
     missed = trial.measures.tiers[0].missed
-    text = f"{setting}: {missed}, {trial.measures.all.work_core_s / done.possible_core_s:.1%}"
+    done_share = trial.measures.all.work_core_s / done.possible_core_s
+    text = f"{setting}: {trial.score:,.4g}, {missed}, {done_share:.1%}"
     return f"**{text}**" if trial.best else text
 
 
@@ -206,7 +207,12 @@ def _plain(played: Iterable[Played]) -> list[dict[str, Any]]:
             "took_s": done.took_s,
             "possible_core_s": done.possible_core_s,
             "trials": [
-                {"family": trial.family, "setting": dict(trial.setting), "best": trial.best}
+                {
+                    "family": trial.family,
+                    "setting": dict(trial.setting),
+                    "best": trial.best,
+                    "score": trial.score,
+                }
                 | _measured(trial.measures, whole=trial.best)
                 for trial in done.trials
             ],
@@ -222,6 +228,8 @@ def _measured(measures: Measures, *, whole: bool) -> dict[str, Any]:
     everything = measures.all
     return {
         "missed": {tier.tier: tier.missed for tier in measures.tiers},
+        "turnaround_mean_s": {tier.tier: tier.turnaround_mean_s for tier in measures.tiers},
+        "turnaround_p95_s": {tier.tier: tier.turnaround_p95_s for tier in measures.tiers},
         "work_core_s": everything.work_core_s,
         "wait_p95_s": everything.wait_p95_s,
         "oom_kills": everything.oom_kills,

@@ -55,17 +55,20 @@ def notes(run: RunOutcome) -> str:
 
 def trial_heads(highest: str) -> tuple[str, ...]:
     """What :func:`trial_figures` are called; ``highest`` is the highest tier that has runs."""
-    return (f"{highest} missed", "wait 95%", "finished", "OOM")
+    return ("score", f"{highest} missed", "turn mean", "turn 95%", "finished", "OOM")
 
 
 def trial_figures(trial: Trial, highest: str) -> tuple[str, ...]:
-    """What a trial is judged by: deadlines of the highest tier missed, wait, runs finished; and its kills."""
+    """The score, and what tells most of what it is made of; turnarounds are of all tiers together."""
     found = trial.measures
     tier = found.tier(highest)
     missed = tier.missed_share if tier else None
+    mean, p95 = found.all.turnaround_mean_s, found.all.turnaround_p95_s
     return (
+        f"{trial.score:,.4g}",
         "-" if missed is None else share_label(missed),
-        "-" if found.all.wait_p95_s is None else seconds(found.all.wait_p95_s),
+        "-" if mean is None else seconds(mean),
+        "-" if p95 is None else seconds(p95),
         share_label(found.all.finished / found.all.runs) if found.all.runs else "-",
         f"{found.all.oom_kills:,}",
     )

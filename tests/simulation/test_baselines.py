@@ -14,13 +14,14 @@ from adaptive_assets.simulation.baselines.observed_requests import requested
 from adaptive_assets.simulation.baselines.requests import Requests
 from adaptive_assets.simulation.baselines.stock import Edf, Stock, TagLimits
 from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
-from adaptive_assets.simulation.engine.policy_assignment import USUAL
+from adaptive_assets.simulation.engine.policy_assignment import USUAL, plain_book
 from adaptive_assets.simulation.engine.settings import Knowledge, Settings
 from adaptive_assets.simulation.evaluation.measures import measure
 from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.evaluation.score import score
 from adaptive_assets.simulation.evaluation.sweep import best_of, sweep, typical_runs
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload
-from tests.simulation.worlds import BARE, GIB, by_id, ends, play, traced
+from tests.simulation.worlds import BARE, GIB, Scripted, by_id, ends, play, traced
 
 
 def started(outcome: Outcome) -> list[str]:
@@ -242,10 +243,41 @@ def test_the_sweep_finds_the_best_setting_and_shows_all() -> None:
         assert best is best_of(own)
         assert best.outcome is not None
         assert best.measures == measure(best.outcome)
+        assert best.score == score(best.outcome) == min(trial.score for trial in own)
         assert all(trial.outcome is None for trial in own if trial is not best)
-    stock = next(t for t in trials if t.family == "stock" and t.best).measures
-    by_tier = next(t for t in trials if t.family == "stock, priority by tier" and t.best).measures
-    assert by_tier.tiers[0].missed <= stock.tiers[0].missed
+    stock = next(t for t in trials if t.family == "stock" and t.best)
+    by_tier = next(t for t in trials if t.family == "stock, priority by tier" and t.best)
+    assert by_tier.score < stock.score
+
+
+def test_a_setting_that_saves_waits_by_overloading_the_cpu_is_not_the_best() -> None:
+    """Thirty runs at once on four cores wait for nothing, and all take eight times as long."""
+    runs = [traced(f"r{n}", 60, at=0.5 * n) for n in range(30)]
+    workload, cluster = Workload.of("crowd", runs), Cluster.of(4, 160 * GIB)
+    trials = sweep(workload, plain_book(workload), cluster, settings=BARE, families=("stock",))
+    (best,) = [trial for trial in trials if trial.best]
+    assert best.setting["runs"] <= 6
+    all_at_once = measure(play(*runs, cores=4, memory=160 * GIB, planner=Stock(30))).all
+    assert (all_at_once.wait_p95_s or 0.0) < (best.measures.all.wait_p95_s or 0.0)
+    assert (all_at_once.turnaround_mean_s or 0.0) > (best.measures.all.turnaround_mean_s or 0.0)
+
+
+def test_the_score_gains_nothing_by_starving_a_tier() -> None:
+    """A run that has not ended counts as lasting until the end; missed deadlines count beside turnarounds."""
+    kept = play(traced("a", 100, tier="critical"), traced("b", 100, tier="batch"), cores=2)
+    hold, settings = {"b": 1e6}, replace(BARE, horizon_s=1000.0)
+    starved = play(
+        traced("a", 100, tier="critical"),
+        traced("b", 100, tier="batch"),
+        cores=2,
+        planner=Scripted(hold=hold),
+        settings=settings,
+    )
+    assert score(kept) == pytest.approx((1 * 100**4) ** (1 / 5))
+    assert score(starved) == pytest.approx((1 * 100**2 * 1000**2) ** (1 / 5))
+    late = play(traced("a", 100, tier="critical", deadline_s=50), traced("b", 100, tier="batch"), cores=2)
+    assert score(late) == pytest.approx((2 * 100**4) ** (1 / 5))
+    assert score(replace(kept, runs=())) == 0.0
 
 
 def test_the_sweep_starts_at_what_the_cluster_has_room_for() -> None:

@@ -15,6 +15,7 @@ from adaptive_assets.simulation.engine.settings import Knowledge, Planner, Setti
 from adaptive_assets.simulation.engine.simulator import simulate
 from adaptive_assets.simulation.evaluation.measures import Measures, measure
 from adaptive_assets.simulation.evaluation.outcome import Outcome
+from adaptive_assets.simulation.evaluation.score import score
 from adaptive_assets.simulation.scenarios.scenario import Scenario
 from adaptive_assets.simulation.traces.trace import Workload
 
@@ -37,6 +38,8 @@ class Trial:
     family: str
     setting: Mapping[str, float]
     measures: Measures
+    score: float = 0.0
+    """What settings are compared by, less is better; see :mod:`.score`."""
     best: bool = False
     outcome: Outcome | None = None
 
@@ -72,7 +75,7 @@ def sweep(
         if progress is not None:
             progress(str(getattr(planner, "name", family)))
         outcome = play(planner=planner, knowledge=Knowledge.SHOWN)
-        trial = known[name] = Trial(family, setting, measure(outcome), outcome=outcome)
+        trial = known[name] = Trial(family, setting, measure(outcome), score(outcome), outcome=outcome)
         return trial
 
     searches = _searches(book, cluster, settings, run)
@@ -90,11 +93,11 @@ def sweep(
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
-    """The trial with the fewest misses in the highest tier, of those that finish nearly all; then by wait."""
+    """The trial with the best score, of those that finish nearly all."""
     most = max(trial.measures.all.work_core_s for trial in trials)
     return min(
         (trial for trial in trials if trial.measures.all.work_core_s >= NEARLY_ALL * most),
-        key=_badness,
+        key=lambda trial: trial.score,
     )
 
 
@@ -109,12 +112,6 @@ def typical_runs(workload: Workload, cluster: Cluster) -> int:
     return max(1, round(fewest))
 
 
-def _badness(trial: Trial) -> tuple[float, float]:
-    measures = trial.measures
-    missed = measures.tiers[0].missed if measures.tiers else 0
-    return (missed, measures.all.wait_p95_s or 0.0)
-
-
 Search = Callable[[float], Sequence[Trial]]
 """What is tried at one point of the search."""
 
@@ -123,25 +120,26 @@ def _search(start: float, at: Search) -> list[Trial]:
     """Walk from ``start`` in both directions while it gets better, then look between the steps."""
     tried: dict[float, Sequence[Trial]] = {}
 
-    def score(step: float) -> tuple[float, float, float]:
+    def found_at(step: float) -> tuple[bool, float]:
+        """Whether too little is finished there, and the best score."""
         if step not in tried:
             tried[step] = at(start * STEP**step)
         every = [trial for trials in tried.values() for trial in trials]
         most = max(trial.measures.all.work_core_s for trial in every)
         enough = [trial for trial in tried[step] if trial.measures.all.work_core_s >= NEARLY_ALL * most]
-        return min(((0.0, *_badness(trial)) for trial in enough), default=(1.0, inf, inf))
+        return min(((False, trial.score) for trial in enough), default=(True, inf))
 
-    score(0)
+    found_at(0)
     for direction in (1, -1):
         step = 0
         while abs(step) < FARTHEST:
-            found = score(step + direction)
-            if found[0] or found > score(step):
+            found = found_at(step + direction)
+            if found[0] or found > found_at(step):
                 break
             step += direction
-    middle = min(tried, key=lambda step: (score(step), abs(step)))
+    middle = min(tried, key=lambda step: (found_at(step), abs(step)))
     for between in (middle - 0.5, middle + 0.5):
-        score(between)
+        found_at(between)
     return list(dict.fromkeys(trial for step in sorted(tried) for trial in tried[step]))
 
 
