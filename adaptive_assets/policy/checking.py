@@ -35,7 +35,9 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
 
 
 def _pacing_findings(guards: Guards) -> Iterator[Finding]:
-    """A guard on how many runs may start that another guard makes moot."""
+    """A guard on how many runs may start that another guard makes moot, or that is none any more."""
+    if guards.adaptive is not None:
+        yield Finding(("guards", "adaptive"), "`adaptive` has no effect any more", "remove it", "warning")
     ramp, concurrency = guards.ramp, guards.concurrency
     if ramp is not None and concurrency is not None and ramp.runs > concurrency:
         yield Finding(

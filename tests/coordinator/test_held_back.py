@@ -37,7 +37,7 @@ def free() -> None: toil()
 defs = dg.Definitions(jobs=[pooled, either, free])
 """
 SMALL = "default: {estimate: {cpu: 0, memory: 1MiB, duration: 1s}}"
-TWO = f"version: 1\nguards: {{cpu: 100%, memory: 100%, adaptive: false, concurrency: 2}}\n{SMALL}\n"
+TWO = f"version: 1\nguards: {{cpu: 100%, memory: 100%, concurrency: 2}}\n{SMALL}\n"
 MANY = TWO.replace("concurrency: 2", "concurrency: 99")
 BY_RUN = {"pools": {"granularity": "run"}}
 

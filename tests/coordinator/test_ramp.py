@@ -8,7 +8,7 @@ from tests.coordinator.world import World
 
 RAMP = """\
 version: 1
-guards: {cpu: 100%, memory: 100%, adaptive: false, ramp: {runs: 2, every: 1h}}
+guards: {cpu: 100%, memory: 100%, ramp: {runs: 2, every: 1h}}
 default: {estimate: {cpu: 0, memory: 1MiB, duration: 1s}}
 """
 

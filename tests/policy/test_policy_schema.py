@@ -78,12 +78,12 @@ def test_what_an_editor_marks(line: str, fault: str) -> None:
 
 
 def test_examples_and_defaults_are_written_the_way_a_file_has_them() -> None:
-    """Each example matches its own pattern, and `85%` is a default where a file would say so."""
+    """Each example matches its own pattern, and `100%` is a default where a file would say so."""
     schema = policy_schema()
     for part in parts(schema):
         for example in [*part.get("examples", ()), *([part["default"]] if "default" in part else ())]:
             assert list(faults(example, part, schema)) == []
-    assert schema["$defs"]["Guards"]["properties"]["cpu"]["default"] == "85%"
+    assert schema["$defs"]["Guards"]["properties"]["cpu"]["default"] == "100%"
     assert schema["$defs"]["Tier"]["properties"]["patience"]["default"] == "2h"
     assert schema["$defs"]["Policy"]["properties"]["weight"]["default"] == 1
 
