@@ -101,9 +101,10 @@ def _decoder(hint: Any) -> Decoder:
     if origin in {typing.Union, types.UnionType}:
         return _union(arguments)
     if origin is tuple:
-        item, unread = _decoder(arguments[0]), GONE.get(arguments[0], frozenset())
-        if unread:
-            return lambda plain, long: tuple([item(each, long) for each in plain if each not in unread])
+        item = _decoder(arguments[0])
+        if isinstance(arguments[0], type) and issubclass(arguments[0], Enum):
+            gone = GONE.get(arguments[0], frozenset())
+            return lambda plain, long: tuple([item(each, long) for each in plain if each not in gone])
         return lambda plain, long: tuple([item(each, long) for each in plain])
     if isinstance(origin, type) and issubclass(origin, Mapping):
         entry = _decoder(arguments[1])
