@@ -26,7 +26,7 @@ def in_spite_of_strangers(
     candidate: Candidate, request: ResourceRequest, mode: str, lack: Reason, state: PlanState
 ) -> Reason:
     """It is let go although something is lacking, which strangers use: it waited for long, or is due."""
-    if candidate.has_waited:
+    if candidate.waited_for_strangers:
         return waited_for_strangers(candidate, lack, state)
     return Reason(ReasonCode.FORCED, _takes(request, mode), because=lack)
 

@@ -13,8 +13,8 @@ class Candidate:
     """The first run of ``group`` at ``at``: what is in the way of full mode, and whether that matters.
 
     ``lacks`` are the guards that it would break, ``behind`` is whom it would delay. ``kept_by_strangers``
-    says that what it lacks is used by strangers, while nothing of ours is blocked; ``has_waited``, that it
-    has waited as long as anybody waits for them.
+    says that strangers use all that it lacks while nothing of ours is blocked; ``waited_for_strangers``, that
+    it has waited for them as long as anybody does.
     """
 
     group: RunGroup
@@ -24,7 +24,7 @@ class Candidate:
     lacks: tuple[Reason, ...]
     behind: tuple[Reason, ...]
     kept_by_strangers: bool
-    has_waited: bool
+    waited_for_strangers: bool
 
     @property
     def never_fits(self) -> bool:
@@ -46,7 +46,7 @@ class Candidate:
         """Whether it may go in full, in time or not."""
         if self.behind or self.group.only_rungs:
             return False
-        return not self.lacks or (self.kept_by_strangers and (self.has_waited or self._goes_now))
+        return not self.lacks or (self.kept_by_strangers and (self.waited_for_strangers or self._goes_now))
 
     @property
     def _goes_now(self) -> bool:

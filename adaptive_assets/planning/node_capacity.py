@@ -126,8 +126,17 @@ class NodeCapacity:
 
     @property
     def strangers_cpu(self) -> float:
-        """Cores in use that are not our runs'."""
-        return max(0.0, self.machine.cpu_used - self.seen_cpu) if self.machine else 0.0
+        """Cores in use that are not our runs', as far as they count.
+
+        Where the guard keeps none free, strangers share the CPU with our runs, and keep no more than a part of
+        it from them.
+        """
+        if self.machine is None:
+            return 0.0
+        strangers = max(0.0, self.machine.cpu_used - self.seen_cpu)
+        if self.guards.cpu < 1:
+            return strangers
+        return min(strangers, self.tuning.strangers_share * self.machine.cpu_capacity)
 
     def is_yielding(self, rank: int, to: int) -> bool:
         """Whether runs of the tier at ``rank`` yield the CPU to those of the tier at ``to``."""

@@ -32,7 +32,7 @@ def can_only_wait(group: RunGroup, state: PlanState) -> tuple[Reason, ...]:
 def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
     """The first run of ``group``, and what is in its way."""
     run, missing = group.first, lacks(group, state)
-    kept = bool(missing) and _kept_by_strangers(missing, group.full, state)
+    busy = not state.blocked and state.capacity.is_busy_with_strangers(group.full)
     return Candidate(
         group,
         run,
@@ -40,8 +40,8 @@ def candidate_of(group: RunGroup, state: PlanState) -> Candidate:
         state.at,
         lacks=missing,
         behind=() if missing else _behind(group, group.full, state),
-        kept_by_strangers=kept,
-        has_waited=state.at - run.submitted_at >= state.tuning.strangers_s,
+        kept_by_strangers=busy and shareable(missing),
+        waited_for_strangers=busy and state.at - run.submitted_at >= state.tuning.strangers_s,
     )
 
 
@@ -89,7 +89,7 @@ def degraded(candidate: Candidate, ladder: Ladder, state: PlanState) -> Option |
     found = ladder.choose(
         candidate.deadline,
         state.at,
-        patient=not (candidate.has_waited and candidate.is_pressed),
+        patient=not (candidate.waited_for_strangers and candidate.is_pressed),
     )
     if found and candidate.full_is_open and not candidate.deadline.met_by(found.request, state.at):
         return None

@@ -48,6 +48,9 @@ class Tuning:
     """The cores that runs may be expected to use on average, as a share of all, where the guard keeps none
     free: not all reach their mean at once, and a core that idles is lost. 1: no more than there are.
     Traces."""
+    strangers_share: float = 0.5
+    """The share of all cores that strangers can keep from our runs, where the guard keeps none free: a run
+    that waits for them would have started with stock Dagster. 1: all that they use. Chosen."""
     widest: float = 0.5
     """The share of the guarded CPU that one run may insist on: one that would like every core takes longer on
     fewer. Of memory, the share kept free for what is not known of a run. 1: all of it. Traces."""

@@ -64,6 +64,9 @@ def test_the_page_on_the_cycle_says_how_much_is_recalled() -> None:
 FIGURES: Mapping[str, str] = {
     "from the verdict to the first line of your code": f"{TUNING.launch_s:g} s",
     "a deadline is in danger with less slack than": f"{TUNING.lookahead_s:g} s",
+    "of the cores, strangers keep from our runs, if the guard keeps no CPU free, at most": (
+        f"{TUNING.strangers_share:.0%}"
+    ),
     "memory is promised to a run of which nothing is seen, if it started less than": (
         f"{TUNING.settling_s:g} s ago"
     ),

@@ -320,6 +320,8 @@ class MachineForecast:
             return True
         insists = min(taken.cpu, self.most_for_one)
         strangers = max(0.0, self.reading.cpu_used - (self.reading.our_cpu or 0.0) - self.seen)
+        if self.guards.cpu >= 1:
+            strangers = min(strangers, self.reading.cpu_capacity * TUNING.strangers_share)
         counted = sum(cpu for other, cpu in self.ours if not self._yields(other, rank))
         return not insists or strangers + counted + insists <= self.most_cpu + SLIVER
 

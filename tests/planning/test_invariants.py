@@ -311,6 +311,9 @@ def assert_guards_hold(book: PolicyBook, snapshot: Snapshot) -> None:
         assert any(machine.has_memory(taken) for machine in on)
         if not fits:
             assert any(_is_left_to_strangers(machine, taken) for machine in on)
+            if ReasonCode.FORCED in codes(decision):
+                assert endangered(run, snapshot, book)
+                continue
             assert snapshot.at - run.submitted_at >= TUNING.strangers_s
             assert ReasonCode.WAITED in codes(decision)
 

@@ -137,6 +137,7 @@ def test_mild_where_cpu_is_short_and_hard_where_memory_is() -> None:
     """A suspended run still holds its memory."""
     book = book_of(
         {
+            "guards": {"cpu": "85%"},
             "tiers": [
                 {"name": "critical", "preempts": ["batch"]},
                 {"name": "batch", "preemption": "requeue"},
@@ -153,7 +154,7 @@ def test_mild_where_cpu_is_short_and_hard_where_memory_is() -> None:
         ({"cpu_used": 3.4, "memory_used": "1GiB"}, Verdict.SUSPEND),
         ({"cpu_used": 1.0, "memory_used": "5GiB"}, Verdict.REQUEUE),
     ):
-        estimate = {"memory": used["memory_used"], "cpu": used["cpu"], "duration": "2h"}
+        estimate = {"memory": used["memory_used"], "cpu": 3.4, "duration": "2h"}
         snapshot = snapshot_of(
             machine=used,
             active=[{**late, **used, "estimate": estimate}],
@@ -176,6 +177,7 @@ def test_the_next_action_is_taken_where_the_milder_is_not_to_be_had() -> None:
     ):
         book = book_of(
             {
+                "guards": {"cpu": "85%"},
                 "tiers": [
                     {"name": "critical", "preempts": ["batch"]},
                     {"name": "batch", "preemption": agreed},
@@ -195,6 +197,7 @@ def test_the_next_action_is_taken_where_the_milder_is_not_to_be_had() -> None:
 
 
 THREE = {
+    "guards": {"cpu": "85%"},
     "tiers": [
         {"name": "critical", "preempts": ["standard", "batch"]},
         {"name": "standard", "preempts": ["batch"], "preemption": "suspend"},
@@ -219,7 +222,9 @@ def test_the_cheapest_gives_way() -> None:
         {"run": "young", "policy": "late", "started": "1m"},
         {"run": "usual", "policy": "usual", "started": "1m"},
     ]
-    active = [{**run, "cpu_used": 0.1, "memory_used": "2GiB", "actions": list(ALL)} for run in actives]
+    taken = {"cpu_used": 0.1, "memory_used": "2GiB", "actions": list(ALL)}
+    expected = {"cpu": 0.1, "memory": "3GiB", "duration": "20m"}
+    active = [{**run, **taken, "estimate": expected} for run in actives]
     decided = plan(
         snapshot_of(
             machine={"memory_used": "6GiB"}, active=active, queued=[{"run": "q", "policy": "urgent"}]
@@ -320,7 +325,10 @@ def test_work_ahead_leaves_at_once_when_real_work_comes() -> None:
         "run": "a", "policy": "ahead", "started": "1m", "cpu_used": 1, "memory_used": "2GiB",
         "actions": list(ALL), "acted": "5s", "preempted": 7,
     }  # fmt: skip
-    late = {"run": "b", "policy": "late", "started": "1m", "cpu_used": 1, "memory_used": "3GiB"}
+    late = {
+        "run": "b", "policy": "late", "started": "1m", "cpu_used": 1, "memory_used": "3GiB",
+        "estimate": {"cpu": 1, "memory": "3GiB", "duration": "20m"},
+    }  # fmt: skip
     used = {"cpu_used": 2, "memory_used": "5GiB"}
     decided = plan(
         snapshot_of(machine=used, active=[ahead, late], queued=[{"run": "q", "policy": "late"}]), book
@@ -369,7 +377,10 @@ def test_a_run_does_not_go_on_into_the_room_of_a_blocked_one() -> None:
         "run": "a", "policy": "usual", "started": "5m", "cpu_used": 0, "memory_used": "1GiB",
         "estimate": {"cpu": 1, "duration": "1h"}, "actions": ["suspend"], "state": "suspended", "acted": "2m",
     }  # fmt: skip
-    busy = {"run": "b", "policy": "urgent", "started": "30s", "cpu_used": 0.5, "memory_used": "1GiB"}
+    busy = {
+        "run": "b", "policy": "urgent", "started": "30s", "cpu_used": 0.5, "memory_used": "1GiB",
+        "estimate": {"cpu": 0.5, "memory": "1GiB", "duration": "1m"},
+    }  # fmt: skip
     machine = {"cpu_used": 2, "memory_used": "2GiB"}
     waits = [{"run": "q", "policy": "urgent"}]
     decided = plan(snapshot_of(machine=machine, active=[stopped, busy], queued=waits), book_of(THREE))
@@ -384,7 +395,10 @@ def test_stopped_work_ahead_stays_stopped_while_real_work_is_blocked() -> None:
         "run": "a", "policy": "ahead", "started": "9m", "cpu_used": 0, "memory_used": "1GiB",
         "actions": ["suspend"], "state": "suspended", "acted": "2m",
     }  # fmt: skip
-    busy = {"run": "b", "policy": "urgent", "started": "30s", "cpu_used": 2, "memory_used": "1GiB"}
+    busy = {
+        "run": "b", "policy": "urgent", "started": "30s", "cpu_used": 2, "memory_used": "1GiB",
+        "estimate": {"cpu": 2, "memory": "1GiB", "duration": "1m"},
+    }  # fmt: skip
     machine = {"cpu_used": 2, "memory_used": "2GiB"}
     waits, more = {"run": "q", "policy": "urgent"}, {"run": "r", "policy": "ahead"}
     book = book_of(THREE)
@@ -402,7 +416,10 @@ def test_work_ahead_that_was_stopped_too_long_ago_leaves() -> None:
         "run": "a", "policy": "ahead", "started": "30m", "cpu_used": 0, "memory_used": "1GiB",
         "state": "suspended",
     }  # fmt: skip
-    busy = {"run": "b", "policy": "urgent", "started": "30s", "cpu_used": 2, "memory_used": "1GiB"}
+    busy = {
+        "run": "b", "policy": "urgent", "started": "30s", "cpu_used": 2, "memory_used": "1GiB",
+        "estimate": {"cpu": 2, "memory": "1GiB", "duration": "1m"},
+    }  # fmt: skip
     book = book_of(THREE)
     for able, ago, verdict in (
         (["suspend", "requeue"], TUNING.suspended_at_most_s, Verdict.REQUEUE),

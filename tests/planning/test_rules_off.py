@@ -21,6 +21,7 @@ OFF: Final[tuple[tuple[str, Any], ...]] = (
     ("composition_evidence", inf),
     ("settling_s", 0.0),
     ("overcommit", 1.0),
+    ("strangers_share", 1.0),
     ("widest", 1.0),
     ("memory_sigmas", 0.0),
     ("evictable_sigmas", 0.0),
