@@ -21,6 +21,7 @@ from benchmarks import (
     selection,
     simulation,
     submission,
+    turnaround,
 )
 from benchmarks.ablation_cells import KeepError
 from benchmarks.ablation_rules import RULES
@@ -44,6 +45,18 @@ def _simulation(given: Options) -> Finding:
         "actions": "actions",
     }
     return simulation.measure(say=_say, **_chosen(given, names))
+
+
+def _turnaround(given: Options) -> Finding:
+    names = {
+        "traces": "traces",
+        "loads": "loads",
+        "seeds": "seeds",
+        "first": "first_seed",
+        "jobs": "jobs",
+        "share": "share",
+    }
+    return turnaround.measure_all(say=_say, **_chosen(given, names))
 
 
 def _ablation(given: Options) -> Finding:
@@ -129,12 +142,13 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "launching": _against_stock("launching", launching.measure, repeats="repeats"),
     "planning": _planning,
     "simulation": _simulation,
+    "turnaround": _turnaround,
     "fidelity": _fidelity,
     "kills": _kills,
     "ablation": _ablation,
 }
-NAMED_ONLY: Final = ("ablation",)
-"""Made when they are named: it takes hours, and says nothing that has a bound."""
+NAMED_ONLY: Final = ("ablation", "turnaround")
+"""Made when they are named: they take hours."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -159,20 +173,20 @@ NAMED_ONLY: Final = ("ablation",)
     "traces",
     multiple=True,
     metavar="NAME|FILE",
-    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation, ablation).",
+    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation, turnaround, ablation).",
 )
 @click.option(
     "--load",
     "loads",
     multiple=True,
     type=click.FloatRange(0, 10, min_open=True),
-    help=f"Load instead of {_numbers(LOADS)} (of team {_numbers(TEAM_LOADS)}; simulation, ablation).",
+    help=f"Load instead of {_numbers(LOADS)}, of team {_numbers(TEAM_LOADS)} (all simulations).",
 )
-@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation, ablation).")
+@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation, turnaround, ablation).")
 @click.option(
     "--first-seed",
     type=click.IntRange(0),
-    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation, ablation).",
+    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation, turnaround, ablation).",
 )
 @click.option(
     "--actions",
@@ -181,9 +195,7 @@ NAMED_ONLY: Final = ("ablation",)
     help="What launchers can do in the second table, or for rules that act on running work, instead of all"
     " that can be named (simulation, ablation).",
 )
-@click.option(
-    "--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, ablation, kills)."
-)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (all simulations, kills).")
 @click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
 @click.option("--kills", type=click.IntRange(1), help="Kills of daemons whose ledger is well (kills).")
 @click.option(
@@ -203,7 +215,7 @@ NAMED_ONLY: Final = ("ablation",)
 @click.option(
     "--share",
     type=click.FloatRange(0.01, 1),
-    help="The part of each workload's time that is played, around its middle (ablation).",
+    help="The part of each workload's time that is played, around its middle (turnaround, ablation).",
 )
 @click.option(
     "--keep",

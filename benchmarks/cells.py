@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,6 +16,7 @@ from adaptive_assets.simulation.engine.simulator import simulate
 from adaptive_assets.simulation.evaluation.measures import measure
 from adaptive_assets.simulation.evaluation.sweep import Trial, sweep
 from adaptive_assets.simulation.traces.csv_trace import load_csv_trace
+from adaptive_assets.simulation.traces.generated import steady
 from adaptive_assets.simulation.traces.scaling import scaled
 from adaptive_assets.simulation.traces.team import CORES, MEMORY, team
 from adaptive_assets.simulation.traces.trace import Workload, check_tiers
@@ -28,6 +29,7 @@ __all__ = [
     "TEAM",
     "TEAM_LOADS",
     "TRACES",
+    "UNTUNED",
     "Cell",
     "Part",
     "Played",
@@ -47,6 +49,11 @@ TRACES: Final[Mapping[str, Callable[[int], Workload]]] = {
     "alibaba": workloads.alibaba,
     "team": team,
 }
+UNTUNED: Final[Mapping[str, Callable[[int], Workload]]] = {
+    "steady": partial(steady, load=1.0, cores=workloads.CORES, span_s=6 * 3600.0),
+}
+"""A small data platform, made up, by which no rule was chosen; played when it is named."""
+
 LOADS: Final = (0.8, 1.0, 1.3)
 CLUSTER: Final = Cluster.of(workloads.CORES, workloads.MEMORY)
 
@@ -120,12 +127,12 @@ def loads_of(trace: str) -> tuple[float, ...]:
 
 
 def drawn(trace: str, seed: int) -> Workload:
-    """One of :data:`TRACES`, drawn with ``seed``; or all of a trace file, of which the seed draws nothing.
+    """A workload by name, drawn with ``seed``; or all of a trace file, of which the seed draws nothing.
 
     Raises :class:`~benchmarks.alibaba.NoTraceError` where the trace is not installed, and
     :class:`~adaptive_assets.simulation.traces.trace.TraceError` for a file that is none.
     """
-    make = TRACES.get(trace)
+    make = TRACES.get(trace) or UNTUNED.get(trace)
     workload = load_csv_trace(trace) if make is None else make(seed)
     check_tiers(workload, [tier.name for tier in policy_book(trace).tiers])
     return workload

@@ -23,6 +23,7 @@ from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from benchmarks.bounds import Bound, bounds_table, plain_bounds
 from benchmarks.real_runs import RealRun, Request, plant
 from benchmarks.report import Finding, grid
+from benchmarks.weighted_processes import JOBS, Seen, play, turnarounds
 
 __all__ = ["Habits", "measure", "requests", "simulated"]
 
@@ -95,6 +96,12 @@ def measure(runs: int = RUNS, say: Callable[[str], None] = print) -> Finding:
     book = load_policy_book(POLICIES)
     outcomes = [simulated(seen, book, habits, phase / PHASES) for phase in range(PHASES)]
     figures = [*_figures(seen, outcomes, book, habits)]
+    say("three tiers compete for one core")
+    competing = turnarounds(*_competed(book))
+    figures += [
+        (f"three tiers on one core: mean turnaround of {tier}, s", true, sim)
+        for tier, (true, sim) in competing.items()
+    ]
     bounds = [
         Bound(what, "", abs(sim / true - 1), "≤", NEAR, abs(sim / true - 1) <= NEAR, "of the real one")
         for what, true, sim in figures
@@ -119,6 +126,11 @@ def measure(runs: int = RUNS, say: Callable[[str], None] = print) -> Finding:
             "runs": _plain(seen, outcomes),
         },
     )
+
+
+def _competed(book: PolicyBook) -> tuple[list[Seen], PolicyBook, float]:
+    seen, part = play(JOBS, book)
+    return seen, book, part
 
 
 def requests(runs: int, seed: int = 0) -> list[Request]:

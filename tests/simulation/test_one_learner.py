@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -216,6 +217,18 @@ def test_the_runs_that_both_are_fed_with_are_told_apart() -> None:
     (own, _) = told(Ends(declared, "gave_way", "full", 60, 1.0, GIB // 2))
     assert own is not None
     assert own.memory.p50 == GIB
+
+
+def test_the_cpu_that_is_learned_is_the_mean_from_launch_to_end() -> None:
+    """Two runs of a core on one core used half of one each; start-up counts as it does in production."""
+    runs = [TracedRun(f"r{n}", "a", 0.0, duration_s=100.0, cpu=1.0, memory=GIB) for n in range(2)]
+    later = TracedRun("later", "a", 300.0, duration_s=1.0, cpu=1.0, memory=GIB)
+    for startup_s, startup_cpu, cpu in ((0.0, 1.0, 0.5), (10.0, 0.0, 100 / 210)):
+        planner = Scripted(hold={"later": 400.0})
+        world = replace(BARE, startup_s=startup_s, startup_cpu=startup_cpu)
+        play(*runs, later, planner=planner, settings=world)
+        (known,) = planner.at(350).estimates.values()
+        assert known.cpu.p50 == pytest.approx(cpu, rel=0.05)
 
 
 def test_a_rule_of_the_learner_can_be_switched_off_in_a_simulation() -> None:

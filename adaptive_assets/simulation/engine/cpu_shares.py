@@ -26,14 +26,18 @@ class Threads(NamedTuple):
     weight: float
 
 
-@cache
-def kernel_weight(cpu_weight: int) -> float:
-    """What the nearest nice level from 0 to 19 weighs; ``cpu_weight`` is in the scale of cgroups.
+def nice_of(cpu_weight: int) -> int:
+    """The nearest nice level from 0 to 19 to a weight in the scale of cgroups, where 100 is usual.
 
     Nobody goes below nice 0 without privileges, so what weighs more than usual counts as usual.
     """
-    nice = round(log(USUAL / cpu_weight) / log(A_LEVEL))
-    return NICE_0 / A_LEVEL ** min(NICEST, max(0, nice))
+    return min(NICEST, max(0, round(log(USUAL / cpu_weight) / log(A_LEVEL))))
+
+
+@cache
+def kernel_weight(cpu_weight: int) -> float:
+    """What the nice level of ``cpu_weight`` weighs, 1024 at nice 0."""
+    return NICE_0 / A_LEVEL ** nice_of(cpu_weight)
 
 
 def share_of_weight(threads: Iterable[Threads], cores: float) -> float:

@@ -51,10 +51,17 @@ class SimulatedExperience:
             runs.pop(run, None)
 
     def ended(self, attempt: Attempt, now: float) -> None:
-        """The attempt ended well."""
+        """The attempt ended well.
+
+        Its CPU is what production sees of it: the mean from its launch to its end, which is lower where it
+        was short of CPU; without the time for which it was suspended.
+        """
         needs, ran = attempt.needs, attempt.ran(now)
-        mean_cpu = needs.cpu * needs.duration / ran if ran > 0 else needs.cpu
-        cpu = min(needs.cpu, max(mean_cpu, attempt.peak_cpu))
+        started = attempt.launched if attempt.started is None else attempt.started
+        lasted = started - attempt.launched + ran
+        startup_s, startup_cpu = attempt.startup
+        core_s = startup_s * startup_cpu + needs.cpu * needs.duration
+        cpu = core_s / lasted if lasted > 0 else needs.cpu
         self._observe(attempt, now, Ending.SUCCEEDED, needs.memory, ran, cpu)
 
     def killed(self, attempt: Attempt, held: int, now: float) -> None:

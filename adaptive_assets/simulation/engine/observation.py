@@ -110,8 +110,6 @@ class Observer:
         since = now - attempt.stage_since
         if since < SETTLED * self._settings.reading_lag_s:
             cpu += (attempt.cpu_before - cpu) * attempt.node.keeps(since)
-        if attempt.stage and cpu > attempt.peak_cpu:
-            attempt.peak_cpu = cpu
         if (
             seen is not None
             and attempt.memory == attempt.seen_memory

@@ -132,8 +132,6 @@ class Attempt:
     stopped_at: float | None = None
     stopped_for: float = 0.0
     charged: float = 0.0
-    peak_cpu: float = 0.0
-    """The most cores in use that any reading showed of its user code."""
     seen: ActiveRun | None = None
     """What the planner was last told of it, as long as that still holds."""
     seen_cpu: float = -1.0

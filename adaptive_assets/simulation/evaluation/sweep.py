@@ -133,14 +133,19 @@ def _search(start: float, at: Search) -> list[Trial]:
     for direction in (1, -1):
         step = 0
         while abs(step) < FARTHEST:
-            found = found_at(step + direction)
-            if found[0] or found > found_at(step):
+            here, found = found_at(step), found_at(step + direction)
+            same = _settings(tried[step + direction]) == _settings(tried[step])
+            if found[0] or (found >= here and not same):
                 break
             step += direction
     middle = min(tried, key=lambda step: (found_at(step), abs(step)))
     for between in (middle - 0.5, middle + 0.5):
         found_at(between)
     return list(dict.fromkeys(trial for step in sorted(tried) for trial in tried[step]))
+
+
+def _settings(trials: Sequence[Trial]) -> list[Mapping[str, float]]:
+    return [trial.setting for trial in trials]
 
 
 def _searches(
