@@ -129,7 +129,7 @@ class Cycle:
         book = self._policy.book
         ids = self._recorder.cycle(now, book, snapshot, decided, changed, left_out)
         free = self._enactment.enact(decided, ids)
-        self._follow.expect({run.run_id: each.cpu_weight for each in decided.admitted() for run in each.runs})
+        self._follow.expect(self._weights.expected(decided))
         for decision in changed:
             logger.info(line(decision))
         self._end_recording(now, snapshot)

@@ -9,10 +9,12 @@ from typing import Final, Protocol
 import dagster as dg
 import psutil
 
+from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.formatting import cores
 from adaptive_assets.planning.ranks import cpu_weight_of
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT
 from adaptive_assets.signals import CAN_RENICE, RunNice, RunProcesses
 
 KEY: Final = "cpu_weights"
@@ -59,11 +61,13 @@ class Weighting:
 class WeightWatch:
     """Gives the active runs their CPU weights, and judges by their processes whether these are in force.
 
-    Where no active run shows it, what the last ones have shown is held to be true of the next ones.
+    Where no active run shows it, what the last ones have shown is held to be true of the next ones.  One that
+    only ``observes`` gives no weights, and says of them what it would be.
     """
 
-    def __init__(self, launcher: object, processes: RunProcesses) -> None:
+    def __init__(self, launcher: object, processes: RunProcesses, *, observes: bool = False) -> None:
         self._processes = processes
+        self._observes = observes
         self._shown = Weighting()
         if not isinstance(launcher, dg.DefaultRunLauncher):
             name = type(launcher).__name__
@@ -83,7 +87,8 @@ class WeightWatch:
         """
         seen, unseen = list[RunNice](), list[str]()
         for run in active:
-            nice = self._processes.weigh(run.run_id, cpu_weight_of(book.policy(run.work.policy), book))
+            weight = cpu_weight_of(book.policy(run.work.policy), book)
+            nice = self._processes.weigh(run.run_id, USUAL_CPU_WEIGHT if self._observes else weight)
             if nice is not None:
                 seen.append(nice)
             elif run.cpu_used is not None:
@@ -98,15 +103,24 @@ class WeightWatch:
             self._shown = Weighting(_against_these(seen, self.refused) or next(iter(unseen), ""))
         self.now = Weighting(_against_all(machine) or self._shown.why)
 
+    def expected(self, plan: Plan) -> dict[str, float | None]:
+        """The runs that ``plan`` lets go, by id, with the weight that each is to get when it starts."""
+        return {
+            run.run_id: None if self._observes else decision.cpu_weight
+            for decision in plan.admitted()
+            for run in decision.runs
+        }
+
     def keep(self, ledger: Kept) -> None:
         """Keep what was last found, if it has changed.
 
         Raises:
             LedgerError: it could not be kept; the next call tries again.
         """
-        if self._kept != self.now:
-            ledger.keep(KEY, self.now.as_text())
-            self._kept = self.now
+        found = Weighting("the coordinator only observes") if self._observes else self.now
+        if self._kept != found:
+            ledger.keep(KEY, found.as_text())
+            self._kept = found
 
 
 def _against_these(runs: Sequence[RunNice], refused: str) -> str:

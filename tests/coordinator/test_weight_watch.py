@@ -3,14 +3,16 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import psutil
 import pytest
 
-from adaptive_assets.coordinator.weight_watch import UNSEEN_S, Weighting, WeightWatch
-from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Work
+from adaptive_assets.coordinator.weight_watch import KEY, UNSEEN_S, Weighting, WeightWatch
+from adaptive_assets.planning.decisions import Decision, Plan, Verdict
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Work
 from adaptive_assets.policy import parse_policy_book
 from adaptive_assets.signals import RunProcesses
 
@@ -69,6 +71,21 @@ def active(run_id: str, policy: str = "default", *, seen: bool = True, started_s
         started_at=NOW - started_s,
         cpu_used=1.0 if seen else None,
     )
+
+
+@dataclass
+class Kept:
+    """A ledger that may be away."""
+
+    texts: list[str]
+    broken: bool = False
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep ``value``."""
+        assert key == KEY
+        if self.broken:
+            raise OSError("away")
+        self.texts.append(value)
 
 
 class Deployment:
@@ -164,24 +181,33 @@ def test_a_quota_below_the_cpus_stops_all_alike() -> None:
     assert why.startswith("a quota of 0.5 cores on ")
 
 
+def test_who_only_observes_gives_no_weight(start: Start) -> None:
+    """The plan is what it would be, the processes are left alone, and the status says that it is a trial."""
+    here, pid = Deployment(), start()
+    here.watch = WeightWatch(LAUNCHER, here.processes, observes=True)
+    assert here.why(here.run("1", pid, "nightly")) == ""
+    assert psutil.Process(pid).nice() == 0
+    run = QueuedRun("2", Work("work", "nightly"), submitted_at=NOW)
+    decision = Decision(Verdict.LAUNCH, run.work, "batch", "full", (), (run,), cpu_weight=1)
+    plan = Plan(NOW, BOOK.revision, (decision,))
+    assert here.watch.expected(plan) == {"2": None}
+    assert WeightWatch(LAUNCHER, here.processes).expected(plan) == {"2": 1}
+    kept: list[str] = []
+    here.watch.keep(Kept(kept))
+    assert Weighting.of_text(kept[0]) == Weighting("the coordinator only observes")
+
+
 def test_what_is_found_is_kept_when_it_changes() -> None:
     """One write, not one in each cycle; what could not be written is tried again."""
-    here, kept, broken = Deployment(), list[tuple[str, object]](), [True]
-
-    class Ledger:
-        def keep(self, key: str, value: str) -> None:
-            if broken:
-                raise OSError(broken.pop())
-            kept.append((key, Weighting.of_text(value)))
-
-    with pytest.raises(OSError, match="True"):
-        here.watch.keep(Ledger())
+    here, kept = Deployment(), list[str]()
+    ledger = Kept(kept, broken=True)
+    with pytest.raises(OSError, match="away"):
+        here.watch.keep(ledger)
+    ledger.broken = False
     for _ in range(2):
-        here.watch.keep(Ledger())
+        here.watch.keep(ledger)
     here.why(active("elsewhere", seen=False))
-    here.watch.keep(Ledger())
-    assert kept == [
-        ("cpu_weights", Weighting()),
-        ("cpu_weights", Weighting("the processes of run elsewher are not seen on this machine")),
-    ]
+    here.watch.keep(ledger)
+    unseen = Weighting("the processes of run elsewher are not seen on this machine")
+    assert [Weighting.of_text(text) for text in kept] == [Weighting(), unseen]
     assert [Weighting.of_text(text) for text in (None, "[]", "nonsense", '{"later": 1}')] == [None] * 4
