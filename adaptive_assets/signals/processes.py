@@ -69,9 +69,11 @@ class _Watched:
     looks: "deque[RunUsage]" = field(default_factory=lambda: deque(maxlen=_LOOKS))
     """The last looks at a pooled process."""
     looked_at: float | None = None
+    rate: float = 0.0
+    """The cores that it used between the last two looks."""
     ended: bool = False
     nice: RunNice | None = None
-    """What keeps its processes at the nice of its CPU weight, once it has one."""
+    """What keeps its processes at the nice of its CPU weight."""
 
     def count(self, now: float) -> Spent:
         """What is this run's of what the tree has spent, at ``now``."""
@@ -238,9 +240,8 @@ class RunProcesses:
         """Look at every watched run, at ``now`` (POSIX seconds).  Raises nothing; see :attr:`problems`."""
         problems: list[Exception] = []
         all_watched = list(self._watched.values())
-        at = self._monotonic()
-        self._lingering = smoothed(self._lingering, 0.0, at - self._swept_at, self._smoothing_s)
-        self._swept_at = at
+        before, self._swept_at = self._swept_at, self._monotonic()
+        self._lingering = smoothed(self._lingering, 0.0, self._swept_at - before, self._smoothing_s)
         while self._left:
             self._lingering += self._left.popleft()
         # those of runs that have ended too: they are asked for after the end
@@ -264,6 +265,9 @@ class RunProcesses:
         watched.looked_at, watched.ended = at, not alive
         spent = watched.count(now)
         rate = (spent.cpu_s - last.cpu_seconds) / elapsed if elapsed > 0 else 0.0
+        if not tree.pids:  # nobody tells what it used before it ended: half-way since, on the average
+            rate = watched.rate / 2
+        watched.rate = rate
         cpu_now = smoothed(last.cpu_now, rate, elapsed, self._smoothing_s)
         if not alive:
             self._lingering += cpu_now
