@@ -90,10 +90,9 @@ class ProcessWatch:
         return False
 
     def was_seen(self, run_id: str) -> bool:
-        """Whether a process of the run was found here, in a cycle or when it was launched."""
+        """Whether a process of the run was found here."""
         followed = self._followed.get(run_id)
-        found = followed is not None and followed.found in _PROVEN
-        return found or self._processes.usage(run_id) is not None
+        return followed is not None and followed.found in _PROVEN
 
     def forget(self, record: RunRecord, ended_at: float) -> RunUsage | None:
         """Stop following the run; what it took, if that could be seen from near enough its start."""
