@@ -89,11 +89,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     file = folder / "project.py"
     file.write_text(CODE)
     target = PythonFileTarget(str(file), attribute=None, working_directory=str(folder), location_name="x")
-    with (
-        dg.DagsterInstance.from_config(str(write_dagster_home(tmp_path_factory.mktemp("home")))) as instance,
-        create_test_daemon_workspace_context(target, instance) as context,
-    ):
-        yield World(instance, context.create_request_context(), context, folder)
+    home = write_dagster_home(tmp_path_factory.mktemp("home"))
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        with create_test_daemon_workspace_context(target, instance) as context:
+            yield World(instance, context.create_request_context(), context, folder)
+        context._grpc_server_registry.wait_for_processes()
 
 
 @pytest.fixture
