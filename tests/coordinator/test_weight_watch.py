@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,19 @@ def test_a_pooled_process_cannot_be_weighed(start: Start) -> None:
     """It is at the nice that it has, for whichever run."""
     here = Deployment()
     pooled = here.run("pooled", start(), "nightly", pooled=True)
+    here.processes.sweep(time.time())
     assert here.why(pooled) == "the process of run pooled is one of a pool, and works for others too"
+
+
+def test_a_run_whose_process_has_just_ended_says_nothing(start: Start) -> None:
+    """It was seen, and there is nothing left to weigh."""
+    here, pid = Deployment(), start()
+    ended = here.run("1", pid)
+    here.processes.sweep(time.time())
+    psutil.Process(pid).kill()
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert here.why(ended) == ""
 
 
 def test_another_launcher_gives_no_weight_until_its_processes_are_seen(start: Start) -> None:
