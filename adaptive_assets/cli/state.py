@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.status_ledger import LedgerState
+    from adaptive_assets.coordinator.weight_watch import Weighting
     from adaptive_assets.ledger import LedgerStatus
     from adaptive_assets.policy import Guards, Problem
 
@@ -57,6 +58,8 @@ class Status:
     guards: "Guards | None"
     daemon: Daemon
     queue: Queue
+    weights: "Weighting | None" = None
+    """Whether CPU weights are in force; ``None`` before the first cycle, and where that cannot be read."""
     problems: tuple[str, ...] = ()
 
     @property

@@ -52,15 +52,18 @@ def gather(installation: Installation, now: float) -> Status:
     """Read the status of an installation as of ``now``."""
     from dataclasses import replace
 
+    from adaptive_assets.coordinator.weight_watch import KEY, Weighting
     from adaptive_assets.ledger import LedgerError
 
     seen: LedgerStatus | None = None
     book: PolicyBook | None = None
+    weights: Weighting | None = None
     failed: str | None = None
     try:
         if installation.ledger is not None:
             seen = installation.ledger.latest_status(now=now, minutes=FAULT_MINUTES)
             book = installation.book_in_force()
+            weights = Weighting.of_text(installation.ledger.kept(KEY))
     except LedgerError as error:
         failed = str(error)
     found = Status(
@@ -73,6 +76,7 @@ def gather(installation: Installation, now: float) -> Status:
         guards=book.guards if book else None,
         daemon=_daemon(installation, now),
         queue=_queue(installation),
+        weights=weights,
     )
     return replace(found, problems=tuple(_problems(found)))
 

@@ -11,6 +11,7 @@ from adaptive_assets.planning.formatting import cores, share, size
 if TYPE_CHECKING:
     from adaptive_assets.cli.state import Governed, Queue, Status
     from adaptive_assets.cli.status_ledger import LedgerState
+    from adaptive_assets.coordinator.weight_watch import Weighting
     from adaptive_assets.planning.snapshot import MachineReading
     from adaptive_assets.policy import Guards
 
@@ -34,6 +35,8 @@ def _lines(found: "Status") -> Iterator[tuple[str, str]]:
         yield "last cycle", _cycle_line(found)
     if found.ledger and found.ledger.reading:
         yield "machine", _machine_line(found.ledger.reading, found.guards, found.at)
+    if found.weights:
+        yield "CPU weights", _weights_line(found.weights)
     yield "queue", _queue_line(found.queue)
     if found.ledger and found.ledger.counts:
         yield "verdicts", _counts_line(found.ledger.counts)
@@ -113,6 +116,12 @@ def _machine_line(reading: "MachineReading", guards: "Guards | None", now: float
     return "\n".join([*lines, f"read {age(reading.at, now)}"])
 
 
+def _weights_line(weights: "Weighting") -> str:
+    if weights.in_force:
+        return "in force: runs of lower tiers yield to those of higher ones"
+    return f"not in force: {weights.why}\nso the runs of all tiers count for the CPU of each"
+
+
 def _against(used: float, guard: float | None) -> str:
     shown = share(round(used, 2))
     return shown if guard is None else f"{shown} (guard {share(guard)})"
@@ -147,6 +156,8 @@ def as_json(found: "Status") -> dict[str, Any]:
         },
         "machine": reading and {**asdict(reading), "at": iso(reading.at)},
         "guards": found.guards and found.guards.model_dump(),
+        "cpu_weights": found.weights
+        and {"in_force": found.weights.in_force, "why": found.weights.why or None},
         "queue": found.queue,
         "verdicts": dict(ledger.counts) if ledger else {},
         "ledger": {

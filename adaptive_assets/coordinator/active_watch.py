@@ -170,7 +170,8 @@ class ActiveWatch:
         Dagster tells of a SIGKILL, which anybody may send; that it was the kernel, and why, is only plain
         where the kernel's own count of such kills rose just then.
         """
-        if run.status is not dg.DagsterRunStatus.FAILURE or not self._processes.was_seen(run.run_id):
+        was_seen = self._processes.was_seen(run.run_id) or self._processes.usage(run.run_id) is not None
+        if run.status is not dg.DagsterRunStatus.FAILURE or not was_seen:
             return None
         for at in reversed(sigkills(self._instance, run.run_id)):
             if rise := self._oom_rise(run.run_id, at - NOTICED_WITHIN_S, at, now):

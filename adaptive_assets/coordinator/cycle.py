@@ -19,17 +19,19 @@ from adaptive_assets.coordinator.data_readiness import data_states
 from adaptive_assets.coordinator.enactment import Enactment, line
 from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.coordinator.faults import Fault
+from adaptive_assets.coordinator.launch_follow import LaunchFollow
 from adaptive_assets.coordinator.launch_watch import LaunchWatch
 from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.policy_in_force import PolicyInForce
 from adaptive_assets.coordinator.queue_watch import QueueWatch
 from adaptive_assets.coordinator.recording import Recorder
 from adaptive_assets.coordinator.slot_watch import SlotWatch
+from adaptive_assets.coordinator.weight_watch import WeightWatch
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.planner import Planner
-from adaptive_assets.planning.snapshot import ActiveRun, DataState, Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, DataState, MachineReading, Snapshot, Work
 from adaptive_assets.signals import MachineSampler, RunProcesses
 
 T = TypeVar("T")
@@ -83,6 +85,8 @@ class Cycle:
         self._active = ActiveWatch(instance, self._told_work_of, processes, node, kept=ledger)
         self._slots = SlotWatch(instance)
         self._launches = LaunchWatch(instance)
+        self._follow = LaunchFollow(instance, processes)
+        self._weights = WeightWatch(instance.run_launcher, processes)
         self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
         self._enactment = Enactment(instance, self._queue, self._parts)
         self._experience = Experience()
@@ -125,6 +129,7 @@ class Cycle:
         book = self._policy.book
         ids = self._recorder.cycle(now, book, snapshot, decided, changed, left_out)
         free = self._enactment.enact(decided, ids)
+        self._follow.expect(self._weights.expected(decided))
         for decision in changed:
             logger.info(line(decision))
         self._end_recording(now, snapshot)
@@ -133,6 +138,7 @@ class Cycle:
 
     def close(self) -> None:
         """Leave what waits for the ledger to the next process."""
+        self._follow.stop()
         self._recorder.close()
 
     def _work_of(self, run: dg.DagsterRun) -> Work:
@@ -176,18 +182,34 @@ class Cycle:
         active = self._active.observe(now)
         for each in (*self._active.problems, *self._active.lost):
             self._parts.fault("run", each.message, subject=f"run {each.run_id}")
+        machine = self._machine.latest(now)
+        self._weigh(now, active, machine)
         return Snapshot(
             at=now,
             queued=queued,
             active=active,
-            machine=self._machine.latest(now),
+            machine=machine,
             data=self._data(read),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,
             launches=self._launched(now, active),
             clock_certain=not self._clock.ahead_s,
+            weighted=self._weights.now.in_force,
         )
+
+    def _weigh(self, now: float, active: Sequence[ActiveRun], machine: MachineReading | None) -> None:
+        """Give the runs their CPU weights, and tell, once, that the system does not let us."""
+        refused = self._weights.refused
+        self._parts.attempt(
+            "weights", lambda: self._weights.look(now, active, self._policy.book, machine), None
+        )
+        if self._weights.refused not in {"", refused}:
+            self._parts.notice("weights", f"CPU weights are not in force: {self._weights.now.why}")
+        if self._follow.problem is not None:
+            self._parts.failed("launches", self._follow.problem)
+        else:
+            self._parts.works("launches")
 
     def _begin_recording(self) -> None:
         self._recorder.begin()
@@ -200,6 +222,7 @@ class Cycle:
         if not self._recorder.waiting:  # what is not in the ledger yet is read again after a restart
             self._to_ledger(self._active.recorded, None)
             self._to_ledger(lambda: self._experience.keep(self._ledger, now, self._active.told_until), None)
+        self._to_ledger(lambda: self._weights.keep(self._ledger), None)
         certain = not self._clock.ahead_s
         self._to_ledger(lambda: self._recorder.prune(now, certain=certain), None)
         self._look_at_the_ledger()

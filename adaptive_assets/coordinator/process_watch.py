@@ -99,11 +99,15 @@ class ProcessWatch:
         run_id = record.dagster_run.run_id
         followed = self._followed.pop(run_id, None)
         usage = self._processes.forget(run_id, ended_at)
-        if followed is None or usage is None or not usage.samples:
+        if usage is None or not usage.samples:
+            return None
+        if usage.since is None:  # all that the process used is the run's
+            return usage
+        if followed is None:
             return None
         began = min(claim.at for claim in followed.claims)
-        unseen = 0.0 if usage.since is None else usage.since - began
-        return usage if unseen <= max(UNSEEN_S, UNSEEN_SHARE * (ended_at - began)) else None
+        seen_at_once = usage.since - began <= max(UNSEEN_S, UNSEEN_SHARE * (ended_at - began))
+        return usage if seen_at_once else None
 
     def _look(self, followed: _Followed) -> None:
         found = {self._processes.claim(claim) for claim in followed.claims}

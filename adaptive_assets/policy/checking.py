@@ -9,6 +9,7 @@ from adaptive_assets.policy.checks.ladders import ladder_findings
 from adaptive_assets.policy.checks.preemption import preemption_findings
 from adaptive_assets.policy.checks.promises import promise_findings
 from adaptive_assets.policy.checks.stages import stage_findings
+from adaptive_assets.policy.checks.weights import weight_findings
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.places import Path
@@ -24,6 +25,7 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
     """
     findings = [
         *preemption_findings(book.tiers),
+        *weight_findings(book.tiers),
         *_pacing_findings(book.guards),
         *price_findings(book.prices),
         *governing_findings(book.policies, catalogue, resolve),

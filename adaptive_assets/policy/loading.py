@@ -12,6 +12,7 @@ from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.problems import Problem
 from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
 from adaptive_assets.policy.stages import broken_stages
+from adaptive_assets.policy.weights import broken_weights
 
 MOST_FOUND: Final = 1_000
 """Broken names that are looked for: each is compared with all that are known, which takes time."""
@@ -61,7 +62,8 @@ def book_of_content(
 
     ``problems`` were found before; with any, there is no book but a :class:`PolicyError`.
     """
-    findings = islice(chain(broken_names(content), broken_stages(content)), MOST_FOUND)
+    broken = chain(broken_names(content), broken_weights(content), broken_stages(content))
+    findings = islice(broken, MOST_FOUND)
     told = [*problems, *(finding.located(places) for finding in findings)]
     book = validated(content, places, POLICY_FILE, told)
     book.place(places)

@@ -16,9 +16,7 @@ from adaptive_assets.policy.places import Path, Place, Places
 from adaptive_assets.policy.stages import broken_stages
 from adaptive_assets.policy.terms import (
     DEFAULT,
-    LESS_FOR_EACH_TIER,
     MOST_LISTED,
-    USUAL_CPU_WEIGHT,
     USUAL_TIER,
     USUAL_TIERS,
     Guards,
@@ -28,6 +26,7 @@ from adaptive_assets.policy.terms import (
     Tier,
 )
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.weights import broken_weights, cpu_weights
 
 
 class PolicyBook(PolicyValue):
@@ -90,7 +89,8 @@ class PolicyBook(PolicyValue):
     def _names_hold(self, info: ValidationInfo) -> Self:
         if info.context is not IN_A_FILE:  # of a file, the loader has told all of them at their places
             content = self.model_dump(mode="json", by_alias=True)
-            if broken := next(chain(broken_names(content), broken_stages(content)), None):
+            found = chain(broken_names(content), broken_weights(content), broken_stages(content))
+            if broken := next(found, None):
                 raise UnitError(broken.message, broken.hint)
         return self
 
@@ -141,11 +141,8 @@ class PolicyBook(PolicyValue):
 
     @functools.cached_property
     def _cpu_weights(self) -> Mapping[str, int]:
-        weights: dict[str, int] = {}
-        above = USUAL_CPU_WEIGHT * LESS_FOR_EACH_TIER
-        for tier in self.tiers:
-            weights[tier.name] = above = tier.cpu_weight or max(1, above // LESS_FOR_EACH_TIER)
-        return weights
+        weights = cpu_weights(tier.cpu_weight for tier in self.tiers)
+        return dict(zip((tier.name for tier in self.tiers), weights, strict=True))
 
     @override
     def __eq__(self, other: object) -> bool:

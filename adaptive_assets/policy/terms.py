@@ -42,12 +42,6 @@ MOST_LISTED: Final = 10_000
 """Entries of a list of policies, jobs or assets."""
 
 
-USUAL_CPU_WEIGHT: Final = 100
-"""The CPU weight of whatever nobody gave one to: `cpu.weight` of cgroups, nice 0."""
-LESS_FOR_EACH_TIER: Final = 5
-"""How many times as much weight a tier has as the one below, where the file does not say."""
-
-
 class PolicyValue(BaseModel):
     """What all parts of a policy book share: frozen, and closed to unknown keys."""
 

@@ -8,12 +8,14 @@ from adaptive_assets.signals.cgroup import CpuLimit, Limits, MemoryLimit, read_l
 from adaptive_assets.signals.faults import SignalFault
 from adaptive_assets.signals.host import HostCounters, read_host
 from adaptive_assets.signals.machine import MachineReader
+from adaptive_assets.signals.nice import CAN_RENICE, RunNice, nice_of
 from adaptive_assets.signals.oom import OomRise
 from adaptive_assets.signals.pressure import read_pressure, stalled_share
 from adaptive_assets.signals.processes import RunProcesses, RunUsage
 from adaptive_assets.signals.sampler import MachineSampler
 
 __all__ = [
+    "CAN_RENICE",
     "Belonging",
     "Claim",
     "CpuLimit",
@@ -23,9 +25,11 @@ __all__ = [
     "MachineSampler",
     "MemoryLimit",
     "OomRise",
+    "RunNice",
     "RunProcesses",
     "RunUsage",
     "SignalFault",
+    "nice_of",
     "read_host",
     "read_limits",
     "read_pressure",

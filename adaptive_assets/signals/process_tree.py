@@ -109,6 +109,11 @@ class ProcessTree:
         self.io_visible = True
         """Whether the bytes in ``spent`` are those of all processes."""
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that were there at the last look."""
+        return tuple(self._members)
+
     def look(self) -> bool:
         """Bring all figures up to date; ``False`` when no process is left."""
         # Parents come before children, and children found on the way are looked at in the same turn.  Were a

@@ -1,5 +1,6 @@
 """What the processes of each run use, as far as this machine can see them."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Final
 import psutil
 
 from adaptive_assets.signals.belonging import SAME_TIME_S, Belonging, Claim, belonging
+from adaptive_assets.signals.nice import CAN_RENICE, RunNice
 from adaptive_assets.signals.oom import OomCounters, OomRise, oom_counter
 from adaptive_assets.signals.process_tree import ProcessTree, Spent
 from adaptive_assets.signals.smoothing import TIME_CONSTANT_S, smoothed
@@ -67,7 +69,11 @@ class _Watched:
     looks: "deque[RunUsage]" = field(default_factory=lambda: deque(maxlen=_LOOKS))
     """The last looks at a pooled process."""
     looked_at: float | None = None
+    rate: float = 0.0
+    """The cores that it used between the last two looks."""
     ended: bool = False
+    nice: RunNice | None = None
+    """What keeps its processes at the nice of its CPU weight."""
 
     def count(self, now: float) -> Spent:
         """What is this run's of what the tree has spent, at ``now``."""
@@ -87,11 +93,11 @@ class _Watched:
 class RunProcesses:
     """Follows the process trees of runs by run id.
 
-    ``claim``, ``watch``, ``usage``, ``oom_rise`` and ``forget`` may be called from any thread and read no
-    process but the one they are given and its kin; ``sweep`` belongs to the sampler's thread.  They share one
-    dictionary, touched in single steps, and usage is handed over as a finished value: so no lock is needed,
-    and a fork can leave none locked.  ``root`` is where ``/proc`` and ``/sys`` are found for the kernel's
-    counts of its kills.
+    ``claim``, ``watch``, ``weigh``, ``usage``, ``oom_rise`` and ``forget`` may be called from any thread and
+    read no process but the one they are given and its kin; ``sweep`` belongs to the sampler's thread.  They
+    share one dictionary, touched in single steps, and usage is handed over as a finished value: so no lock is
+    needed, and a fork can leave none locked.  ``root`` is where ``/proc`` and ``/sys`` are found for the
+    kernel's counts of its kills.
     """
 
     def __init__(
@@ -108,6 +114,13 @@ class RunProcesses:
         self._watched: dict[str, _Watched] = {}
         self.problems: tuple[Exception, ...] = ()
         """What went wrong in the last sweep, which went on with the other runs."""
+        self.cpu_now = 0.0
+        """The cores that all runs used at the last sweep, smoothed like the machine's."""
+        self._swept_at = monotonic()
+        self._left = deque[float]()
+        """The smoothed use of runs that were forgotten since."""
+        self._lingering = 0.0
+        """What the smoothed use still holds of runs that have ended."""
 
     def claim(self, claim: Claim) -> Belonging:
         """Follow the process that ``claim`` speaks of, if the process itself shows that it is the run's.
@@ -171,6 +184,24 @@ class RunProcesses:
         )
         return True
 
+    def weigh(self, run_id: str, weight: float) -> RunNice | None:
+        """Give the run's processes a CPU weight (100 is that of nice 0), now and in every sweep.
+
+        The first one that a run is given stays.  Returns what keeps it: ``None`` for a run without processes
+        here, and for a pooled process, which works for others next and could not be set back.
+
+        Raises ValueError if the kernel's files about the process cannot be made out.
+        """
+        watched = self._watched.get(run_id)
+        if watched is None or watched.pooled or not CAN_RENICE:
+            return None
+        with contextlib.suppress(OSError):  # it has just ended
+            if watched.nice is None and watched.root.is_running():
+                nice = RunNice(watched.root.pid, weight)
+                nice.apply([watched.root.pid])  # the sweep finds the others
+                watched.nice = nice
+        return watched.nice
+
     def usage(self, run_id: str) -> RunUsage | None:
         """What the run used when last looked at; ``None`` if it is not watched or was not looked at yet."""
         watched = self._watched.get(run_id)
@@ -196,6 +227,7 @@ class RunProcesses:
         watched = self._watched.pop(run_id, None)
         if watched is None:
             return None
+        self._left.append(watched.usage.cpu_now if watched.usage else 0.0)
         if not watched.pooled or ended_at is None:
             return watched.usage
         return next((usage for usage in reversed(tuple(watched.looks)) if usage.at <= ended_at), None)
@@ -208,6 +240,10 @@ class RunProcesses:
         """Look at every watched run, at ``now`` (POSIX seconds).  Raises nothing; see :attr:`problems`."""
         problems: list[Exception] = []
         all_watched = list(self._watched.values())
+        before, self._swept_at = self._swept_at, self._monotonic()
+        self._lingering = smoothed(self._lingering, 0.0, self._swept_at - before, self._smoothing_s)
+        while self._left:
+            self._lingering += self._left.popleft()
         # those of runs that have ended too: they are asked for after the end
         self._kills.sweep((each.oom_counter for each in all_watched if each.oom_counter is not None), now)
         for watched in all_watched:
@@ -217,6 +253,7 @@ class RunProcesses:
                 self._look(watched, now)
             except Exception as error:  # noqa: BLE001 - whatever ails one run must not blind us to the others
                 problems.append(error)
+        self.cpu_now = self._lingering + sum(each.usage.cpu_now for each in all_watched if each.usage)
         self.problems = tuple(problems)
 
     def _look(self, watched: _Watched, now: float) -> None:
@@ -228,12 +265,18 @@ class RunProcesses:
         watched.looked_at, watched.ended = at, not alive
         spent = watched.count(now)
         rate = (spent.cpu_s - last.cpu_seconds) / elapsed if elapsed > 0 else 0.0
+        if not tree.pids:  # nobody tells what it used before it ended: half-way since, on the average
+            rate = watched.rate / 2
+        watched.rate = rate
+        cpu_now = smoothed(last.cpu_now, rate, elapsed, self._smoothing_s)
+        if not alive:
+            self._lingering += cpu_now
         io_visible = tree.io_visible and last.io_read is not None
         watched.usage = RunUsage(
             at=now,
             processes=tree.processes,
             samples=last.samples + 1,
-            cpu_now=smoothed(last.cpu_now, rate, elapsed, self._smoothing_s) if alive else 0.0,
+            cpu_now=cpu_now if alive else 0.0,
             cpu_seconds=spent.cpu_s,
             memory_now=tree.memory,
             memory_peak=max(tree.memory, watched.high_water, last.memory_peak),
@@ -243,6 +286,8 @@ class RunProcesses:
         )
         if watched.pooled:
             watched.looks.append(watched.usage)
+        if watched.nice is not None:
+            watched.nice.apply(tree.pids)
 
 
 def _may_be(started_at: float, create_time: float | None, known_at: float | None) -> bool:

@@ -103,14 +103,18 @@ class MachineSampler:
         with self._sampling:
             now = self._clock()
             errors: list[Exception] = []
+            reading: MachineReading | None = None
             try:
-                self._latest = self._smooth(self._machine.read(now))
+                reading = self._smooth(self._machine.read(now))
                 errors += self._machine.problems
             except Exception as error:  # noqa: BLE001 - kept in `fault`, logged, and the next sample tries again
                 errors.append(error)
             if self._processes is not None:
                 self._processes.sweep(now)
                 errors += self._processes.problems
+                if reading is not None:
+                    reading = dataclasses.replace(reading, our_cpu=self._processes.cpu_now)
+            self._latest = reading or self._latest
             self._faults.update(errors, now)
 
     def _smooth(self, reading: MachineReading) -> MachineReading:

@@ -11,6 +11,7 @@ import yaml
 from sqlalchemy.engine import make_url
 
 from adaptive_assets.coordinator.lease import Holder, Lease
+from adaptive_assets.coordinator.weight_watch import KEY, Weighting
 from adaptive_assets.ledger import LedgerWriter, Outbox, entries
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
 from tests.conftest import MakeInstance
@@ -32,6 +33,23 @@ def test_a_deployment_at_work(site: Site, adaptive: Adaptive, told: Told) -> Non
     assert found["machine"]["memory_capacity"] == 8 * 2**30
     assert found["guards"]["memory"] == 0.8
     assert found["verdicts"] == {"launch": 1, "defer": 1}
+
+
+def test_whether_cpu_weights_are_in_force(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """As the daemon last found; nothing is said before it has looked."""
+    site.beat()
+    assert told("status")["cpu_weights"] is None
+    assert "CPU weights" not in adaptive("status").stdout
+    site.cycle()
+    site.ledger.keep(KEY, Weighting().as_text())
+    assert told("status")["cpu_weights"] == {"in_force": True, "why": None}
+    assert "in force: runs of lower tiers yield to those of higher ones" in adaptive("status").stdout
+    site.ledger.keep(KEY, Weighting("this system has no nice").as_text())
+    shown = adaptive("status")
+    assert shown.exit_code == 0
+    assert "not in force: this system has no nice\n" in shown.stdout
+    assert "so the runs of all tiers count for the CPU of each" in shown.stdout
+    assert told("status")["cpu_weights"] == {"in_force": False, "why": "this system has no nice"}
 
 
 def test_a_refused_edit_is_shown_with_its_lines(site: Site, adaptive: Adaptive, told: Told) -> None:

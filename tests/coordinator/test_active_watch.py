@@ -123,6 +123,7 @@ def site(make_instance: Callable[..., dg.DagsterInstance], tmp_path: Path) -> It
         workspace = context.create_request_context()
         yield Site(World(instance, workspace, context, tmp_path / "none"), tmp_path)
         (tmp_path / "finish").touch()
+    context._grpc_server_registry.wait_for_processes()
 
 
 @pytest.mark.timeout(120)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+import psutil
 import pytest
 
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.deployment import open_ledger
-from adaptive_assets.signals import MachineReader
+from adaptive_assets.coordinator.weight_watch import KEY, Weighting
+from adaptive_assets.signals import MachineReader, nice_of
 from tests.conftest import write_dagster_home
 from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 
@@ -64,6 +66,20 @@ def test_a_run_of_a_plain_job_is_governed_by_default(stack: Stack) -> None:
         run = _finished(stack, instance, stack.launch(job="plain"))
         assert run.status is dg.DagsterRunStatus.SUCCESS
         assert run.tags[tags.POLICY] == "default"
+
+
+def test_a_run_has_the_cpu_weight_of_its_tier(stack: Stack) -> None:
+    """The process that the code server started for it yields to those of the tier above."""
+    (stack.steering / "toil_s").write_text("20")
+    with stack.instance() as instance:
+        run_id = stack.launch(job="plain")
+        worker = psutil.Process(eventually(lambda: _pid(instance, run_id), "the run tells its pid"))
+        eventually(lambda: worker.nice() == nice_of(20), "the run is weighed")
+        ledger = open_ledger(instance, None)
+        eventually(lambda: Weighting.of_text(ledger.kept(KEY)) == Weighting(), "weights are in force")
+        ledger.dispose()
+        assert _finished(stack, instance, run_id).status is dg.DagsterRunStatus.SUCCESS
+    (stack.steering / "toil_s").unlink()
 
 
 def test_what_a_run_used_is_in_the_ledger(stack: Stack) -> None:
@@ -176,6 +192,14 @@ def _finished(stack: Stack, instance: dg.DagsterInstance, run_id: str) -> dg.Dag
         ),
     )
     return _run(instance, run_id)
+
+
+def _pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """The process that the run's events name."""
+    page = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    events = [record.event_log_entry.dagster_event for record in page.records]
+    named = [event.engine_event_data.metadata.get("pid") for event in events if event]
+    return next((int(str(pid.value)) for pid in named if pid), None)
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str, code: str, detail: str) -> None:

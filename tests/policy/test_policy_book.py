@@ -259,3 +259,19 @@ policies:
 """
     estimate = parse_policy_book(text, "p.yaml").policy("c").estimate
     assert estimate == DeclaredEstimate(cpu=1.0, memory=4 * 2**30, duration=300.0)
+
+
+def test_a_tier_has_a_fifth_of_the_cpu_weight_of_the_one_above() -> None:
+    """Unless the file says otherwise; none has less than 1."""
+    book = parse_policy_book(
+        "version: 1\ntiers: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]", "p"
+    )
+    assert [book.cpu_weight(tier) for tier in "abcde"] == [100, 20, 4, 1, 1]
+    book = parse_policy_book("version: 1\ntiers: [{name: a, cpu_weight: 60}, {name: b}, {name: c}]", "p")
+    assert [book.cpu_weight(tier) for tier in "abc"] == [60, 12, 2]
+
+
+def test_no_tier_has_more_cpu_weight_than_one_above() -> None:
+    """Nor in a book that is made without a file."""
+    with pytest.raises(ValueError, match="`b` has more CPU weight than `a`, which is above it and has 100"):
+        PolicyBook.model_validate({"version": 1, "tiers": [{"name": "a"}, {"name": "b", "cpu_weight": 200}]})

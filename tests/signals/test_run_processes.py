@@ -103,6 +103,58 @@ def test_cores_between_two_looks(child: "Start") -> None:
     assert look(processes).cpu_now == pytest.approx(second.cpu_now)
 
 
+def test_what_all_runs_use_is_smoothed_as_the_machine_is(child: "Start") -> None:
+    """Each counts from the start of its process, and one that has ended fades as it does in the machine's."""
+    at = 0.0
+    processes = RunProcesses(monotonic=lambda: at)
+    assert processes.cpu_now == 0.0
+    runs = {name: child(f"{SPIN}\nsay('spun'); hear()") for name in ("first", "second")}
+    for name, run in runs.items():
+        run.hear()
+        assert processes.watch(name, run.pid)
+    processes.sweep(max(run.create_time for run in runs.values()) + 1.0)
+    usages = [processes.usage(name) for name in runs]
+    both = sum(usage.cpu_now for usage in usages if usage)
+    assert processes.cpu_now == pytest.approx(both)
+    assert both > 0.1
+    at = 1.0
+    processes.sweep(time.time())  # they wait
+    waiting = smoothed(both, 0.0, 1.0, 5.0)
+    assert processes.cpu_now == pytest.approx(waiting, rel=0.1)
+    runs["first"].end()
+    at = 6.0
+    processes.sweep(time.time())
+    assert processes.cpu_now == pytest.approx(smoothed(waiting, 0.0, 5.0, 5.0), rel=0.1)
+    for name in runs:
+        processes.forget(name)
+    at = 11.0
+    processes.sweep(time.time())
+    forgotten, at = processes.cpu_now, 16.0
+    assert forgotten > 0.0
+    processes.sweep(time.time())
+    assert processes.cpu_now == pytest.approx(smoothed(forgotten, 0.0, 5.0, 5.0))
+
+
+def test_a_run_that_is_gone_is_taken_to_have_worked_for_half_of_the_time(child: "Start") -> None:
+    """Between its last look and the next it ended, and nobody tells when."""
+    at = 0.0
+    processes = RunProcesses(monotonic=lambda: at)
+    run = child(f"say('ready'); hear()\n{SPIN}\nsay('spun'); hear()")
+    run.hear()
+    assert processes.watch("run", run.pid)
+    before = look(processes)
+    run.say()
+    run.hear()
+    at = 1.0
+    cores = look(processes).cpu_seconds - before.cpu_seconds
+    assert cores > 0.3
+    used = processes.cpu_now
+    run.end()
+    at = 2.0
+    assert look(processes).cpu_now == 0.0
+    assert processes.cpu_now == pytest.approx(smoothed(used, cores / 2, 1.0, 5.0))
+
+
 GRANDCHILD = (
     f"import time; block = bytearray(b'x') * (64 << 20); exec({SPIN!r}); print('spun', flush=True); input()"
 )

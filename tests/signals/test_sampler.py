@@ -291,3 +291,24 @@ def test_importing_signals_stays_light() -> None:
         "sklearn",
         "pyarrow",
     }
+
+
+def test_a_reading_tells_what_part_of_the_cpu_is_our_runs(
+    child: "Callable[[str], Child]", machine: MachineReader
+) -> None:
+    """Unknown without runs to watch; otherwise what their processes use, smoothed like the whole."""
+    without = MachineSampler(machine)
+    without.sample()
+    reading = without.latest(time.time())
+    assert reading is not None
+    assert reading.our_cpu is None
+    processes = RunProcesses()
+    sampler = MachineSampler(machine, processes=processes)
+    run = child("while time.process_time() < 0.3: pass\nsay('spun'); hear()")
+    run.hear()
+    assert processes.watch("run", run.pid)
+    sampler.sample()
+    reading, usage = sampler.latest(time.time()), processes.usage("run")
+    assert reading is not None
+    assert usage is not None
+    assert reading.our_cpu == pytest.approx(usage.cpu_now) != 0.0
