@@ -17,6 +17,8 @@ REASON: Final = "adaptive/reason"
 """Code and sentence: ``memory: needs 2.0 GiB, 0.4 GiB is free under the 80% guard``."""
 DECISION: Final = "adaptive/decision"
 """The ledger's id of the decision that let the run go."""
+WOULD: Final = "adaptive/would"
+"""What was decided while the coordinator only observed: ``defer: memory``."""
 
 INPUT_SIZE: Final = "adaptive/input_size"
 """How much the run reads; this tag and the three below are for users to set."""

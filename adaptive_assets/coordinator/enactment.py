@@ -173,8 +173,13 @@ class Enactment:
         }
         self._tag(run, wanted)
 
+    def _said(self, verdict: Verdict) -> str:
+        return verdict.capitalize()
+
     def _tag(self, run: QueuedRun, wanted: dict[str, str]) -> None:
         present = self._queue.run(run.run_id).tags
+        if present.get(tags.WOULD):  # from before, when the coordinator only observed
+            wanted = {tags.WOULD: "", **wanted}
         changed = {key: value for key, value in wanted.items() if present.get(key) != value}
         if changed:
             self._instance.add_run_tags(run.run_id, changed)
@@ -196,7 +201,7 @@ class Enactment:
         }
         spare_event_file_check(self._instance, run.run_id)
         self._instance.report_engine_event(
-            f"{decision.verdict.capitalize()}{mode}. " + "; ".join(lines),
+            f"{self._said(decision.verdict)}{mode}. " + "; ".join(lines),
             self._queue.run(run.run_id),
             EngineEventData(metadata),
         )

@@ -12,6 +12,7 @@ from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.declared import read_declared
 from adaptive_assets.coordinator.faults import Faults
 from adaptive_assets.coordinator.input_size import InputSizeError, read_input_size
+from adaptive_assets.coordinator.observation import left_over
 from adaptive_assets.dagster_compat.daemon import SubmitRunContext
 from adaptive_assets.dagster_compat.events import EngineEventData
 from adaptive_assets.dagster_compat.workspace import submitted_from
@@ -27,12 +28,19 @@ class Submission:
     """What happens to a run before it enters the queue; safe to share between threads."""
 
     def __init__(
-        self, instance: dg.DagsterInstance, books: BookWatch, ledger: Ledger, catalogues: CatalogueStore
+        self,
+        instance: dg.DagsterInstance,
+        books: BookWatch,
+        ledger: Ledger,
+        catalogues: CatalogueStore,
+        *,
+        observes: bool = False,
     ) -> None:
         self._instance = instance
         self._books = books
         self._ledger = ledger
         self._catalogues = catalogues
+        self._observes = observes
         self._assignment: PolicyAssignment | None = None
         self._faults = Faults()
 
@@ -40,7 +48,8 @@ class Submission:
         """Tag the run with its policy and hold it until a cycle admits it.
 
         Never raises: a run that cannot be put under its policy is queued under ``default``, one that cannot
-        even be tagged is queued as it is, and the fault is reported in its event log.
+        even be tagged is queued as it is, and the fault is reported in its event log. While the coordinator
+        only observes, nothing is held: tags of ours that a repeated run has brought along are blanked.
         """
         run = context.dagster_run
         try:
@@ -50,7 +59,9 @@ class Submission:
             book = self._books.last_good.book
             policy, tier = DEFAULT, book.policy(DEFAULT).tier
         try:
-            self._instance.add_run_tags(run.run_id, _tags(run, policy, tier))
+            wanted = left_over(run.tags) if self._observes else _tags(run, policy, tier)
+            if wanted:
+                self._instance.add_run_tags(run.run_id, wanted)
         except Exception as error:  # noqa: BLE001  as above
             self._report(run, "could not be held and is queued without tags", error)
         try:
@@ -96,7 +107,7 @@ class Submission:
 
 def _tags(run: dg.DagsterRun, policy: str, tier: str) -> dict[str, str]:
     """The tags of a run that enters the queue; one that repeats another has brought that one's along."""
-    repeated = {tags.MODE_PARAMETERS: "{}", tags.DECISION: ""}
+    repeated = {tags.MODE_PARAMETERS: "{}", tags.DECISION: "", tags.WOULD: ""}
     return {
         tags.ADMISSION: tags.HELD,
         tags.POLICY: policy,
