@@ -26,6 +26,20 @@ class Governed:
 
 
 @dataclass(frozen=True, slots=True)
+class Modes:
+    """The coordinator's mode in ``dagster.yaml``, and the one that the daemon noted last, with since when."""
+
+    configured: str
+    running: str | None = None
+    since: float | None = None
+
+    @property
+    def observes(self) -> bool:
+        """Whether nothing is held now."""
+        return (self.running or self.configured) == "observe"
+
+
+@dataclass(frozen=True, slots=True)
 class Daemon:
     """The dequeue daemon, in whose passes the cycles run."""
 
@@ -57,6 +71,7 @@ class Status:
     guards: "Guards | None"
     daemon: Daemon
     queue: Queue
+    mode: Modes | None = None
     problems: tuple[str, ...] = ()
 
     @property

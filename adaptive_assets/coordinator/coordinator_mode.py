@@ -39,6 +39,10 @@ class Period:
     since: float
     until: float | None = None
 
+    def has(self, at: float) -> bool:
+        """Whether the mode was in force at ``at``."""
+        return self.since <= at and (self.until is None or at < self.until)
+
 
 def read_mode(given: str, settings: Path) -> CoordinatorMode:
     """The mode that the file ``settings`` names, which is ``dagster.yaml``.

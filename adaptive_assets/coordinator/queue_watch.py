@@ -110,7 +110,7 @@ def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun
         run_id=run.run_id,
         work=work,
         submitted_at=submitted_at,
-        priority=_priority(run),
+        priority=priority_of(run),
         admitted_mode=mode,
         root_run_id=run.root_run_id or "",
         input_size=input_size(run.tags),
@@ -118,7 +118,7 @@ def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun
     )
 
 
-def _priority(run: dg.DagsterRun) -> int:
+def priority_of(run: dg.DagsterRun) -> int:
     """``dagster/priority`` as stock Dagster reads it: what is not a number counts as 0."""
     try:
         return int(run.tags.get(PRIORITY_TAG, "0"))
