@@ -165,8 +165,8 @@ def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:
         return "No cycle has decided about it yet. `adaptive status` says whether the daemon is at work."
     if installation.observes or tags.WOULD in run.tags:
         return (
-            "The ledger holds no decision on it. In mode `observe` a run may be launched before a cycle has seen"
-            " it; or the decision was forgotten with what is older than the retention."
+            "The ledger holds no decision on it. In mode `observe` a run may be launched before a cycle has"
+            " seen it; or the decision was forgotten with what is older than the retention."
         )
     if tags.ADMISSION not in run.tags:
         return (

@@ -78,7 +78,8 @@ def _book_line(governed: "Governed", now: float) -> str:
 def _mode_line(mode: "Modes", now: float) -> str:
     noted = mode.running or mode.configured
     since = "" if mode.since is None else f", since {clock(mode.since)} ({age(mode.since, now)})"
-    does = "nothing is held, and runs are launched as by stock Dagster" if noted == "observe" else "as decided"
+    stocks = "nothing is held, and runs are launched as by stock Dagster"
+    does = stocks if noted == "observe" else "decisions are carried out"
     other = mode.running is not None and mode.running != mode.configured
     waits = f"\ndagster.yaml says {mode.configured}: restart daemon and webserver" if other else ""
     return f"{noted}: {does}{since}{waits}"

@@ -1,4 +1,4 @@
-"""What the command line says of a deployment in ``mode: observe``: nothing that would only be so in ``act``."""
+"""What the command line says in ``mode: observe``: nothing that would only be so in ``act``."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_status_says_that_a_restart_is_due(site: Site, adaptive: Adaptive, told:
     """The word in ``dagster.yaml`` is another one than the daemon began with."""
     site.cycle()
     site.beat()
-    assert "act: as decided, since" in adaptive("status").stdout
+    assert "act: decisions are carried out, since" in adaptive("status").stdout
     file = site.home / "dagster.yaml"
     settings = yaml.safe_load(file.read_text())
     settings["run_coordinator"]["config"]["mode"] = "observe"
