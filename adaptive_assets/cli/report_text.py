@@ -91,7 +91,7 @@ def _world_line(found: "Report") -> str:
         "without a limit on runs" if played.run_limit is None else f"{count(played.run_limit, 'run')} at once"
     )
     return (
-        f"{cores(played.cluster.cores)} and {size(played.cluster.memory)}, of which other processes use"
+        f"{cores(played.cluster.cores)} and {size(played.cluster.memory)}, of which other processes had"
         f" {cores(busy)} and {size(held)}; stock launches {limit}"
     )
 
