@@ -57,16 +57,15 @@ class Observation(Enactment):
 
 
 def left_over(carries: Mapping[str, str]) -> dict[str, str]:
-    """The tags that blank what is left of a time in which the coordinator acted, of a run that carries any.
+    """The tags that blank what a run must not keep of another time, or of the run that it repeats.
 
-    They come from the run's own time in the queue, or from the run that it repeats. Without them, a mode that
-    was set by hand is honoured, as without a coordinator.
+    A mode that was set by hand is honoured, as without a coordinator; one that the coordinator set is not.
     """
-    if not carries.get(tags.ADMISSION):
-        return {}
-    blanks = dict.fromkeys((tags.ADMISSION, tags.REASON, tags.DECISION, tags.WOULD), "")
-    full = {tags.MODE: tags.FULL, tags.MODE_PARAMETERS: "{}"}
-    return {tag: blank for tag, blank in (blanks | full).items() if tag in carries}
+    blanks = {tags.WOULD: ""}
+    if carries.get(tags.ADMISSION):
+        blanks |= dict.fromkeys((tags.ADMISSION, tags.REASON, tags.DECISION), "")
+        blanks |= {tags.MODE: tags.FULL, tags.MODE_PARAMETERS: "{}"}
+    return {tag: blank for tag, blank in blanks.items() if tag in carries}
 
 
 def _does_less(carries: Mapping[str, str]) -> bool:

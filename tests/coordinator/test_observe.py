@@ -1,6 +1,7 @@
 """``mode: observe``: decided, recorded and explained as ever, and launched as by stock Dagster."""
 
 import json
+import math
 from pathlib import Path
 
 import dagster as dg
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from adaptive_assets.assets import tags
+from adaptive_assets.cli.replay_cycles import replayed
 from adaptive_assets.coordinator.coordinator_mode import CoordinatorMode, periods
 from adaptive_assets.ledger import Ledger, sqlite_ledger_url
 from tests.conftest import MakeInstance
@@ -108,7 +110,10 @@ def test_order_and_limits_are_those_of_stock(make_world: MakeWorld, make_instanc
 
 
 def test_each_run_that_joins_a_waiting_kind_is_recorded(make_world: MakeWorld) -> None:
-    """Though no decision changes: where stock launches it, no later cycle would say that it was there."""
+    """Though no decision changes: where stock launches it, no later cycle would say that it was there.
+
+    Planned again, these cycles decide the same.
+    """
     world = make_world(FULL_MACHINE, config={**OBSERVE, "max_concurrent_runs": 1})
     runs = [world.submit(job="plain")]
     world.pass_()
@@ -119,6 +124,7 @@ def test_each_run_that_joins_a_waiting_kind_is_recorded(make_world: MakeWorld) -
     seen = [run.run_id for snapshot in snapshots for run in snapshot.queued]
     assert set(runs) == set(seen)
     assert [row.verdict for row in ledger_of(world).decisions_for_run(runs[2])] == ["defer"]
+    assert replayed(ledger_of(world), -math.inf, math.inf).is_identical
 
 
 def test_from_act_to_observe_held_runs_go(
@@ -171,10 +177,11 @@ def test_from_observe_to_act_queued_runs_come_under_rule(make_world: MakeWorld, 
 
 
 def test_a_repeated_run_brings_nothing_of_ours_along(make_world: MakeWorld) -> None:
-    """Neither in observe, of a run that was degraded, nor in act, of one that was observed."""
+    """Neither in observe, of a run that was degraded or observed, nor in act, of one that was observed."""
     inherited = {tags.ADMISSION: tags.ADMITTED, tags.MODE: "reduced", tags.DECISION: "7", tags.REASON: "x: y"}
     world = make_world(config=OBSERVE)
     assert ours(world, world.submit(job="plain", tags=inherited)) == {tags.MODE: "full"}
+    assert ours(world, world.submit(job="plain", tags={tags.WOULD: "defer: memory"})) == {}
     acting = make_world()
     assert tags.WOULD not in ours(acting, acting.submit(job="plain", tags={tags.WOULD: "defer: memory"}))
 

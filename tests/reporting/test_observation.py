@@ -1,5 +1,6 @@
 """The report on a trial: what was decided of whom, and the same runs under stock and under ours."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A ledger with the book in force."""
     opened = Ledger.open(sqlite_ledger_url(tmp_path))
     opened.record_revision(
-        at=START, revision=BOOK.revision, source="policies.yaml", content=BOOK.model_dump(mode="json")
+        at=START, revision=BOOK.revision, source="policies.yaml", content=json.loads(BOOK.content())
     )
     yield opened
     opened.dispose()
