@@ -90,7 +90,7 @@ def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook")
     from adaptive_assets.assets import tags
     from adaptive_assets.planning.prediction import predict
 
-    held = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    held = run.status is dg.DagsterRunStatus.QUEUED and tags.read(run.tags, tags.ADMISSION) == tags.HELD
     cycle = installation.ledger.latest_status().cycle_id if installation.ledger and held else None
     if cycle is None or installation.ledger is None:
         return None
@@ -108,7 +108,7 @@ def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -
     if installation.ledger is None:
         return []
     # A run that joins others of its kind in waiting changes nothing, so no cycle records that it has come.
-    waits = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    waits = run.status is dg.DagsterRunStatus.QUEUED and tags.read(run.tags, tags.ADMISSION) == tags.HELD
     return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
 
 
@@ -116,16 +116,17 @@ def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRu
     from adaptive_assets.assets import tags
 
     run = record.dagster_run
-    policy = run.tags.get(tags.POLICY, "")
+    policy = tags.read(run.tags, tags.POLICY) or ""
     objective = book.policy(policy).objective if policy else None
-    held = run.tags.get(tags.ADMISSION) == tags.HELD
+    admission = tags.read(run.tags, tags.ADMISSION)
+    held = admission == tags.HELD
     return ExplainedRun(
         name=work.name,
         status=run.status.value,
         policy=policy,
-        tier=run.tags.get(tags.TIER, ""),
-        mode="" if held else run.tags.get(tags.MODE, ""),
-        reason=run.tags.get(tags.REASON, ""),
+        tier=tags.read(run.tags, tags.TIER) or "",
+        mode="" if held else run.tags.get(tags.MODE) or (tags.FULL if admission else ""),
+        reason=tags.read(run.tags, tags.LAUNCH_REASON) or "",
         submitted_at=record.create_timestamp.timestamp(),
         started_at=record.start_time,
         ended_at=record.end_time,
@@ -147,7 +148,7 @@ def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:
         )
     if queued:
         return "No cycle has decided about it yet. `adaptive status` says whether the daemon is at work."
-    if tags.ADMISSION not in run.tags:
+    if tags.read(run.tags, tags.ADMISSION) is None:
         return (
             "Nothing was decided about it: it ran before AdaptiveRunCoordinator was installed here, or it was"
             " started without the queue."

@@ -25,7 +25,7 @@ NAME_SHOWN: Final = 32
 REASON_SHOWN: Final = 250
 
 _STATES: Final[Mapping[str, State]] = {"held": "held", "admitted": "admitted"}
-"""By the value of the tag ``adaptive/admission``."""
+"""By the value of the tag that says whether the run is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _place(run: "dg.DagsterRun", places: Mapping[str, int]) -> tuple[bool, bool,
     """Admitted runs first, and runs that no cycle has seen last."""
     from adaptive_assets.assets import tags
 
-    admission = run.tags.get(tags.ADMISSION)
+    admission = tags.read(run.tags, tags.ADMISSION)
     return admission is None, admission != tags.ADMITTED, places[run.run_id]
 
 
@@ -146,19 +146,25 @@ def _line(record: "RunRecord", assignment: "PolicyAssignment") -> Line:
 
     run = record.dagster_run
     waits = run.status is dg.DagsterRunStatus.QUEUED
-    admission = run.tags.get(tags.ADMISSION, "")
+    admission = tags.read(run.tags, tags.ADMISSION) or ""
     return Line(
         run_id=run.run_id,
         name=assignment.work_of(facts_of(run)).name,
         status=run.status.value,
         state=_STATES.get(admission, "not yet seen") if waits else "active",
-        policy=run.tags.get(tags.POLICY, ""),
-        tier=run.tags.get(tags.TIER, ""),
-        mode=run.tags.get(tags.MODE, "") if not waits or admission == tags.ADMITTED else "",
-        reason=run.tags.get(tags.REASON, ""),
+        policy=tags.read(run.tags, tags.POLICY) or "",
+        tier=tags.read(run.tags, tags.TIER) or "",
+        mode=_mode(run, admission) if not waits or admission == tags.ADMITTED else "",
+        reason=tags.read(run.tags, tags.LAUNCH_REASON) or "",
         submitted_at=record.create_timestamp.timestamp(),
         launched_at=None if waits else _launched_at(record),
     )
+
+
+def _mode(run: "dg.DagsterRun", admission: str) -> str:
+    from adaptive_assets.assets import tags
+
+    return run.tags.get(tags.MODE) or (tags.FULL if admission else "")
 
 
 def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:
