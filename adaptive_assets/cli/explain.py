@@ -103,7 +103,7 @@ def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook")
     from adaptive_assets.assets import tags
     from adaptive_assets.planning.prediction import predict
 
-    held = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    held = run.status is dg.DagsterRunStatus.QUEUED and tags.read(run.tags, tags.ADMISSION) == tags.HELD
     cycle = installation.ledger.latest_status().cycle_id if installation.ledger and held else None
     if cycle is None or installation.ledger is None:
         return None
@@ -121,7 +121,7 @@ def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -
     if installation.ledger is None:
         return []
     # A run that joins others of its kind in waiting changes nothing, so no cycle records that it has come.
-    held = installation.observes or run.tags.get(tags.ADMISSION) == tags.HELD
+    held = installation.observes or tags.read(run.tags, tags.ADMISSION) == tags.HELD
     waits = run.status is dg.DagsterRunStatus.QUEUED and held
     return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
 
@@ -132,16 +132,17 @@ def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRu
     run = record.dagster_run
     would = run.tags.get(tags.WOULD, "")
     # a run that was only observed carries no policy of its own
-    policy = run.tags.get(tags.POLICY, "") or (work.policy if would else "")
+    policy = tags.read(run.tags, tags.POLICY) or (work.policy if would else "")
     objective = book.policy(policy).objective if policy else None
-    held = run.tags.get(tags.ADMISSION) == tags.HELD
+    admission = tags.read(run.tags, tags.ADMISSION)
+    held = admission == tags.HELD
     return ExplainedRun(
         name=work.name,
         status=run.status.value,
         policy=policy,
-        tier=run.tags.get(tags.TIER, "") or (book.policy(policy).tier if policy else ""),
-        mode="" if held else run.tags.get(tags.MODE, ""),
-        reason=f"only observed: would {would}" if would else run.tags.get(tags.REASON, ""),
+        tier=tags.read(run.tags, tags.TIER) or (book.policy(policy).tier if policy else ""),
+        mode="" if held else run.tags.get(tags.MODE) or (tags.FULL if admission else ""),
+        reason=f"only observed: would {would}" if would else tags.read(run.tags, tags.LAUNCH_REASON) or "",
         submitted_at=record.create_timestamp.timestamp(),
         started_at=record.start_time,
         ended_at=record.end_time,
@@ -168,7 +169,7 @@ def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:
             "The ledger holds no decision on it. In mode `observe` a run may be launched before a cycle has"
             " seen it; or the decision was forgotten with what is older than the retention."
         )
-    if tags.ADMISSION not in run.tags:
+    if tags.read(run.tags, tags.ADMISSION) is None:
         return (
             "Nothing was decided about it: it ran before AdaptiveRunCoordinator was installed here, or it was"
             " started without the queue."

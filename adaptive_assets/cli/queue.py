@@ -25,7 +25,7 @@ NAME_SHOWN: Final = 32
 REASON_SHOWN: Final = 250
 
 _STATES: Final[Mapping[str, State]] = {"held": "held", "admitted": "admitted"}
-"""By the value of the tag ``adaptive/admission``."""
+"""By the value of the tag that says whether the run is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _place(run: "dg.DagsterRun", places: Mapping[str, int]) -> tuple[bool, bool,
     """Admitted runs first, and runs that no cycle has seen last."""
     from adaptive_assets.assets import tags
 
-    admission = run.tags.get(tags.ADMISSION)
+    admission = tags.read(run.tags, tags.ADMISSION)
     return admission is None, admission != tags.ADMITTED, places[run.run_id]
 
 
@@ -159,22 +159,28 @@ def _line(record: "RunRecord", assignment: "PolicyAssignment", observes: bool) -
 
     run = record.dagster_run
     waits = run.status is dg.DagsterRunStatus.QUEUED
-    admission = "" if observes else run.tags.get(tags.ADMISSION, "")
+    admission = "" if observes else tags.read(run.tags, tags.ADMISSION) or ""
     unheld: State = "queued" if observes else "not yet seen"
     would, work = run.tags.get(tags.WOULD, ""), assignment.work_of(facts_of(run))
-    policy = run.tags.get(tags.POLICY, "") or (work.policy if would else "")
+    policy = tags.read(run.tags, tags.POLICY) or (work.policy if would else "")
     return Line(
         run_id=run.run_id,
         name=work.name,
         status=run.status.value,
         state=_STATES.get(admission, unheld) if waits else "active",
         policy=policy,
-        tier=run.tags.get(tags.TIER, "") or (assignment.book.policy(policy).tier if policy else ""),
-        mode=run.tags.get(tags.MODE, "") if not waits or admission == tags.ADMITTED else "",
-        reason=f"only observed: would {would}" if would else run.tags.get(tags.REASON, ""),
+        tier=tags.read(run.tags, tags.TIER) or (assignment.book.policy(policy).tier if policy else ""),
+        mode=_mode(run, admission) if not waits or admission == tags.ADMITTED else "",
+        reason=f"only observed: would {would}" if would else tags.read(run.tags, tags.LAUNCH_REASON) or "",
         submitted_at=record.create_timestamp.timestamp(),
         launched_at=None if waits else _launched_at(record),
     )
+
+
+def _mode(run: "dg.DagsterRun", admission: str) -> str:
+    from adaptive_assets.assets import tags
+
+    return run.tags.get(tags.MODE) or (tags.FULL if admission else "")
 
 
 def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:

@@ -49,28 +49,27 @@ class Observation(Enactment):
     def _show(self, run: QueuedRun, decision: Decision, would: str, *, tell: bool) -> None:
         if tell:
             self._tell(run, decision)
-        self._tag(run, {**left_over(self._queue.run(run.run_id).tags), tags.WOULD: would})
+        self._tag(run, {**by_hand(self._queue.run(run.run_id).tags), tags.WOULD: would})
 
     @override
     def _said(self, verdict: Verdict) -> str:
         return f"Only observed: would {verdict}"
 
 
-def left_over(carries: Mapping[str, str]) -> dict[str, str]:
-    """The tags that blank what a run must not keep of another time, or of the run that it repeats.
+def by_hand(carries: Mapping[str, str]) -> dict[str, str]:
+    """The mode that a run was given by hand, which is honoured, as without a coordinator.
 
-    A mode that was set by hand is honoured, as without a coordinator; one that the coordinator set is not.
+    A run that carries an admission has its mode from the coordinator, when it acted.
     """
-    blanks = {tags.WOULD: ""}
-    if carries.get(tags.ADMISSION):
-        blanks |= dict.fromkeys((tags.ADMISSION, tags.REASON, tags.DECISION), "")
-        blanks |= {tags.MODE: tags.FULL, tags.MODE_PARAMETERS: "{}"}
-    return {tag: blank for tag, blank in blanks.items() if tag in carries}
+    if tags.read(carries, tags.ADMISSION):
+        return {}
+    keys = (tags.MODE, tags.MODE_PARAMETERS, tags.plain(tags.MODE_PARAMETERS))
+    return {key: carries[key] for key in keys if key in carries}
 
 
 def _does_less(carries: Mapping[str, str]) -> bool:
     """Whether it was admitted to do less, and is not launched yet."""
-    return bool(carries.get(tags.ADMISSION)) and carries.get(tags.MODE, tags.FULL) != tags.FULL
+    return bool(tags.read(carries, tags.ADMISSION)) and tags.mode(carries) != tags.FULL
 
 
 def _in_stocks_order(plan: Plan) -> Iterator[tuple[QueuedRun, Decision]]:

@@ -91,7 +91,8 @@ class Plan:
     """Decisions on every queued run: admissions one by one in launch order, deferrals by kind of work.
 
     ``running`` are those on every active run: what is to change one by one, in the order in which to do it,
-    and what is kept by kind of work.  ``pace`` belongs into the next snapshot.
+    and what is kept by kind of work.  ``pace`` belongs into the next snapshot.  ``starts`` are the seconds
+    until the start of each run that has a reserved one, as far as it can be foreseen.
     """
 
     at: float
@@ -99,6 +100,7 @@ class Plan:
     decisions: tuple[Decision, ...] = ()
     running: tuple[ActiveDecision, ...] = ()
     pace: ConcurrencyLimit | None = None
+    starts: Mapping[str, float] = field(default_factory=dict)
 
     def admitted(self) -> Iterator[Decision]:
         """The decisions that let their runs go, in launch order."""
