@@ -5,6 +5,7 @@ import time
 import dagster as dg
 import yaml
 
+from adaptive_assets.coordinator.observation import TOLD_PER_CYCLE
 from tests.cli.sites import Adaptive, MakeSite, Site, Told
 from tests.docs.pages import DOCS, blocks
 
@@ -125,3 +126,4 @@ def test_the_page_on_trying_it_out_shows_what_is_printed(make_site: MakeSite, ad
         if block.title == "dagster.yaml"
     ]
     assert modes == ["observe", "act"]
+    assert f"At most {TOLD_PER_CYCLE} runs are tagged in one pass" in page.read_text(encoding="utf-8")
