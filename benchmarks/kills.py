@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from adaptive_assets.assets import tags
 from benchmarks.dagster_private import LOCATION, WorkspaceProcessContext
 from benchmarks.kills_audit import Tagged, audit, recoveries
 from benchmarks.kills_findings import NO_FAULT, TWO_DAEMONS, Found, finding
@@ -206,12 +207,12 @@ def _lost(site: KilledSite) -> list[str]:
 def _found(storage: Storage, part: str, site: KilledSite, recovery: list[float], says: str) -> Found:
     launches = [run_id for run_id, _ in site.launches()]
     runs = {run.run_id: run for run in site.instance.get_runs()}
-    tags = {run_id: _tagged(runs[run_id]) for run_id in set(launches) if run_id in runs}
+    tagged = {run_id: _tagged(runs[run_id]) for run_id in set(launches) if run_id in runs}
     tally = audit(
         launches,
         site.executions(),
         site.ledger.launches(),
-        tags,
+        tagged,
         tags_must_name=part == NO_FAULT,
     )
     held = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
@@ -232,5 +233,5 @@ def _found(storage: Storage, part: str, site: KilledSite, recovery: list[float],
 
 
 def _tagged(run: dg.DagsterRun) -> Tagged:
-    number = run.tags.get("adaptive/decision", "")
-    return Tagged(int(number) if number.isdecimal() else None, run.tags.get("adaptive/mode", ""))
+    number = run.tags.get(tags.DECISION, "")
+    return Tagged(int(number) if number.isdecimal() else None, tags.mode(run.tags))

@@ -19,7 +19,7 @@ DEEPEST: Final = 3
 CALLS: Final = (
     "adaptive_assets.coordinator.recording:Recorder.cycle",
     "adaptive_assets.ledger.database:Database.write",
-    "dagster:DagsterInstance.add_run_tags",
+    "adaptive_assets.coordinator.enactment:Enactment._tag",
     "dagster:DagsterInstance.report_engine_event",
     "dagster:DagsterInstance.launch_run",
     "benchmarks.parts:RecordingLauncher.launch_run",

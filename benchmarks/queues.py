@@ -18,7 +18,7 @@ import dagster as dg
 from sqlalchemy import Connection, MetaData, Table, create_engine, insert, select
 
 from adaptive_assets.assets import tags
-from adaptive_assets.coordinator.submission import QUEUED
+from adaptive_assets.coordinator.carried import QUEUED
 from benchmarks.dagster_private import create_run, plan_check, submit
 from benchmarks.pipeline import CHECK, LAYERS, READ, key
 from benchmarks.sites import Home, Site

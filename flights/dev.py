@@ -178,7 +178,7 @@ def _screen(places: Places, speed: float) -> str:
     where = f"; it is {local(state.position)} in the replay" if state else ""
     adaptive = _shown(Path(sys.executable).parent / "adaptive")
     rows = [
-        ("Dagster UI", f"{places.url}   runs carry tier, policy, admission, mode and reason as tags"),
+        ("Dagster UI", f"{places.url}   a run that waits says what for in its first tag"),
         ("policies", f"{_shown(places.policies)}   edit it: the next cycle goes by it"),
         ("data", f"{_shown(places.data)}   landing/  quarantine/  reports/*.html"),
         ("logs", f"{_shown(places.logs)}"),

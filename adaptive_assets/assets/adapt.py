@@ -113,7 +113,7 @@ def _governed(asset: Any, assignment: PolicyAssignment) -> Any:
     def governed(spec: dg.AssetSpec) -> dg.AssetSpec:
         policy = assignment.book.policy(assignment.policy_of_asset(text_of(spec.key)))
         return spec.replace_attributes(
-            tags={**spec.tags, tags.POLICY: policy.name},
+            tags={**spec.tags, tags.ASSET_POLICY: policy.name},
             freshness_policy=spec.freshness_policy or _freshness_policy(policy),
         )
 

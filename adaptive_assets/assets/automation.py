@@ -62,7 +62,7 @@ class _Target:
             sensor_name(policy),
             target=self._selection(),
             default_status=status,
-            tags={tags.POLICY: policy},
+            tags={tags.ASSET_POLICY: policy},
             description=f"Asks for runs of the policy `{policy}` as automation conditions of its assets say.",
             **where,
         )

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import dagster as dg
 
+from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.assets.selection import Selector
-from adaptive_assets.assets.tags import OF_USERS, POLICY, PREFIX
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import Catalogue, Policy, PolicyBook, Problem
 from adaptive_assets.policy.text import quoted
@@ -47,7 +47,7 @@ def facts_of(run: dg.DagsterRun, *, submitted: bool = True) -> RunFacts:
 
 
 def _without_ours(given: Mapping[str, str]) -> Mapping[str, str]:
-    return {key: value for key, value in given.items() if not key.startswith(PREFIX) or key in OF_USERS}
+    return {key: value for key, value in given.items() if not tags.is_ours(key)}
 
 
 class PolicyAssignment:
@@ -92,7 +92,7 @@ class PolicyAssignment:
         claimed = self._claimed(run)
         named = claimed or self._named_jobs.get(run.job)
         if named is None and self._is_unknown(run):
-            named = run.tags.get(POLICY)
+            named = tags.read(run.tags, tags.POLICY)
         return self._work(run.job, run.location, run.assets, named, run.checks, claimed is not None)
 
     def _describe(

@@ -29,6 +29,9 @@ _LONGEST_STAMP: Final = 1_000
 _QUOTED: Final = 100
 """Characters. Anybody may tag a run, and what is stamped or told is kept in the event log."""
 
+PARAMETERS: Final = tags.plain(tags.MODE_PARAMETERS)
+"""The rung's parameters, where people set the mode by hand, and in the stamp."""
+
 Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
 
 
@@ -79,7 +82,8 @@ class RunMode(dg.ConfigurableResource[None]):
             dagster.Failure: A tag is malformed; the message names the tag, its value and what would be right.
         """
         run_tags = _run_tags(context)
-        mode = mode_of(run_tags) if tags.MODE in run_tags else self._untagged(run_tags)
+        told = tags.MODE in run_tags or tags.ADMISSION in run_tags
+        mode = mode_of(run_tags) if told else self._untagged(run_tags)
         _stamp(context, mode)
         return mode
 
@@ -100,8 +104,7 @@ class RunMode(dg.ConfigurableResource[None]):
         return Mode(
             self.untagged_mode,
             MappingProxyType(dict(self.untagged_parameters)),
-            run_tags.get(tags.REASON, ""),
-            run_tags.get(tags.DECISION),
+            *_verdict(run_tags),
         )
 
 
@@ -117,10 +120,14 @@ def mode_of(run_tags: Mapping[str, str]) -> Mode:
         raise _malformed(tags.MODE, run_tags[tags.MODE], "the name of a mode, such as `full` or `last_good`")
     return Mode(
         name,
-        _parameters(run_tags.get(tags.MODE_PARAMETERS)),
-        run_tags.get(tags.REASON, ""),
-        run_tags.get(tags.DECISION),
+        _parameters(tags.read(run_tags, tags.MODE_PARAMETERS)),
+        *_verdict(run_tags),
     )
+
+
+def _verdict(run_tags: Mapping[str, str]) -> tuple[str, str | None]:
+    """The reason and the decision, if anybody decided about the run."""
+    return tags.read(run_tags, tags.LAUNCH_REASON) or "", tags.read(run_tags, tags.DECISION)
 
 
 def _parameters(text: str | None) -> Mapping[str, Any]:
@@ -128,16 +135,14 @@ def _parameters(text: str | None) -> Mapping[str, Any]:
     if text is None:
         return MappingProxyType({})
     if len(text) > _LONGEST_PARAMETERS:
-        raise _malformed(
-            tags.MODE_PARAMETERS, text, f"{right}, of at most {_LONGEST_PARAMETERS:,} characters"
-        )
+        raise _malformed(PARAMETERS, text, f"{right}, of at most {_LONGEST_PARAMETERS:,} characters")
     try:
         parameters = json.loads(text)
     except (ValueError, RecursionError):
         # Not told as a cause: a traceback through a thousand levels of JSON helps nobody.
-        raise _malformed(tags.MODE_PARAMETERS, text, right) from None
+        raise _malformed(PARAMETERS, text, right) from None
     if not isinstance(parameters, dict) or any(isinstance(v, dict | list) for v in parameters.values()):
-        raise _malformed(tags.MODE_PARAMETERS, text, right)
+        raise _malformed(PARAMETERS, text, right)
     return MappingProxyType(parameters)
 
 
@@ -174,11 +179,11 @@ def _stamp(context: Context, mode: Mode) -> None:
         return
     stamp = {tags.MODE: mode.name}
     if mode.parameters:
-        stamp[tags.MODE_PARAMETERS] = json.dumps(dict(mode.parameters), sort_keys=True)
+        stamp[PARAMETERS] = json.dumps(dict(mode.parameters), sort_keys=True)
     if mode.reason:
         stamp[tags.REASON] = quoted(mode.reason, _LONGEST_STAMP)
     if mode.decision is not None:
-        stamp[tags.DECISION] = quoted(mode.decision, _LONGEST_STAMP)
+        stamp[tags.plain(tags.DECISION)] = quoted(mode.decision, _LONGEST_STAMP)
     # An op of a graph-backed asset has no method for this of its own.
     step = context.get_step_execution_context() if isinstance(context, dg.OpExecutionContext) else context
     for key in context.selected_asset_keys:

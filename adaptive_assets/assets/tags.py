@@ -1,22 +1,41 @@
-"""The run tags by which the coordinator, Dagster's daemon and the run itself understand one another."""
+"""The run tags by which the coordinator, Dagster's daemon and the run itself understand one another.
 
+Dagster's pages show at most two of them on a run that waits (``WAITS`` and ``REASON``), and one on a run that
+was launched to do less (``MODE``). The others are under a prefix that Dagster hides.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
 PREFIX: Final = "adaptive/"
+HIDDEN_PREFIX: Final = ".dagster/adaptive_"
+"""Dagster's pages leave out tags that begin with ``.dagster/``; its limits, filters and storage do not."""
 
-ADMISSION: Final = "adaptive/admission"
+WAITS: Final = "Waits"
+"""On a run that waits: what for, in a few words: ``memory 6.2 GiB · ~4 min``. The pages show tags in the
+order of their keys, where capitals come first."""
+REASON: Final = "adaptive/reason"
+"""On a run that waits: code and sentence: ``memory: needs 2 GiB, 0.4 GiB is free under the 80% guard``."""
+MODE: Final = "adaptive/mode"
+"""On a run that was launched to do less: the name of a rung, or ``last_good``. Without it: ``full``."""
+
+ADMISSION: Final = ".dagster/adaptive_admission"
 HELD: Final = "held"
 ADMITTED: Final = "admitted"
 
-POLICY: Final = "adaptive/policy"
-TIER: Final = "adaptive/tier"
-MODE: Final = "adaptive/mode"
-MODE_PARAMETERS: Final = "adaptive/mode_parameters"
+POLICY: Final = ".dagster/adaptive_policy"
+TIER: Final = ".dagster/adaptive_tier"
+MODE_PARAMETERS: Final = ".dagster/adaptive_mode_parameters"
 """The rung's parameters, as a JSON object."""
-REASON: Final = "adaptive/reason"
-"""Code and sentence: ``memory: needs 2.0 GiB, 0.4 GiB is free under the 80% guard``."""
-DECISION: Final = "adaptive/decision"
+LAUNCH_REASON: Final = ".dagster/adaptive_reason"
+"""Code and sentence of the verdict that let the run go."""
+DECISION: Final = ".dagster/adaptive_decision"
 """The ledger's id of the decision that let the run go."""
+WOULD: Final = "adaptive/would"
+"""What was decided while the coordinator only observed: ``defer: memory``."""
+
+ASSET_POLICY: Final = "adaptive/policy"
+"""On assets and sensors."""
 
 INPUT_SIZE: Final = "adaptive/input_size"
 """How much the run reads; this tag and the three below are for users to set."""
@@ -32,3 +51,27 @@ LAST_GOOD: Final = "last_good"
 
 OF_USERS: Final = frozenset({INPUT_SIZE, CPU, MEMORY, DURATION})
 """The tags that users set; the others are written over."""
+
+
+def is_ours(key: str) -> bool:
+    """Whether the tag is the coordinator's to write, and to take away."""
+    return key == WAITS or (key.startswith((PREFIX, HIDDEN_PREFIX)) and key not in OF_USERS)
+
+
+def plain(key: str) -> str:
+    """The visible name of a hidden tag.
+
+    Release 0.1.0 wrote it on runs, people set it by hand where no coordinator does, and the metadata of
+    materializations have it.
+    """
+    return PREFIX + key.removeprefix(HIDDEN_PREFIX)
+
+
+def read(run_tags: Mapping[str, str], key: str) -> str | None:
+    """What a hidden tag says, or where the run has none the one of the same name that is not hidden."""
+    return run_tags.get(key, run_tags.get(plain(key)))
+
+
+def mode(run_tags: Mapping[str, str]) -> str:
+    """The mode that a run is told to work in."""
+    return run_tags.get(MODE, FULL)

@@ -1,6 +1,7 @@
 """``adaptive explain``: what was decided about a run, when, and why."""
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,16 +51,28 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
         decisions = installation.ledger.decisions_for_run(run_id) if installation.ledger else []
         if not decisions:
             raise unknown(installation.instance, given)
-        return Explanation(now, run_id, None, tuple(decisions), "Dagster does not hold this run any more.")
+        gone, observed = "Dagster does not hold this run any more.", _observed(installation, decisions)
+        return Explanation(now, run_id, None, tuple(decisions), gone, observed=observed)
     run = record.dagster_run
     assignment = installation.assignment()
     work = assignment.work_of(facts_of(run))
     decisions = _decisions(installation, run, work)
     remark = "" if decisions else _why_nothing(installation, run)
     facts = _facts(record, work, assignment.book)
-    start = _start(installation, run, assignment.book)
+    start = None if installation.observes else _start(installation, run, assignment.book)
     killed, asked = _out_of_memory(installation, run, work, facts.submitted_at)
-    return Explanation(now, run.run_id, facts, tuple(decisions), remark, start, killed, asked)
+    observed = _observed(installation, decisions)
+    return Explanation(now, run.run_id, facts, tuple(decisions), remark, start, killed, asked, observed)
+
+
+def _observed(installation: Installation, decisions: Iterable["DecisionRow"]) -> frozenset[int]:
+    """The decisions that were not acted on, by id: those made while the coordinator only observed."""
+    from adaptive_assets.coordinator.coordinator_mode import CoordinatorMode, periods
+
+    if installation.ledger is None:
+        return frozenset()
+    times = [each for each in periods(installation.ledger) if each.mode is CoordinatorMode.OBSERVE]
+    return frozenset(row.id for row in decisions if any(each.has(row.at) for each in times))
 
 
 def _out_of_memory(
@@ -90,7 +103,7 @@ def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook")
     from adaptive_assets.assets import tags
     from adaptive_assets.planning.prediction import predict
 
-    held = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    held = run.status is dg.DagsterRunStatus.QUEUED and tags.read(run.tags, tags.ADMISSION) == tags.HELD
     cycle = installation.ledger.latest_status().cycle_id if installation.ledger and held else None
     if cycle is None or installation.ledger is None:
         return None
@@ -108,7 +121,8 @@ def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -
     if installation.ledger is None:
         return []
     # A run that joins others of its kind in waiting changes nothing, so no cycle records that it has come.
-    waits = run.status is dg.DagsterRunStatus.QUEUED and run.tags.get(tags.ADMISSION) == tags.HELD
+    held = installation.observes or tags.read(run.tags, tags.ADMISSION) == tags.HELD
+    waits = run.status is dg.DagsterRunStatus.QUEUED and held
     return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
 
 
@@ -116,16 +130,19 @@ def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRu
     from adaptive_assets.assets import tags
 
     run = record.dagster_run
-    policy = run.tags.get(tags.POLICY, "")
+    would = run.tags.get(tags.WOULD, "")
+    # a run that was only observed carries no policy of its own
+    policy = tags.read(run.tags, tags.POLICY) or (work.policy if would else "")
     objective = book.policy(policy).objective if policy else None
-    held = run.tags.get(tags.ADMISSION) == tags.HELD
+    admission = tags.read(run.tags, tags.ADMISSION)
+    held = admission == tags.HELD
     return ExplainedRun(
         name=work.name,
         status=run.status.value,
         policy=policy,
-        tier=run.tags.get(tags.TIER, ""),
-        mode="" if held else run.tags.get(tags.MODE, ""),
-        reason=run.tags.get(tags.REASON, ""),
+        tier=tags.read(run.tags, tags.TIER) or (book.policy(policy).tier if policy else ""),
+        mode="" if held else run.tags.get(tags.MODE) or (tags.FULL if admission else ""),
+        reason=f"only observed: would {would}" if would else tags.read(run.tags, tags.LAUNCH_REASON) or "",
         submitted_at=record.create_timestamp.timestamp(),
         started_at=record.start_time,
         ended_at=record.end_time,
@@ -147,7 +164,12 @@ def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:
         )
     if queued:
         return "No cycle has decided about it yet. `adaptive status` says whether the daemon is at work."
-    if tags.ADMISSION not in run.tags:
+    if installation.observes or tags.WOULD in run.tags:
+        return (
+            "The ledger holds no decision on it. In mode `observe` a run may be launched before a cycle has"
+            " seen it; or the decision was forgotten with what is older than the retention."
+        )
+    if tags.read(run.tags, tags.ADMISSION) is None:
         return (
             "Nothing was decided about it: it ran before AdaptiveRunCoordinator was installed here, or it was"
             " started without the queue."

@@ -20,7 +20,7 @@ def as_text(found: "Explanation") -> str:
     """The run in a few labelled lines, and below it each decision with every reason."""
     parts = [labelled(_lines(found))]
     submitted = found.run.submitted_at if found.run else None
-    parts += ["\n".join(_decision(row, submitted)) for row in found.decisions]
+    parts += ["\n".join(_decision(row, submitted, row.id in found.observed)) for row in found.decisions]
     if found.remark:
         parts.append(wrapped(found.remark))
     return "\n\n".join(parts)
@@ -35,6 +35,7 @@ def as_json(found: "Explanation") -> dict[str, Any]:
         "decisions": [
             {
                 **record(row, "id", "at", "verdict", "mode", "parameters", "policy", "tier"),
+                "observed": row.id in found.observed,
                 "of_kind": row.run_id is None,
                 **record(row, "runs", "reasons", "revision", "node"),
                 "snapshot": row.cycle_id,
@@ -137,14 +138,14 @@ def _deadline(run: "ExplainedRun", due: float, now: float) -> str:
     return f"{promised}: missed by {seconds((run.ended_at or now) - due)}"
 
 
-def _decision(row: "DecisionRow", submitted: float | None) -> Iterator[str]:
+def _decision(row: "DecisionRow", submitted: float | None, observed: bool) -> Iterator[str]:
     after = "" if submitted is None else f"  +{seconds(max(0.0, row.at - submitted))}"
     mode = "" if row.mode == "full" else f" in mode {row.mode}"
     parameters = f" {json.dumps(dict(row.parameters))}" if row.parameters else ""
     kind = ""
     if row.run_id is None and row.runs > 1:
         kind = f", with the {row.runs} runs of its kind that wait"
-    verdict = click.style(row.verdict, bold=True)
+    verdict = click.style(f"only observed: would {row.verdict}" if observed else row.verdict, bold=True)
     yield f"{clock(row.at)}{after}  {verdict}{mode}{parameters}{kind}"
     for reason in row.reasons:
         yield wrapped(f"{reason['code']}: {reason['sentence']}", INDENT)

@@ -48,7 +48,8 @@ class Explanation:
     """The decisions on a run, the oldest first; ``remark`` says why there are none, or what else to know.
 
     ``run`` is ``None`` for a run that the ledger remembers and Dagster does not.  ``killed`` is what it took,
-    if it was killed for want of memory itself; ``asked`` is there if an attempt before it was.
+    if it was killed for want of memory itself; ``asked`` is there if an attempt before it was.  ``observed``
+    are the ids of the decisions that were not acted on.
     """
 
     at: float
@@ -59,3 +60,4 @@ class Explanation:
     start: Foreseen | None = None
     killed: "RunUsageRow | None" = None
     asked: Asked | None = None
+    observed: frozenset[int] = frozenset()

@@ -33,10 +33,15 @@ home_option: "Callable[[Any], Any]" = click.option(
 
 @dataclass(frozen=True, slots=True)
 class InstallationSettings:
-    """What ``run_coordinator.config`` says: the policy file as it is given there, and the ledger's URL."""
+    """What ``run_coordinator.config`` says: the policy file as it is given there, and the ledger's URL.
+
+    ``run_limit`` is ``max_concurrent_runs``; ``None`` where it is not given.
+    """
 
     policies: str
     ledger: str | None = None
+    mode: str = "act"
+    run_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ class Installation:
     coordinator: str
     settings: InstallationSettings | None
     ledger: "Ledger | None"
+
+    @property
+    def observes(self) -> bool:
+        """Whether our coordinator is in charge and only observes."""
+        return self.settings is not None and self.settings.mode == "observe"
 
     @property
     def policy_file(self) -> Path | None:
@@ -159,7 +169,13 @@ def opened(given: Path | None) -> Iterator[Installation]:
 
 def _settings(coordinator: "AdaptiveRunCoordinator") -> InstallationSettings:
     config: Mapping[str, Any] = coordinator.inst_data.config_dict if coordinator.inst_data else {}
-    return InstallationSettings(_text(config.get("policies")) or "", _text(config.get("ledger")))
+    limit = _text(config.get("max_concurrent_runs"))
+    return InstallationSettings(
+        _text(config.get("policies")) or "",
+        _text(config.get("ledger")),
+        mode=_text(config.get("mode")) or "act",
+        run_limit=None if limit is None else int(limit),
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -12,6 +12,7 @@ from adaptive_assets.cli.explain import explain
 from adaptive_assets.cli.policy import policy
 from adaptive_assets.cli.queue import queue
 from adaptive_assets.cli.replay import replay
+from adaptive_assets.cli.report import report
 from adaptive_assets.cli.simulate import simulate
 from adaptive_assets.cli.status import status
 
@@ -52,7 +53,7 @@ def cli(traceback: bool) -> None:
     """
 
 
-for command in (policy, status, queue, explain, replay, simulate, demo):
+for command in (policy, status, queue, explain, report, replay, simulate, demo):
     cli.add_command(command)
 
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.planning.snapshot import Snapshot
 
-State = Literal["active", "admitted", "held", "not yet seen"]
+State = Literal["active", "admitted", "held", "not yet seen", "queued"]
 NAME_SHOWN: Final = 32
 REASON_SHOWN: Final = 250
 
 _STATES: Final[Mapping[str, State]] = {"held": "held", "admitted": "admitted"}
-"""By the value of the tag ``adaptive/admission``."""
+"""By the value of the tag that says whether the run is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,18 @@ def queue(home: Path | None, limit: int, as_json: bool) -> None:
     """Show the runs at work and the runs that wait, the first in the queue first, each with its reason."""
     with opened(home) as installation:
         lines = gather(installation)
+        observes = installation.observes
     now = time.time()
     shown = lines[:limit]
     if as_json:
         runs = [{**record(line), "waited_s": round(line.waited(now), 3)} for line in shown]
-        emit_json({"at": iso(now), "total": len(lines), "runs": runs})
+        emit_json({"at": iso(now), "observes": observes, "total": len(lines), "runs": runs})
         return
     if not lines:
         click.echo("Nothing is queued, and nothing is running.")
         return
+    if observes:
+        click.echo("Nothing is held (mode: observe): Dagster launches the queued runs in this order.\n")
     reasons = [shortened(line.reason, REASON_SHOWN) for line in shown]
     click.echo(
         table(("run", "what", "policy", "tier", "state", "mode", "waited"), _rows(shown, now), reasons)
@@ -87,9 +90,19 @@ def gather(installation: Installation) -> list[Line]:
     active = [record for record in records if record.dagster_run.status is not dg.DagsterRunStatus.QUEUED]
     queued = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.QUEUED]
     active.sort(key=_launched_at)
-    places = _places(queued, installation, assignment)
-    queued.sort(key=lambda record: _place(record.dagster_run, places))
-    return [_line(record, assignment) for record in (*active, *queued)]
+    if installation.observes:
+        queued.sort(key=_stocks_place)
+    else:
+        places = _places(queued, installation, assignment)
+        queued.sort(key=lambda record: _place(record.dagster_run, places))
+    return [_line(record, assignment, installation.observes) for record in (*active, *queued)]
+
+
+def _stocks_place(record: "RunRecord") -> tuple[int, int]:
+    """By priority, then as submitted."""
+    from adaptive_assets.coordinator.queue_watch import priority_of
+
+    return -priority_of(record.dagster_run), record.storage_id
 
 
 def _places(
@@ -130,7 +143,7 @@ def _place(run: "dg.DagsterRun", places: Mapping[str, int]) -> tuple[bool, bool,
     """Admitted runs first, and runs that no cycle has seen last."""
     from adaptive_assets.assets import tags
 
-    admission = run.tags.get(tags.ADMISSION)
+    admission = tags.read(run.tags, tags.ADMISSION)
     return admission is None, admission != tags.ADMITTED, places[run.run_id]
 
 
@@ -138,7 +151,7 @@ def _launched_at(record: "RunRecord") -> float:
     return record.start_time or record.update_timestamp.timestamp()
 
 
-def _line(record: "RunRecord", assignment: "PolicyAssignment") -> Line:
+def _line(record: "RunRecord", assignment: "PolicyAssignment", observes: bool) -> Line:
     import dagster as dg
 
     from adaptive_assets.assets import tags
@@ -146,19 +159,28 @@ def _line(record: "RunRecord", assignment: "PolicyAssignment") -> Line:
 
     run = record.dagster_run
     waits = run.status is dg.DagsterRunStatus.QUEUED
-    admission = run.tags.get(tags.ADMISSION, "")
+    admission = "" if observes else tags.read(run.tags, tags.ADMISSION) or ""
+    unheld: State = "queued" if observes else "not yet seen"
+    would, work = run.tags.get(tags.WOULD, ""), assignment.work_of(facts_of(run))
+    policy = tags.read(run.tags, tags.POLICY) or (work.policy if would else "")
     return Line(
         run_id=run.run_id,
-        name=assignment.work_of(facts_of(run)).name,
+        name=work.name,
         status=run.status.value,
-        state=_STATES.get(admission, "not yet seen") if waits else "active",
-        policy=run.tags.get(tags.POLICY, ""),
-        tier=run.tags.get(tags.TIER, ""),
-        mode=run.tags.get(tags.MODE, "") if not waits or admission == tags.ADMITTED else "",
-        reason=run.tags.get(tags.REASON, ""),
+        state=_STATES.get(admission, unheld) if waits else "active",
+        policy=policy,
+        tier=tags.read(run.tags, tags.TIER) or (assignment.book.policy(policy).tier if policy else ""),
+        mode=_mode(run, admission) if not waits or admission == tags.ADMITTED else "",
+        reason=f"only observed: would {would}" if would else tags.read(run.tags, tags.LAUNCH_REASON) or "",
         submitted_at=record.create_timestamp.timestamp(),
         launched_at=None if waits else _launched_at(record),
     )
+
+
+def _mode(run: "dg.DagsterRun", admission: str) -> str:
+    from adaptive_assets.assets import tags
+
+    return run.tags.get(tags.MODE) or (tags.FULL if admission else "")
 
 
 def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:

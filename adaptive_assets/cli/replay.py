@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MICROSECOND: Final = 1e-6
 
 
-def _instant(text: str) -> float:
+def instant(text: str) -> float:
     """POSIX seconds of a date, of a time of a day, or of so long ago."""
     from adaptive_assets.policy.units import UnitError, parse_duration
 
@@ -41,10 +41,8 @@ def _instant(text: str) -> float:
 @click.command()
 @click.option("--ledger", "url", metavar="URL|FILE", help="The ledger; without it, that of the Dagster home.")
 @home_option
-@click.option(
-    "--since", type=_instant, metavar="TIME", help="From this time on: 2026-11-27T18:30, or 2h ago."
-)
-@click.option("--until", type=_instant, metavar="TIME", help="Up to this time.")
+@click.option("--since", type=instant, metavar="TIME", help="From this time on: 2026-11-27T18:30, or 2h ago.")
+@click.option("--until", type=instant, metavar="TIME", help="Up to this time.")
 @click.option(
     "--policies",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -27,6 +27,20 @@ class Governed:
 
 
 @dataclass(frozen=True, slots=True)
+class Modes:
+    """The coordinator's mode in ``dagster.yaml``, and the one that the daemon noted last, with since when."""
+
+    configured: str
+    running: str | None = None
+    since: float | None = None
+
+    @property
+    def observes(self) -> bool:
+        """Whether nothing is held now."""
+        return (self.running or self.configured) == "observe"
+
+
+@dataclass(frozen=True, slots=True)
 class Daemon:
     """The dequeue daemon, in whose passes the cycles run."""
 
@@ -60,6 +74,7 @@ class Status:
     queue: Queue
     weights: "Weighting | None" = None
     """Whether CPU weights are in force; ``None`` before the first cycle, and where that cannot be read."""
+    mode: Modes | None = None
     problems: tuple[str, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ from adaptive_assets.cli.text import age, clock, count, iso, labelled, record
 from adaptive_assets.planning.formatting import cores, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.state import Governed, Queue, Status
+    from adaptive_assets.cli.state import Governed, Modes, Queue, Status
     from adaptive_assets.cli.status_ledger import LedgerState
     from adaptive_assets.coordinator.weight_watch import Weighting
     from adaptive_assets.planning.snapshot import MachineReading
@@ -26,6 +26,8 @@ def _lines(found: "Status") -> Iterator[tuple[str, str]]:
     if found.governed:
         yield "policy book", _book_line(found.governed, found.at)
         yield "policy file", f"{found.governed.file}\n{_file_line(found.governed)}"
+    if found.mode:
+        yield "mode", _mode_line(found.mode, found.at)
     daemon = found.daemon
     beat = "no beat ever" if daemon.beat_at is None else f"last beat {age(daemon.beat_at, found.at)}"
     yield "daemon", f"{'alive' if daemon.alive else 'not alive'}, {beat}"
@@ -37,9 +39,10 @@ def _lines(found: "Status") -> Iterator[tuple[str, str]]:
         yield "machine", _machine_line(found.ledger.reading, found.guards, found.at)
     if found.weights:
         yield "CPU weights", _weights_line(found.weights)
-    yield "queue", _queue_line(found.queue)
+    observes = found.mode is not None and found.mode.observes
+    yield "queue", _queue_line(found.queue, observes=observes)
     if found.ledger and found.ledger.counts:
-        yield "verdicts", _counts_line(found.ledger.counts)
+        yield "verdicts", _counts_line(found.ledger.counts, observes=observes)
     yield "ledger", _ledger_lines(found.ledger_state)
     if found.governed:
         yield "lease", _lease_line(found.ledger_state)
@@ -73,6 +76,16 @@ def _book_line(governed: "Governed", now: float) -> str:
     if governed.in_force is None or governed.since is None:
         return "none yet: it comes into force with the first cycle"
     return f"{governed.in_force}, in force since {clock(governed.since)} ({age(governed.since, now)})"
+
+
+def _mode_line(mode: "Modes", now: float) -> str:
+    noted = mode.running or mode.configured
+    since = "" if mode.since is None else f", since {clock(mode.since)} ({age(mode.since, now)})"
+    stocks = "nothing is held, and runs are launched as by stock Dagster"
+    does = stocks if noted == "observe" else "decisions are carried out"
+    other = mode.running is not None and mode.running != mode.configured
+    waits = f"\ndagster.yaml says {mode.configured}: restart daemon and webserver" if other else ""
+    return f"{noted}: {does}{since}{waits}"
 
 
 def _file_line(governed: "Governed") -> str:
@@ -127,14 +140,17 @@ def _against(used: float, guard: float | None) -> str:
     return shown if guard is None else f"{shown} (guard {share(guard)})"
 
 
-def _queue_line(queue: "Queue") -> str:
+def _queue_line(queue: "Queue", *, observes: bool) -> str:
+    if observes:
+        return f"{queue.held + queue.admitted + queue.unseen} queued, none held; {queue.active} active"
     unseen = f", {queue.unseen} not yet seen" if queue.unseen else ""
     return f"{queue.held} held, {queue.admitted} admitted{unseen}; {queue.active} active"
 
 
-def _counts_line(counts: Mapping[str, int]) -> str:
+def _counts_line(counts: Mapping[str, int], *, observes: bool) -> str:
     decided = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("launch", "degrade", "fail"))
-    return f"{counts.get('defer', 0)} defer now; {decided} in the hour before the last change"
+    told = f"{counts.get('defer', 0)} defer now; {decided} in the hour before the last change"
+    return f"{told}; none of it was done" if observes else told
 
 
 def as_json(found: "Status") -> dict[str, Any]:
@@ -147,6 +163,7 @@ def as_json(found: "Status") -> dict[str, Any]:
         "coordinator": found.coordinator,
         "adaptive": governed is not None,
         "policy": governed and record(governed),
+        "mode": found.mode and record(found.mode),
         "daemon": record(found.daemon),
         "cycle": {
             "at": iso(found.cycle_at),

@@ -135,7 +135,7 @@ class ActiveWatch:
         return ActiveRun(
             run_id=run.run_id,
             work=self._try(run, lambda: self._work_of(run), Work(run.job_name, DEFAULT)),
-            mode=run.tags.get(tags.MODE, tags.FULL),
+            mode=tags.mode(run.tags),
             launched_at=record.update_timestamp.timestamp()
             if record.start_time is None
             else record.start_time,
@@ -188,7 +188,7 @@ class ActiveWatch:
             run_id=run.run_id,
             work_key=work_key(work),
             policy=work.policy,
-            mode=run.tags.get(tags.MODE, tags.FULL),
+            mode=tags.mode(run.tags),
             node=self._node,
             status=run.status.value,
             submitted_at=record.create_timestamp.timestamp(),

@@ -15,12 +15,14 @@ from adaptive_assets.coordinator.active_watch import ActiveWatch
 from adaptive_assets.coordinator.book_watch import BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.clock import ClockWatch
+from adaptive_assets.coordinator.coordinator_mode import CoordinatorMode, ModeLog
 from adaptive_assets.coordinator.data_readiness import data_states
 from adaptive_assets.coordinator.enactment import Enactment, line
 from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.coordinator.faults import Fault
 from adaptive_assets.coordinator.launch_follow import LaunchFollow
 from adaptive_assets.coordinator.launch_watch import LaunchWatch
+from adaptive_assets.coordinator.observation import Observation
 from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.policy_in_force import PolicyInForce
 from adaptive_assets.coordinator.queue_watch import QueueWatch
@@ -72,6 +74,7 @@ class Cycle:
         retention_s: float | None = None,
         outbox: Path | None = None,
         node: str,
+        observes: bool = False,
     ) -> None:
         self._instance = instance
         self._ledger = ledger
@@ -86,9 +89,11 @@ class Cycle:
         self._slots = SlotWatch(instance)
         self._launches = LaunchWatch(instance)
         self._follow = LaunchFollow(instance, processes)
-        self._weights = WeightWatch(instance.run_launcher, processes)
+        self._weights = WeightWatch(instance.run_launcher, processes, observes=observes)
         self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
-        self._enactment = Enactment(instance, self._queue, self._parts)
+        self._enactment = (Observation if observes else Enactment)(instance, self._queue, self._parts)
+        self._mode_log = ModeLog(CoordinatorMode.OBSERVE if observes else CoordinatorMode.ACT)
+        self._would = "Only observed: " if observes else ""
         self._experience = Experience()
         self._planner = Planner()
         self._recorder = Recorder(
@@ -97,6 +102,7 @@ class Cycle:
             source=str(books.path) if books.path else "no file",
             retention_s=retention_s,
             outbox=outbox,
+            every_queue=observes,
         )
 
     def run(
@@ -131,7 +137,7 @@ class Cycle:
         free = self._enactment.enact(decided, ids)
         self._follow.expect(self._weights.expected(decided))
         for decision in changed:
-            logger.info(line(decision))
+            logger.info("%s%s", self._would, line(decision))
         self._end_recording(now, snapshot)
         self._parts.end()
         return CycleOutcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
@@ -220,6 +226,7 @@ class Cycle:
     def _end_recording(self, now: float, snapshot: Snapshot) -> None:
         self._recorder.samples(now, snapshot)
         if not self._recorder.waiting:  # what is not in the ledger yet is read again after a restart
+            self._to_ledger(lambda: self._mode_log.note(self._ledger, now), None)
             self._to_ledger(self._active.recorded, None)
             self._to_ledger(lambda: self._experience.keep(self._ledger, now, self._active.told_until), None)
         self._to_ledger(lambda: self._weights.keep(self._ledger), None)

@@ -42,10 +42,13 @@ class Deployment:
     loaded by processes that never use it. Safe to share between threads.
     """
 
-    def __init__(self, policies: str | None, ledger: str | None, retention_s: float | None) -> None:
+    def __init__(
+        self, policies: str | None, ledger: str | None, retention_s: float | None, *, observes: bool = False
+    ) -> None:
         self._policies = policies
         self._ledger_url = ledger
         self._retention_s = retention_s
+        self._observes = observes
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._books: BookWatch | None = None
@@ -60,7 +63,7 @@ class Deployment:
         with self._lock:
             if self._submission is None:
                 ledger, books, catalogues = self._parts(instance)
-                self._submission = Submission(instance, books, ledger, catalogues)
+                self._submission = Submission(instance, books, ledger, catalogues, observes=self._observes)
             return self._submission
 
     def cycle(self, instance: dg.DagsterInstance, run_limit: int | None) -> Cycle:
@@ -82,6 +85,7 @@ class Deployment:
                 retention_s=self._retention_s,
                 outbox=Path(instance.root_directory, OUTBOX),
                 node=platform.node(),
+                observes=self._observes,
             )
             self._sampler.start()  # last: where the cycle cannot be made, it is tried again in every pass
             return self._cycle

@@ -1,6 +1,5 @@
 """Acts on a plan: run tags and events. Idempotent, and only what changed is written."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -8,12 +7,14 @@ from functools import partial
 import dagster as dg
 
 from adaptive_assets.assets import tags
+from adaptive_assets.coordinator import carried
 from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.queue_watch import QueueWatch
 from adaptive_assets.dagster_compat.events import EngineEventData
-from adaptive_assets.dagster_compat.runs import MAX_RETRIES_TAG
+from adaptive_assets.dagster_compat.run_tags import rewrite_run_tags
 from adaptive_assets.dagster_compat.storage import gather_tag_statistics, spare_event_file_check
 from adaptive_assets.planning.decisions import AnyDecision, Decision, Plan, Verdict
+from adaptive_assets.planning.short_forms import still_holds, tells_start
 from adaptive_assets.planning.snapshot import QueuedRun
 
 DEFERRALS_PER_CYCLE = 25
@@ -28,15 +29,6 @@ FAILURES_IN_A_ROW = 3
 
 PROBE = "adaptive_assets/probe"
 """The key of a value in Dagster's storage that means nothing."""
-
-REASON_LENGTH = 300
-"""A tag is one line in the UI; the event in the run's log has every reason in full."""
-
-
-def reason_text(decision: Decision) -> str:
-    """The reason as the tag shows it: ``memory: needs 2.0 GiB, …``."""
-    text = f"{decision.reason.code}: {decision.reason.sentence}"
-    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
 
 
 def line(decision: AnyDecision) -> str:
@@ -77,7 +69,7 @@ class Enactment:
                         self._act("fail", run, partial(self._fail, run, decision, decision_ids))
                 case Verdict.DEFER:
                     waiting.append(decision)
-        self._defer(waiting)
+        self._defer(waiting, plan.starts)
         return free
 
     def _act(self, part: str, run: QueuedRun, act: Callable[[], None]) -> bool:
@@ -121,64 +113,49 @@ class Enactment:
     def _admit(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
         if run.admitted_mode == decision.mode:
             return
-        wanted = {
-            tags.ADMISSION: tags.ADMITTED,
-            tags.MODE: decision.mode,
-            tags.REASON: reason_text(decision),
-            tags.POLICY: decision.work.policy,
-            tags.TIER: decision.tier,
-        }
-        if decision.parameters or tags.MODE_PARAMETERS in self._queue.run(run.run_id).tags:
-            wanted[tags.MODE_PARAMETERS] = json.dumps(dict(decision.parameters), sort_keys=True)
-        if (decision_id := decision_ids.get(run.run_id)) is not None:
-            wanted[tags.DECISION] = str(decision_id)
         self._tell(run, decision)
-        self._tag(run, wanted)
+        self._tag(run, carried.admitted(decision, decision_ids.get(run.run_id)))
 
     def _fail(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
         if self._has_left(run):
             return  # what a user has cancelled stays cancelled
-        wanted = {tags.REASON: reason_text(decision), MAX_RETRIES_TAG: "0"}
-        if (decision_id := decision_ids.get(run.run_id)) is not None:
-            wanted[tags.DECISION] = str(decision_id)
-        self._tag(run, wanted)
+        self._tag(run, carried.failed(decision, decision_ids.get(run.run_id)))
         self._tell(run, decision)
         self._instance.report_run_failed(
             self._queue.run(run.run_id), f"{decision.reason.sentence} (policy `{decision.work.policy}`)"
         )
 
-    def _defer(self, waiting: Iterable[Decision]) -> None:
+    def _defer(self, waiting: Iterable[Decision], starts: Mapping[str, float]) -> None:
         """Hold every run, and tell the first in the queue why; what they were told is not told again."""
         budget = DEFERRALS_PER_CYCLE
         for decision in waiting:
             code = f"{decision.reason.code}:"
             for run in decision.runs:
-                carries = self._queue.run(run.run_id).tags
-                told = carries.get(tags.REASON, "").startswith(code)
-                if carries.get(tags.ADMISSION) == tags.HELD and (told or not budget):
+                present, start = self._queue.run(run.run_id).tags, starts.get(run.run_id)
+                told = present.get(tags.REASON, "").startswith(code)
+                held = present.get(tags.ADMISSION) == tags.HELD
+                if held and (not budget or (told and _still_holds(present, decision, start))):
                     continue
                 tell = not told and budget > 0
-                budget -= tell
-                self._act("hold", run, partial(self._hold, run, decision, tell=tell))
+                budget -= budget > 0
+                self._act("hold", run, partial(self._hold, run, decision, start, tell=tell))
 
-    def _hold(self, run: QueuedRun, decision: Decision, *, tell: bool) -> None:
+    def _hold(self, run: QueuedRun, decision: Decision, start: float | None, *, tell: bool) -> None:
         if tell:
             self._tell(run, decision)
-        wanted = {
-            tags.ADMISSION: tags.HELD,
-            tags.MODE: tags.FULL,
-            tags.REASON: reason_text(decision),
-            tags.POLICY: decision.work.policy,
-            tags.TIER: decision.tier,
-        }
-        self._tag(run, wanted)
+        self._tag(run, carried.waiting(decision, start))
 
-    def _tag(self, run: QueuedRun, wanted: dict[str, str]) -> None:
+    def _said(self, verdict: Verdict) -> str:
+        return verdict.capitalize()
+
+    def _tag(self, run: QueuedRun, wanted: Mapping[str, str]) -> None:
+        """Let the run carry ``wanted``, and nothing else of ours."""
         present = self._queue.run(run.run_id).tags
         changed = {key: value for key, value in wanted.items() if present.get(key) != value}
-        if changed:
-            self._instance.add_run_tags(run.run_id, changed)
-            self._queue.tagged(run.run_id, changed)
+        gone = {key for key in present if tags.is_ours(key) and key not in wanted}
+        if changed or gone:
+            rewrite_run_tags(self._instance, run.run_id, changed, gone)
+            self._queue.tagged(run.run_id, changed, gone)
 
     def _tell(self, run: QueuedRun, decision: Decision) -> None:
         """The full sentences and their numbers, in the run's event log."""
@@ -196,7 +173,18 @@ class Enactment:
         }
         spare_event_file_check(self._instance, run.run_id)
         self._instance.report_engine_event(
-            f"{decision.verdict.capitalize()}{mode}. " + "; ".join(lines),
+            f"{self._said(decision.verdict)}{mode}. " + "; ".join(lines),
             self._queue.run(run.run_id),
             EngineEventData(metadata),
         )
+
+
+def _still_holds(present: Mapping[str, str], decision: Decision, starts_in_s: float | None) -> bool:
+    """Whether a run that was told this reason before need not be told anew what it waits for.
+
+    Numbers are as of the time at which they were told, but for the expected start, which is that of few runs.
+    """
+    told = present.get(tags.WAITS, "")
+    if starts_in_s is None and not tells_start(told):
+        return bool(told)
+    return still_holds(told, decision.reason.short, starts_in_s)

@@ -58,4 +58,4 @@ def _launched_at(record: RunRecord) -> float | None:
         return record.start_time
     run = record.dagster_run
     failed = run.status is dg.DagsterRunStatus.FAILURE
-    return record.end_time if failed and run.tags.get(tags.ADMISSION) == tags.ADMITTED else None
+    return record.end_time if failed and tags.read(run.tags, tags.ADMISSION) == tags.ADMITTED else None

@@ -1,6 +1,6 @@
 """The queue as the planner sees it, without reading ten thousand run bodies in every cycle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -63,10 +63,11 @@ class QueueWatch:
         """The body of a queued run, as last read."""
         return self._seen[run_id].run
 
-    def tagged(self, run_id: str, new_tags: dict[str, str]) -> None:
-        """Remember tags that were just written, so that the next cycle need not read the run again."""
+    def tagged(self, run_id: str, new_tags: Mapping[str, str], gone: Collection[str] = ()) -> None:
+        """Remember tags that were just written or taken away, so that the run need not be read again."""
         seen = self._seen[run_id]
-        run = seen.run.with_tags({**seen.run.tags, **new_tags})
+        kept = {key: value for key, value in seen.run.tags.items() if key not in gone}
+        run = seen.run.with_tags({**kept, **new_tags})
         self._seen[run_id] = _Seen(run, self._describe(run, seen.queued.submitted_at))
 
     def reassess(self) -> None:
@@ -105,12 +106,12 @@ class QueueWatch:
 def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun:
     """``run`` as the planner sees it when it is first seen; ``submitted_at`` in POSIX seconds."""
     admitted = run.tags.get(tags.ADMISSION) == tags.ADMITTED
-    mode = run.tags.get(tags.MODE, tags.FULL) if admitted else None
+    mode = tags.mode(run.tags) if admitted else None
     return QueuedRun(
         run_id=run.run_id,
         work=work,
         submitted_at=submitted_at,
-        priority=_priority(run),
+        priority=priority_of(run),
         admitted_mode=mode,
         root_run_id=run.root_run_id or "",
         input_size=input_size(run.tags),
@@ -118,7 +119,7 @@ def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun
     )
 
 
-def _priority(run: dg.DagsterRun) -> int:
+def priority_of(run: dg.DagsterRun) -> int:
     """``dagster/priority`` as stock Dagster reads it: what is not a number counts as 0."""
     try:
         return int(run.tags.get(PRIORITY_TAG, "0"))

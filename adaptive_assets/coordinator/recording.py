@@ -39,9 +39,14 @@ class Recorder:
         source: str,
         retention_s: float | None,
         outbox: Path | None = None,
+        every_queue: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``outbox`` is the directory in which is kept what cannot be written; without it, that is memory."""
+        """``outbox`` is the directory in which is kept what cannot be written; without it, that is memory.
+
+        With ``every_queue`` a cycle is also recorded when other runs are queued than in the last one, though
+        no decision has changed: of a run that waits for no decision this may be the only cycle.
+        """
         self._ledger = ledger
         self._writer = LedgerWriter(ledger, Outbox(outbox))
         self._node = node
@@ -53,6 +58,8 @@ class Recorder:
         self._recalled = False
         self._made_anew = 0
         self._revision: str | None = None
+        self._every_queue = every_queue
+        self._queued: set[str] = set()
         self._beat_at: float | None = None
         self._pruned_at = clock()
         self._unwritable = ""
@@ -133,7 +140,7 @@ class Recorder:
             self._revision = book.revision
         self._stances = transitions(self._stances, plan)[1]
         self._ids = {key: id_ for key, id_ in self._ids.items() if run_key(key) in self._stances}
-        if changed:
+        if changed or self._is_another_queue(snapshot):
             try:
                 planned = Planned(package_version(), plan_digest(plan), tuple(left_out))
                 stamp = Stamp(now, self._node, book.revision)
@@ -141,6 +148,12 @@ class Recorder:
             except LedgerError as error:
                 self._unwritable = str(error)
         return dict(self._ids)
+
+    def _is_another_queue(self, snapshot: Snapshot) -> bool:
+        if not self._every_queue:
+            return False
+        before, self._queued = self._queued, {run.run_id for run in snapshot.queued}
+        return before != self._queued
 
     def ended(self, usages: list[RunUsageRow]) -> None:
         """Record what runs took that have ended."""

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
@@ -12,6 +13,7 @@ from typing_extensions import override
 
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.clock import since_boot
+from adaptive_assets.coordinator.coordinator_mode import CoordinatorMode, read_mode
 from adaptive_assets.coordinator.cycle import Cycle, CycleOutcome
 from adaptive_assets.coordinator.deployment import Deployment
 from adaptive_assets.coordinator.faults import Faults
@@ -44,12 +46,15 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     It is a ``QueuedRunCoordinator`` and takes all of its configuration, with two differences:
     ``max_concurrent_runs`` is unlimited unless it is given, because the guards limit what runs at once; and
-    ``policies``, ``ledger``, ``retention_days`` and ``on_failure`` are added.
+    ``policies``, ``mode``, ``ledger``, ``retention_days`` and ``on_failure`` are added.
+
+    In ``mode: observe`` it decides and records the same, and every run is launched as by stock Dagster.
     """
 
     def __init__(
         self,
         policies: str | None = None,
+        mode: str = CoordinatorMode.ACT.value,
         ledger: str | None = None,
         backlogs: Sequence[str] = (),
         retention_days: int = 30,
@@ -59,7 +64,9 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     ) -> None:
         super().__init__(inst_data=inst_data, **queue)
         self._given_limit: int | None = queue.get("max_concurrent_runs")
-        self._deployment = Deployment(policies, ledger, retention_days * DAY_S)
+        self._given_mode = mode
+        self._observes = mode == CoordinatorMode.OBSERVE
+        self._deployment = Deployment(policies, ledger, retention_days * DAY_S, observes=self._observes)
         self._backlogs = tuple(backlogs)
         self._ruling = Ruling(OnFailure(on_failure))
         self._faults = Faults()
@@ -79,6 +86,15 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
                 description=(
                     "The policy file; relative to DAGSTER_HOME or the working directory. Without it there are"
                     " three plain tiers, no policy and no promise."
+                ),
+            ),
+            "mode": dg.Field(
+                dg.StringSource,
+                is_required=False,
+                default_value=CoordinatorMode.ACT.value,
+                description=(
+                    "`act`, or `observe`: everything is decided and recorded, and nothing is held. Runs are"
+                    " launched as by stock Dagster."
                 ),
             ),
             "ledger": dg.Field(
@@ -119,7 +135,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     @override
     def register_instance(self, instance: dg.DagsterInstance) -> None:
-        """Refuses an instance whose settings would silently override every decision."""
+        """Refuses a mode that there is not, and settings that would silently override every decision."""
+        read_mode(self._given_mode, Path(instance.root_directory, "dagster.yaml"))
         if concurrency_settings(instance).get("runs"):
             raise dg.DagsterInvariantViolationError(
                 "dagster.yaml sets `concurrency.runs`, which overrides what AdaptiveRunCoordinator decides."
@@ -146,7 +163,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             return config
         if self._pass is not None and self._pass[0] == threading.get_ident():
             return self._pass[1]
-        return self._queue_config(self._given_limit)
+        return super().get_run_queue_config() if self._observes else self._queue_config(self._given_limit)
 
     @override
     def dispose(self) -> None:
@@ -177,7 +194,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
             message = f"The cycle failed: {message_of(error)}"
             if self._tell(daemon, "cycle", message, now):
                 _log(message, error)
-            outcome = self._ruling.failed(error)
+            outcome = None if self._observes else self._ruling.failed(error)
         else:
             self._faults.close("cycle")
             self._ruling.succeeded(done)
@@ -187,7 +204,8 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     def _next_cycle(self, daemon: Any) -> Cycle:
         if self._cycle is None:
-            hush_full_queue(daemon)
+            if not self._observes:
+                hush_full_queue(daemon)
             self._cycle = self._deployment.cycle(self._instance, self._limit())
             if self._backlogs:
                 logger.warning("`backlogs` in dagster.yaml has no effect any more, and can be removed")
@@ -216,7 +234,7 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     def _config_after(self, outcome: CycleOutcome | None) -> RunQueueConfig:
         """What the stock pass is to do; with nothing to launch it ends before it reads the queue."""
-        if outcome is None:
+        if outcome is None or self._observes:
             return super().get_run_queue_config()
         if not outcome.free:
             return self._queue_config(outcome.active)

@@ -7,18 +7,19 @@ import dagster as dg
 
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.policy_assignment import DEFAULT, PolicyAssignment, facts_of, governed
+from adaptive_assets.coordinator import carried
 from adaptive_assets.coordinator.book_watch import BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.declared import read_declared
 from adaptive_assets.coordinator.faults import Faults
 from adaptive_assets.coordinator.input_size import InputSizeError, read_input_size
+from adaptive_assets.coordinator.observation import by_hand
 from adaptive_assets.dagster_compat.daemon import SubmitRunContext
 from adaptive_assets.dagster_compat.events import EngineEventData
+from adaptive_assets.dagster_compat.run_tags import rewrite_run_tags
 from adaptive_assets.dagster_compat.workspace import submitted_from
 from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.policy import Catalogue, PolicyBook
-
-QUEUED = "queued: waits for its first cycle"
 
 logger = logging.getLogger("dagster.adaptive_assets")
 
@@ -27,12 +28,19 @@ class Submission:
     """What happens to a run before it enters the queue; safe to share between threads."""
 
     def __init__(
-        self, instance: dg.DagsterInstance, books: BookWatch, ledger: Ledger, catalogues: CatalogueStore
+        self,
+        instance: dg.DagsterInstance,
+        books: BookWatch,
+        ledger: Ledger,
+        catalogues: CatalogueStore,
+        *,
+        observes: bool = False,
     ) -> None:
         self._instance = instance
         self._books = books
         self._ledger = ledger
         self._catalogues = catalogues
+        self._observes = observes
         self._assignment: PolicyAssignment | None = None
         self._faults = Faults()
 
@@ -40,7 +48,8 @@ class Submission:
         """Tag the run with its policy and hold it until a cycle admits it.
 
         Never raises: a run that cannot be put under its policy is queued under ``default``, one that cannot
-        even be tagged is queued as it is, and the fault is reported in its event log.
+        even be tagged is queued as it is, and the fault is reported in its event log. While the coordinator
+        only observes, nothing is held: tags of ours that a repeated run has brought along are taken away.
         """
         run = context.dagster_run
         try:
@@ -50,7 +59,11 @@ class Submission:
             book = self._books.last_good.book
             policy, tier = DEFAULT, book.policy(DEFAULT).tier
         try:
-            self._instance.add_run_tags(run.run_id, _tags(run, policy, tier))
+            brought = {key for key in run.tags if tags.is_ours(key)}  # by the run that this one repeats
+            wanted = by_hand(run.tags) if self._observes else carried.submitted(policy, tier)
+            gone = brought - wanted.keys()
+            if gone or not self._observes:
+                rewrite_run_tags(self._instance, run.run_id, wanted, gone)
         except Exception as error:  # noqa: BLE001  as above
             self._report(run, "could not be held and is queued without tags", error)
         try:
@@ -92,16 +105,3 @@ class Submission:
             logger.error("The fault of run %s is not recorded: %s", run.run_id, second)  # noqa: TRY400
         except Exception as second:  # there is nowhere left to say it but the log
             logger.exception("The fault of run %s could not be recorded", run.run_id, exc_info=second)
-
-
-def _tags(run: dg.DagsterRun, policy: str, tier: str) -> dict[str, str]:
-    """The tags of a run that enters the queue; one that repeats another has brought that one's along."""
-    repeated = {tags.MODE_PARAMETERS: "{}", tags.DECISION: ""}
-    return {
-        tags.ADMISSION: tags.HELD,
-        tags.POLICY: policy,
-        tags.TIER: tier,
-        tags.MODE: tags.FULL,
-        tags.REASON: QUEUED,
-        **{tag: blank for tag, blank in repeated.items() if tag in run.tags},
-    }

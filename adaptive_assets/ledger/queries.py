@@ -136,6 +136,13 @@ def out_of_memory(connection: Connection, root_run_id: str) -> list[RunUsageRow]
     return [_usage(row) for row in rows]
 
 
+def readings(connection: Connection, since: float, until: float) -> list[MachineReading]:
+    """The samples from ``since`` to ``until``, the oldest first."""
+    table = tables.readings
+    query = select(table.c.reading).where(table.c.at >= since, table.c.at <= until).order_by(table.c.at)
+    return [decode(MachineReading, json.loads(text)) for text in connection.execute(query).scalars()]
+
+
 def works(connection: Connection) -> dict[str, Work]:
     """The kinds of work that the ledger speaks of, by key; one that a later version wrote is left out."""
     found = {}

@@ -61,9 +61,8 @@ class Ledger:
         """The ledger at ``url``: a SQLite file, or ``schema`` in a PostgreSQL database.
 
         Nothing is connected to before the first use, which also creates or migrates the tables.  With
-        ``back_off`` a call that has failed is not tried again for some seconds, up to fifteen; until then
-        others of its kind raise the same at once.  A process that must not wait wants that.  With
-        ``existing`` no tables are made in a database that holds no ledger: the first use raises instead.
+        ``back_off`` a call that has failed is not tried again for up to fifteen seconds; until then others of
+        its kind raise the same at once.  With ``existing`` no tables are made where there is no ledger.
         """
         location = Location.parse(url)
         return cls(location, Database(location, schema, back_off=back_off, existing=existing))
@@ -257,6 +256,10 @@ class Ledger:
         Of ``root_run_id`` and of the runs that repeat it.
         """
         return self._database.read("read the usage of runs", lambda c: queries.out_of_memory(c, root_run_id))
+
+    def readings(self, since: float, until: float) -> list[MachineReading]:
+        """The samples that were recorded from ``since`` to ``until``, of all nodes, the oldest first."""
+        return self._database.read("read readings", lambda c: queries.readings(c, since, until), slow=True)
 
     def works(self) -> dict[str, Work]:
         """The kinds of work that decisions and usages speak of, by key."""

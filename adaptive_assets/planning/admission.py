@@ -173,5 +173,7 @@ def _reserve(candidate: Candidate, steps: Ladder | None, state: PlanState) -> No
 
 
 def _blocked(candidate: Candidate, request: ResourceRequest, reservation: Reservation) -> Blocked:
-    group = candidate.group
-    return Blocked(group.work, group.policy, group.rank, request, candidate.deadline, reservation, group.most)
+    group, run_id = candidate.group, candidate.run.run_id
+    return Blocked(
+        run_id, group.work, group.policy, group.rank, request, candidate.deadline, reservation, group.most
+    )

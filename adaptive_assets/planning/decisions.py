@@ -89,7 +89,8 @@ class Plan:
 
     ``running`` are those on every active run: what is to change one by one, in the order in which to do it,
     and what is kept by kind of work.  ``promoted_at`` is when a plan last let a run go ahead of others as
-    it had waited for long; it belongs into the next snapshot.
+    it had waited for long; it belongs into the next snapshot.  ``starts`` are the seconds until the start of
+    each run that has a reserved one, as far as it can be foreseen.
     """
 
     at: float
@@ -97,6 +98,7 @@ class Plan:
     decisions: tuple[Decision, ...] = ()
     running: tuple[ActiveDecision, ...] = ()
     promoted_at: float | None = None
+    starts: Mapping[str, float] = field(default_factory=dict)
 
     def admitted(self) -> Iterator[Decision]:
         """The decisions that let their runs go, in launch order."""

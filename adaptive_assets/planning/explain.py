@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from functools import lru_cache
-from math import inf
+from math import inf, isinf
 from typing import Final
 
 from adaptive_assets.planning.admission_reasons import defer, held_back, waited_long_enough
@@ -36,6 +36,11 @@ def explain(filtered: Filtered, state: PlanState) -> Plan:
         tuple(state.decisions),
         _on_active(state),
         state.at if state.promoted else state.snapshot.promoted_at,
+        {
+            each.run_id: max(0.0, each.reservation.start - state.at)
+            for each in state.blocked
+            if not isinf(each.reservation.start)
+        },
     )
 
 

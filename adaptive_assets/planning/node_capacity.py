@@ -128,8 +128,8 @@ class NodeCapacity:
     def strangers_cpu(self) -> float:
         """Cores in use that are not our runs', as far as they count.
 
-        Where the guard keeps none free, strangers share the CPU with our runs, and keep only a part of it from
-        them.
+        Where the guard keeps none free, strangers share the CPU with our runs, and keep only a part of it
+        from them.
         """
         if self.machine is None:
             return 0.0

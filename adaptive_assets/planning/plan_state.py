@@ -25,6 +25,7 @@ from adaptive_assets.policy import Policy, PolicyBook, Tier
 class Blocked:
     """A run that waits for capacity, with the start that is reserved for it."""
 
+    run_id: str
     work: Work
     policy: Policy
     rank: int

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from adaptive_assets.planning.reason_codes import ReasonCode
 from adaptive_assets.planning.sentences import Number, Numbers, sentence_of
+from adaptive_assets.planning.short_forms import short_form
 
 __all__ = ["Number", "Numbers", "Reason", "ReasonCode"]
 
@@ -21,7 +22,7 @@ class Reason:
     read: of the thousands of kinds of work that may wait, few are told anew in any one cycle.
     """
 
-    __slots__ = ("_sentence", "because", "code", "names", "numbers")
+    __slots__ = ("_own_words", "_sentence", "because", "code", "names", "numbers")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Reason:
         self.because: Final = because
         self.names: Final = names
         self._sentence = sentence
+        self._own_words = sentence is not None
 
     @property
     def sentence(self) -> str:
@@ -45,6 +47,13 @@ class Reason:
             because = self.because.sentence if self.because else ""
             self._sentence = sentence_of(self.code, self.numbers, self.names, because)
         return self._sentence
+
+    @property
+    def short(self) -> str:
+        """The reason in a few words, for a tag."""
+        if self._own_words:
+            return self.code.value.replace("_", " ")
+        return short_form(self.code, self.numbers, self.names)
 
     def plain(self) -> dict[str, object]:
         """The reason as JSON has it; without numbers where there are none."""

@@ -8,6 +8,7 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from adaptive_assets import Mode, RunMode
+from adaptive_assets.assets import tags
 from adaptive_assets.assets.run_mode import mode_of
 
 REDUCED = {
@@ -52,6 +53,29 @@ def test_a_degraded_run_says_so() -> None:
     assert stamps(result, "model") == [
         {**REDUCED, "adaptive/mode_parameters": '{"depth": 3, "sample": 0.25}'}
     ]
+
+
+def test_what_the_coordinator_let_go_in_full_is_full() -> None:
+    """It carries no mode then; what is for runs that nobody decided about is not for it."""
+    carried = {
+        tags.ADMISSION: tags.ADMITTED,
+        tags.LAUNCH_REASON: "fits: takes 1 core",
+        tags.DECISION: "4711",
+    }
+    cheap = RunMode(untagged_mode="reduced", untagged_parameters={"sample": 0.1})
+    result = materialize(model, run_mode=cheap, tags=carried)
+    (stamp,) = stamps(result, "model")
+    stamped = {"adaptive/mode": "full", "adaptive/reason": "fits: takes 1 core", "adaptive/decision": "4711"}
+    assert stamp == stamped
+
+
+def test_hidden_parameters_reach_the_asset() -> None:
+    """They count before what was set by hand; the stamp has them under their plain name."""
+    carried = {**REDUCED, tags.ADMISSION: tags.ADMITTED, tags.MODE_PARAMETERS: '{"sample": 0.5}'}
+    result = materialize(model, tags=carried)
+    assert result.output_for_node("model") == 0.5
+    (stamp,) = stamps(result, "model")
+    assert stamp["adaptive/mode_parameters"] == '{"sample": 0.5}'
 
 
 def test_untagged_runs_may_be_given_a_mode() -> None:

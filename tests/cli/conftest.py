@@ -30,7 +30,8 @@ def make_site(make_instance: MakeInstance, tmp_path: Path) -> Iterator[MakeSite]
             }
             instance = make_instance(postgres=postgres, run_coordinator=coordinator)
             workspace = stack.enter_context(loaded(instance))
-            site = Site(Path(instance.root_directory), file, instance, workspace)
+            observes = config.get("mode") == "observe"
+            site = Site(Path(instance.root_directory), file, instance, workspace, observes)
             stack.callback(site.close)
             return site
 

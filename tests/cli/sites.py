@@ -59,6 +59,7 @@ class Site:
     policies: Path
     instance: dg.DagsterInstance
     workspace: WorkspaceRequestContext
+    observes: bool = False
     clock: float = field(default_factory=time.time)
     _cycle: Cycle | None = None
     _ledger: Ledger | None = None
@@ -112,6 +113,7 @@ class Site:
                 machine=QuietMachine(),
                 processes=RunProcesses(),
                 node="node-1",
+                observes=self.observes,
             )
         self.clock += 1.0
         self._cycle.run(self.clock, self.clock, self.workspace.process_context)

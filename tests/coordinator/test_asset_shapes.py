@@ -91,7 +91,7 @@ def test_adapt_accepts_whatever_dagster_accepts(shape: Shape, tmp_path: Path) ->
     assert graph.get_all_asset_keys() == defs.resolve_asset_graph().get_all_asset_keys()
     key = dg.AssetKey(shape.parts)
     if not any(isinstance(asset, dg.SourceAsset) and asset.key == key for asset in defs.assets or ()):
-        assert graph.get(key).tags[tags.POLICY] == "shape"
+        assert graph.get(key).tags[tags.ASSET_POLICY] == "shape"
 
 
 def load(shape: Shape, folder: Path) -> dg.Definitions:

@@ -1,7 +1,7 @@
 """An error in one part of a cycle: what goes on, what is told, and that nothing is lost."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from adaptive_assets.assets import tags
 from adaptive_assets.assets.policy_assignment import facts_of
 from adaptive_assets.coordinator.enactment import FAILURES_IN_A_ROW
 from adaptive_assets.coordinator.parts import Parts
+from adaptive_assets.dagster_compat.run_tags import rewrite_run_tags
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.snapshot import Snapshot
@@ -84,14 +85,15 @@ def break_writes(monkeypatch: pytest.MonkeyPatch, world: World, run_id: str, par
     """For the parts that write to runs: every write to ``run_id`` fails."""
     if part not in ("admit", "hold", "fail"):
         return
-    add_run_tags = dg.DagsterInstance.add_run_tags
 
-    def failing(self: dg.DagsterInstance, run: str, new_tags: dict[str, str]) -> None:
+    def failing(
+        instance: dg.DagsterInstance, run: str, wanted: Mapping[str, str], gone: Collection[str]
+    ) -> None:
         if run == run_id:
             raise InjectedError(f"a fault in {part}")
-        add_run_tags(self, run, new_tags)
+        rewrite_run_tags(instance, run, wanted, gone)
 
-    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", failing)
+    monkeypatch.setattr("adaptive_assets.coordinator.enactment.rewrite_run_tags", failing)
 
 
 def test_any_number_of_runs_that_cannot_be_written_to_stop_no_other(
@@ -101,14 +103,15 @@ def test_any_number_of_runs_that_cannot_be_written_to_stop_no_other(
     world = make_world()
     odd = {world.submit("report") for _ in range(7)}
     innocent = world.submit("summary")
-    add_run_tags = dg.DagsterInstance.add_run_tags
 
-    def failing(self: dg.DagsterInstance, run: str, new_tags: dict[str, str]) -> None:
+    def failing(
+        instance: dg.DagsterInstance, run: str, wanted: Mapping[str, str], gone: Collection[str]
+    ) -> None:
         if run in odd:
             raise InjectedError("no tags")
-        add_run_tags(self, run, new_tags)
+        rewrite_run_tags(instance, run, wanted, gone)
 
-    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", failing)
+    monkeypatch.setattr("adaptive_assets.coordinator.enactment.rewrite_run_tags", failing)
     assert world.pass_() == [innocent]
     assert any("no tags" in error for error in world.daemon_errors())
 
@@ -122,11 +125,13 @@ def test_a_storage_that_takes_no_writes_ends_the_cycle(
         world.submit("report")
     tried = []
 
-    def failing(self: dg.DagsterInstance, run: str, new_tags: dict[str, str]) -> None:
+    def failing(
+        instance: dg.DagsterInstance, run: str, wanted: Mapping[str, str], gone: Collection[str]
+    ) -> None:
         tried.append(run)
-        raise InjectedError(f"no {new_tags}")
+        raise InjectedError(f"no {wanted}")
 
-    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", failing)
+    monkeypatch.setattr("adaptive_assets.coordinator.enactment.rewrite_run_tags", failing)
     monkeypatch.setattr(type(world.instance.daemon_cursor_storage), "set_cursor_values", broken_write)
     with pytest.raises(InjectedError):
         world.pass_()

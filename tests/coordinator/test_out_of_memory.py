@@ -21,6 +21,7 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster_shared.serdes import serialize_value
 from typing_extensions import override
 
+from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.book_watch import BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.cycle import Cycle
@@ -110,7 +111,7 @@ class Deployment:
     def admit(self, run_id: str) -> None:
         """A cycle lets the run go, and the daemon launches it."""
         self.cycle.run(time.time(), time.monotonic())
-        assert self.world.run(run_id).tags["adaptive/admission"] == "admitted"
+        assert self.world.run(run_id).tags[tags.ADMISSION] == tags.ADMITTED
         self.world.instance.launch_run(run_id, self.world.workspace)
 
     def snapshot_of(self, run_id: str) -> Snapshot:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from adaptive_assets.assets import tags
-from adaptive_assets.coordinator import enactment, experience, on_failure, submission
+from adaptive_assets.coordinator import carried, enactment, experience, on_failure
 from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
+from adaptive_assets.planning import short_forms
 from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.resource_request import LAST_GOOD_PRIOR, PRIOR
 from adaptive_assets.planning.tuning import TUNING
@@ -25,20 +26,26 @@ def test_every_reason_has_a_row() -> None:
 
 def test_every_tag_has_a_row() -> None:
     """Each tag of the module, and each value of the admission, is spoken of."""
-    constants = [value for name, value in vars(tags).items() if name.isupper() and isinstance(value, str)]
-    named = [value for value in constants if value.startswith(tags.PREFIX) and value != tags.PREFIX]
-    assert sorted(table_keys(REFERENCE / "run-tags.md")) == sorted(named)
+    constants = {
+        name: value for name, value in vars(tags).items() if name.isupper() and isinstance(value, str)
+    }
+    on_runs = {value for value in constants.values() if tags.is_ours(value) or value in tags.OF_USERS}
+    on_runs -= {tags.PREFIX, tags.HIDDEN_PREFIX, tags.ASSET_POLICY}
+    assert sorted(table_keys(REFERENCE / "run-tags.md")) == sorted(on_runs)
     page = (REFERENCE / "run-tags.md").read_text(encoding="utf-8")
-    for value in constants:
+    for value in constants.values():
         assert f"`{value}" in page, value
 
 
 def test_what_the_page_on_tags_counts_is_so() -> None:
     """The length of a reason, the runs that are told in a cycle, and what a run says before its first."""
     page = (REFERENCE / "run-tags.md").read_text(encoding="utf-8")
-    assert f"cut to {enactment.REASON_LENGTH} characters" in page
+    assert f"cut to {carried.REASON_LENGTH} characters" in page
+    assert f"in at most {short_forms.LONGEST} characters" in page
     assert f"at most {enactment.DEFERRALS_PER_CYCLE} waiting runs in one cycle" in page
-    assert f"`{submission.QUEUED}`" in (REFERENCE / "reasons.md").read_text(encoding="utf-8")
+    seen = (DOCS / "how-to" / "where-you-see-what.md").read_text(encoding="utf-8")
+    assert f"| `{carried.FIRST_CYCLE}` |" in seen
+    assert f"`{carried.QUEUED}`" in (REFERENCE / "reasons.md").read_text(encoding="utf-8")
 
 
 def test_every_key_of_the_coordinator_has_a_row() -> None:

@@ -137,7 +137,11 @@ def test_start_stop_and_start_again(tmp_path: Path, policies: Path) -> None:
     with second.instance() as instance:
         runs = instance.get_runs()
         forecast = instance.get_latest_materialization_event(dg.AssetKey("delay_forecast"))
-    assert {run.tags.get("adaptive/policy") for run in runs} >= {"landing", "live-tables", "training"}
+    assert {run.tags.get(".dagster/adaptive_policy") for run in runs} >= {
+        "landing",
+        "live-tables",
+        "training",
+    }
     assert forecast is not None
     assert forecast.asset_materialization is not None
     assert forecast.asset_materialization.metadata["adaptive/mode"].value in ("full", "averages", "last_good")

@@ -191,9 +191,9 @@ def test_its_queue_goes_on(home: Home) -> None:
     assert before["snapshots"].items() <= after["snapshots"].items()
 
 
-def admission(world: World, run_id: str) -> str:
+def admission(world: World, run_id: str) -> str | None:
     """Whether a run is held or admitted."""
-    return world.run(run_id).tags[tags.ADMISSION]
+    return tags.read(world.run(run_id).tags, tags.ADMISSION)
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -1,0 +1,1 @@
+"""What would have been different, had the coordinator acted while it only observed."""
