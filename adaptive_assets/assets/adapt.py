@@ -28,7 +28,7 @@ def adapt(
     defs: dg.Definitions,
     policies: str | Path,
     *,
-    automation: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
+    automation: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.Definitions:
     """The definitions of a project, with what a policy book asks of them:
 
@@ -54,7 +54,8 @@ def adapt(
     Args:
         defs: The project's definitions.
         policies: The policy file. A relative path starts at the working directory of the process.
-        automation: Whether the sensors run as soon as they are loaded.
+        automation: Whether the sensors run as soon as they are loaded. Otherwise they are stopped until they
+            are started in the UI, as Dagster's own are.
 
     Raises:
         PolicyError: The policy file is not right, or asks what the definitions cannot do: two policies select
