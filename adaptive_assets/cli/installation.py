@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from adaptive_assets.cli.errors import CliError, one_line
+from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,9 +146,13 @@ def opened(given: Path | None) -> Iterator[Installation]:
         settings = _settings(ours) if ours else None
         ledger = _ledger(instance, settings)
     except (LedgerError, dg.DagsterError) as error:
-        raise CliError(f"The Dagster instance in {home} cannot be used: {_cause(error)}") from error
+        raise CliError(
+            f"The Dagster instance in {home} cannot be used: {_cause(error)}", exit_code=PROBLEMS
+        ) from error
     except Exception as error:  # storages and coordinators raise whatever their libraries do
-        raise CliError(f"The Dagster instance in {home} cannot be opened: {one_line(error)}") from error
+        raise CliError(
+            f"The Dagster instance in {home} cannot be opened: {one_line(error)}", exit_code=PROBLEMS
+        ) from error
     try:
         with instance:
             yield Installation(home, instance, type(coordinator).__name__, settings, ledger)
@@ -174,17 +178,27 @@ def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | Non
     """
     from adaptive_assets.coordinator.deployment import open_ledger
     from adaptive_assets.dagster_compat.storage import sqlite_directory
-    from adaptive_assets.ledger import Ledger, sqlite_ledger_url
+    from adaptive_assets.ledger import LedgerError, NoLedgerError, sqlite_ledger_url
     from adaptive_assets.ledger.location import Location
 
     url = settings.ledger if settings else None
     directory = sqlite_directory(instance)
     if url is None and directory is not None:
         url = sqlite_ledger_url(directory)
-    if url is None:
-        return open_ledger(instance, None) if settings else None
-    file = Location.parse(url).file
-    return None if file is not None and not file.exists() else Ledger.open(url)
+    if url is None and settings is None:
+        return None
+    file = Location.parse(url).file if url else None
+    if file is not None and not file.exists():
+        return None
+    ledger = open_ledger(instance, url, back_off=True, existing=True)
+    try:
+        ledger.kept("")  # the least that can be read
+    except NoLedgerError:
+        ledger.dispose()
+        return None
+    except LedgerError:
+        pass  # whoever reads it is told
+    return ledger
 
 
 def _env_file() -> dict[str, str]:

@@ -64,7 +64,6 @@ def replay(
     """Plan every recorded cycle again, and say whether the decisions are those that were recorded."""
     from adaptive_assets.cli.replay_cycles import replayed
     from adaptive_assets.cli.replay_policies import decided_otherwise, loaded
-    from adaptive_assets.ledger import LedgerError
 
     first, last = -math.inf if since is None else since, math.inf if until is None else until
     if first > last:
@@ -72,17 +71,14 @@ def replay(
     # Texts have microseconds and the ledger more: a time that was copied from a result must find its cycle.
     first, last = first - MICROSECOND, last + MICROSECOND
     book = None if policies is None else loaded(policies)
-    try:
-        with _ledger(url, home) as ledger:
-            if book is not None:
-                otherwise = decided_otherwise(ledger, book, first, last)
-                _refuse_nothing(ledger, otherwise.cycles.count, since, until)
-                emit_json(other_as_json(otherwise)) if json_wanted else click.echo(other_as_text(otherwise))
-                return
-            found = replayed(ledger, first, last)
-            _refuse_nothing(ledger, found.cycles.count, since, until)
-    except LedgerError as error:
-        raise CliError(str(error)) from error
+    with _ledger(url, home) as ledger:
+        if book is not None:
+            otherwise = decided_otherwise(ledger, book, first, last)
+            _refuse_nothing(ledger, otherwise.cycles.count, since, until)
+            emit_json(other_as_json(otherwise)) if json_wanted else click.echo(other_as_text(otherwise))
+            return
+        found = replayed(ledger, first, last)
+        _refuse_nothing(ledger, found.cycles.count, since, until)
     emit_json(as_json(found)) if json_wanted else click.echo(as_text(found))
     ctx.exit(0 if found.is_identical else PROBLEMS)
 
@@ -90,7 +86,7 @@ def replay(
 @contextmanager
 def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
     """The ledger that is asked for, which must be there: to look must not create one."""
-    from adaptive_assets.ledger import Ledger
+    from adaptive_assets.ledger import Ledger, LedgerError, NoLedgerError
     from adaptive_assets.ledger.location import FILE_NAME, Location
 
     if url is None:
@@ -105,7 +101,10 @@ def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
     if "://" not in url:
         path = Path(url).expanduser().absolute()
         url = f"sqlite:///{path / FILE_NAME if path.is_dir() else path}"
-    file = Location.parse(url).file
+    try:
+        file = Location.parse(url).file
+    except LedgerError as error:
+        raise CliError(str(error)) from error
     if file is not None and not file.is_file():
         raise CliError(
             f"There is no ledger at {masked(str(file))}.",
@@ -114,6 +113,8 @@ def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
     ledger = Ledger.open(url, existing=True)
     try:
         yield ledger
+    except NoLedgerError as error:
+        raise CliError(str(error)) from error
     finally:
         ledger.dispose()
 

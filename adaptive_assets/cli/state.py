@@ -60,6 +60,16 @@ class Status:
     problems: tuple[str, ...] = ()
 
     @property
+    def daemon_faults(self) -> tuple[str, ...]:
+        """What a living daemon found in the last minutes and the ledger does not tell."""
+        recorded = (
+            {f"{fault.part}: {fault.message}" for fault in self.ledger.faults} if self.ledger else set()
+        )
+        errors = dict.fromkeys(self.daemon.errors if self.daemon.alive else ())
+        # of the policy file `governed` says more, and is never late
+        return tuple(one for one in errors if one not in recorded and not one.startswith("policy: "))
+
+    @property
     def cycle_at(self) -> float | None:
         """When cycles were last seen at work: they record decisions that change, and a reading every 15 s."""
         if self.ledger is None:

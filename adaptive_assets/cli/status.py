@@ -163,6 +163,8 @@ def _problems(found: Status) -> Iterator[str]:
     for fault in found.ledger.faults if found.ledger else ():
         if fault.part != "policy":  # the file itself was looked at, which says more and is never late
             yield f"{fault.part}: {masked(fault.message)} ({_seen(fault, found.at)})"
+    for error in found.daemon_faults:
+        yield f"The daemon: {error}"
 
 
 def _seen(fault: "FaultRow", now: float) -> str:

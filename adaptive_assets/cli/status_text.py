@@ -60,8 +60,9 @@ def _lease_line(state: "LedgerState") -> str:
 
 
 def _faults_line(found: "Status") -> str:
-    if found.ledger and found.ledger.faults:
-        return f"{len(found.ledger.faults)} open"
+    recorded = len(found.ledger.faults) if found.ledger else 0
+    if recorded or found.daemon_faults:
+        return f"{recorded + len(found.daemon_faults)} open"
     state = found.ledger_state
     return "none that the ledger could be told of" if state.error or state.unwritable else "none"
 

@@ -28,12 +28,14 @@ def policy_path(given: str, instance: dg.DagsterInstance) -> Path:
     return home if not path.is_absolute() and home.exists() else path.absolute()
 
 
-def open_ledger(instance: dg.DagsterInstance, url: str | None, *, back_off: bool = False) -> Ledger:
-    """The ledger at ``url``, or else beside the instance's storage; ``back_off`` is that of ``open``."""
+def open_ledger(
+    instance: dg.DagsterInstance, url: str | None, *, back_off: bool = False, existing: bool = False
+) -> Ledger:
+    """The ledger at ``url``, or else beside the instance's storage; the rest is as in :meth:`Ledger.open`."""
     if url is None:
         directory = sqlite_directory(instance)
         url = sqlite_ledger_url(directory) if directory else ledger_url(storage_url(instance))
-    return Ledger.open(url, back_off=back_off)
+    return Ledger.open(url, back_off=back_off, existing=existing)
 
 
 class Deployment:

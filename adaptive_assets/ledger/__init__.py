@@ -4,7 +4,7 @@ Nothing here knows Dagster: whoever opens a :class:`Ledger` hands over its URL.
 """
 
 from adaptive_assets.ledger.entries import Stamp
-from adaptive_assets.ledger.errors import LedgerError
+from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, NoLedgerError
 from adaptive_assets.ledger.location import ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.rows import (
@@ -23,9 +23,11 @@ __all__ = [
     "DecisionRow",
     "FaultRow",
     "Ledger",
+    "LedgerAwayError",
     "LedgerError",
     "LedgerStatus",
     "LedgerWriter",
+    "NoLedgerError",
     "OutOfMemory",
     "Outbox",
     "RunUsageRow",
