@@ -35,7 +35,7 @@ home_option: "Callable[[Any], Any]" = click.option(
 class InstallationSettings:
     """What ``run_coordinator.config`` says: the policy file as it is given there, and the ledger's URL."""
 
-    policies: str
+    policies: str | None = None
     ledger: str | None = None
 
 
@@ -54,12 +54,12 @@ class Installation:
 
     @property
     def policy_file(self) -> Path | None:
-        """The policy file that the coordinator reads; ``None`` where another coordinator is in charge."""
-        if self.settings is None:
+        """The policy file that the coordinator reads; ``None`` without one, or under another coordinator."""
+        if self.settings is None or self.settings.policies is None:
             return None
-        from adaptive_assets.coordinator.deployment import policy_path
+        from adaptive_assets.policy import located
 
-        return policy_path(self.settings.policies, self.instance)
+        return located(self.settings.policies, Path(self.instance.root_directory)).absolute()
 
     def book_in_force(self) -> "PolicyBook | None":
         """The policy book of the last cycle; ``None`` before the first.
@@ -88,10 +88,10 @@ class Installation:
         return merged({name: Catalogue.from_json(body) for name, body in bodies.items()}) if bodies else None
 
     def assignment(self) -> "PolicyAssignment":
-        """The policies in force over the assets; those of the file before the first cycle, at worst none."""
+        """The policies in force over the assets; before the first cycle those that come, at worst none."""
         from adaptive_assets.assets.policy_assignment import PolicyAssignment
         from adaptive_assets.ledger import LedgerError
-        from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, load_policy_book
+        from adaptive_assets.policy import BUILT_IN, Catalogue, PolicyBook, PolicyError, load_policy_book
 
         book, catalogue = None, Catalogue()
         try:
@@ -102,6 +102,8 @@ class Installation:
         try:
             if book is None and self.policy_file is not None:
                 book = load_policy_book(self.policy_file)
+            elif book is None and self.settings is not None:
+                book = BUILT_IN
             return PolicyAssignment(book or PolicyBook(version=1), catalogue)
         except PolicyError:
             return PolicyAssignment(PolicyBook(version=1), catalogue)
@@ -163,7 +165,7 @@ def opened(given: Path | None) -> Iterator[Installation]:
 
 def _settings(coordinator: "AdaptiveRunCoordinator") -> InstallationSettings:
     config: Mapping[str, Any] = coordinator.inst_data.config_dict if coordinator.inst_data else {}
-    return InstallationSettings(_text(config.get("policies")) or "", _text(config.get("ledger")))
+    return InstallationSettings(_text(config.get("policies")), _text(config.get("ledger")))
 
 
 def _text(value: Any) -> str | None:
@@ -178,7 +180,7 @@ def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | Non
     """
     from adaptive_assets.coordinator.deployment import open_ledger
     from adaptive_assets.dagster_compat.storage import sqlite_directory
-    from adaptive_assets.ledger import LedgerError, NoLedgerError, sqlite_ledger_url
+    from adaptive_assets.ledger import LedgerError, NoLedgerError, at_home, sqlite_ledger_url
     from adaptive_assets.ledger.location import Location
 
     url = settings.ledger if settings else None
@@ -187,7 +189,7 @@ def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | Non
         url = sqlite_ledger_url(directory)
     if url is None and settings is None:
         return None
-    file = Location.parse(url).file if url else None
+    file = Location.parse(at_home(url, Path(instance.root_directory))).file if url else None
     if file is not None and not file.exists():
         return None
     ledger = open_ledger(instance, url, back_off=True, existing=True)

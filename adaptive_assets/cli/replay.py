@@ -12,6 +12,7 @@ import click
 
 from adaptive_assets.cli.errors import PROBLEMS, CliError, masked
 from adaptive_assets.cli.installation import home_option, opened
+from adaptive_assets.cli.policy_files import POLICY_FILE
 from adaptive_assets.cli.replay_text import as_json, as_text, other_as_json, other_as_text, span
 from adaptive_assets.cli.text import clock, emit_json
 
@@ -47,7 +48,7 @@ def _instant(text: str) -> float:
 @click.option("--until", type=_instant, metavar="TIME", help="Up to this time.")
 @click.option(
     "--policies",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=POLICY_FILE,
     help="Say instead what this policy file would have decided.",
 )
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
@@ -70,7 +71,7 @@ def replay(
         raise click.UsageError(f"--since ({clock(first)}) is after --until ({clock(last)}): swap them.")
     # Texts have microseconds and the ledger more: a time that was copied from a result must find its cycle.
     first, last = first - MICROSECOND, last + MICROSECOND
-    book = None if policies is None else loaded(policies)
+    book = None if policies is None else loaded(policies, home)
     with _ledger(url, home) as ledger:
         if book is not None:
             otherwise = decided_otherwise(ledger, book, first, last)

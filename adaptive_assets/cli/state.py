@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Governed:
-    """The policy book in force and the file that it should be read from.
+    """The policy book in force and the file that it should be read from; ``None`` where none is configured.
 
     ``in_force`` and ``since`` are ``None`` before the first cycle; ``written`` is the revision of what the
     file says now, ``None`` when it is refused: then ``refused`` says why.
     """
 
-    file: Path
+    file: Path | None
     in_force: str | None
     since: float | None
     written: str | None

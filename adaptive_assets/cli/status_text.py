@@ -24,7 +24,7 @@ def _lines(found: "Status") -> Iterator[tuple[str, str]]:
     yield "instance", f"{found.home}\n{found.coordinator}"
     if found.governed:
         yield "policy book", _book_line(found.governed, found.at)
-        yield "policy file", f"{found.governed.file}\n{_file_line(found.governed)}"
+        yield "policy file", _file_lines(found.governed)
     daemon = found.daemon
     beat = "no beat ever" if daemon.beat_at is None else f"last beat {age(daemon.beat_at, found.at)}"
     yield "daemon", f"{'alive' if daemon.alive else 'not alive'}, {beat}"
@@ -73,12 +73,16 @@ def _book_line(governed: "Governed", now: float) -> str:
     return f"{governed.in_force}, in force since {clock(governed.since)} ({age(governed.since, now)})"
 
 
-def _file_line(governed: "Governed") -> str:
+def _file_lines(governed: "Governed") -> str:
+    if governed.file is None:
+        return "none: three tiers, and nothing promised"
     if governed.refused:
-        return f"refused: {count(len(governed.refused), 'problem')}, below"
-    if governed.written == governed.in_force:
-        return "says what is in force"
-    return f"says {governed.written}, which comes into force with the next cycle"
+        said = f"refused: {count(len(governed.refused), 'problem')}, below"
+    elif governed.written == governed.in_force:
+        said = "says what is in force"
+    else:
+        said = f"says {governed.written}, which comes into force with the next cycle"
+    return f"{governed.file}\n{said}"
 
 
 def _cycle_line(found: "Status") -> str:

@@ -5,7 +5,7 @@ Nothing here knows Dagster: whoever opens a :class:`Ledger` hands over its URL.
 
 from adaptive_assets.ledger.entries import Stamp
 from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, NoLedgerError
-from adaptive_assets.ledger.location import ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger.location import at_home, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.rows import (
     ActivationRow,
@@ -32,6 +32,7 @@ __all__ = [
     "Outbox",
     "RunUsageRow",
     "Stamp",
+    "at_home",
     "ledger_url",
     "sqlite_ledger_url",
 ]

@@ -123,6 +123,17 @@ def test_a_ledger_that_cannot_be_written_is_a_problem(site: Site, adaptive: Adap
     assert "database is locked" in found["problems"][0]
 
 
+def test_without_a_policy_file_there_is_nothing_to_refuse(
+    make_instance: MakeInstance, adaptive: Adaptive, told: Told
+) -> None:
+    """The coordinator needs none: `policies` may be left out."""
+    make_instance(run_coordinator={"module": "adaptive_assets", "class": "AdaptiveRunCoordinator"})
+    assert "none: three tiers, and nothing promised" in adaptive("status").stdout
+    found = told("status")
+    assert (found["policy"]["file"], found["policy"]["refused"]) == (None, [])
+    assert not any("policy file" in problem for problem in found["problems"])
+
+
 def test_what_the_daemon_found_is_a_problem(site: Site, adaptive: Adaptive, told: Told) -> None:
     """Where no ledger could be made, nothing is in it of that; the daemon's own word is."""
     away = "ledger: cannot record a cycle: permission denied for database"
