@@ -192,7 +192,7 @@ def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | Non
     file = Location.parse(at_home(url, Path(instance.root_directory))).file if url else None
     if file is not None and not file.exists():
         return None
-    ledger = open_ledger(instance, url, back_off=True, existing=True)
+    ledger = open_ledger(instance, url, existing=True)
     try:
         ledger.kept("")  # the least that can be read
     except NoLedgerError:

@@ -293,6 +293,26 @@ def test_a_ladder_over_what_never_degrades_is_warned_of_once(
     )
 
 
+def test_the_process_of_a_run_warns_of_nothing(book: Any) -> None:
+    """The code server has said it; in the log of every run it would be noise."""
+    path = book("version: 1\npolicies: [{name: p, select: key:lazy, degrade: [{mode: last_good}]}]\n")
+    code = dedent(f"""
+        import dagster as dg
+        from adaptive_assets import adapt
+
+        @dg.asset
+        def lazy() -> None: ...
+
+        adapt(dg.Definitions(assets=[lazy]), {str(path)!r})
+    """)
+    server = ("code-server", "start")
+    run, step = ("api", "execute_run", "{}"), ("api", "execute_step", "{}")
+    for arguments, times in ((server, 1), (run, 0), (step, 0)):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+        assert done.stderr.count("has a ladder that cannot degrade the asset `lazy`") == times, arguments
+
+
 def test_a_ladder_reaches_work_by_the_default_and_by_jobs(
     book: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
