@@ -1,7 +1,7 @@
 """`adapt()`: the definitions of a project, made adaptive by a policy book."""
 
 import inspect
-import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,23 +12,31 @@ from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.assets.automation import policy_sensors
 from adaptive_assets.assets.catalogues import facts_of_asset
+from adaptive_assets.assets.deaf import RUN_MODE, deaf_in, deaf_ladders
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.assets.run_mode import RunMode
-from adaptive_assets.assets.validation import RUN_MODE, SHORTEST_WINDOW, unfit
-from adaptive_assets.dagster_compat.definitions import is_reconstruction
-from adaptive_assets.policy import Catalogue, Policy, PolicyError, load_policy_book
-
-_log = logging.getLogger(__name__)
+from adaptive_assets.assets.telling import refuse, warn
+from adaptive_assets.assets.validation import SHORTEST_WINDOW, unfit
+from adaptive_assets.policy import (
+    Catalogue,
+    Policy,
+    PolicyBook,
+    PolicyError,
+    load_policy_book,
+    located,
+    passed_over,
+)
 
 _WARN_AFTER: Final = 0.75
 """The share of the promised freshness after which an asset is reported as about to break the promise."""
+_WITHOUT: Final = "the run goes on without policies, which are broken since it was launched"
 
 
 def adapt(
     defs: dg.Definitions,
     policies: str | Path,
     *,
-    automation: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
+    automation: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.Definitions:
     """The definitions of a project, with what a policy book asks of them:
 
@@ -51,15 +59,19 @@ def adapt(
     once; sensors, freshness and tags follow when the code location is loaded again, and runs that are
     launched in between do not mind a broken edit.
 
+    A ladder over an asset or a job of plain ops that does not ask for ``run_mode``, and so never degrades, is
+    logged as a warning, with its line and what to do.
+
     Args:
         defs: The project's definitions.
-        policies: The policy file. A relative path starts at the working directory of the process.
-        automation: Whether the sensors run as soon as they are loaded.
+        policies: The policy file. A relative path is looked for in ``DAGSTER_HOME``, then in the working
+            directory of the process, as by the coordinator.
+        automation: Whether the sensors run as soon as they are loaded. Otherwise they are stopped until they
+            are started in the UI, as Dagster's own are.
 
     Raises:
         PolicyError: The policy file is not right, or asks what the definitions cannot do: two policies select
-            one asset; a policy with a ladder governs an asset that does not ask for ``run_mode`` and so would
-            never degrade; one computation makes assets of two policies; freshness below Dagster's minute.
+            one asset; one computation makes assets of two policies; freshness below Dagster's minute.
             It tells every problem with its line.
         dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
     """
@@ -70,28 +82,30 @@ def adapt(
         )
     defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
     try:
-        assignment = _assignment(defs, policies)
+        book = _book(policies)
     except PolicyError as error:
-        if not is_reconstruction():
-            raise
-        # A run must not die of an edit of the policy file: it was launched under the book before it.
-        _log.warning("the run goes on without policies, which are broken since it was launched: %s", error)
+        refuse(error.problems, _WITHOUT)
         return defs
+    assignment = PolicyAssignment(book, _catalogue(defs))
+    misfits = unfit(defs, assignment)
+    if assignment.problems:
+        refuse([*assignment.problems, *misfits], _WITHOUT)
+        return defs
+    if misfits:
+        refuse(misfits, "the definitions cannot do all that the policies ask")
+    for problem in deaf_ladders(assignment, deaf_in(defs, assignment)):
+        warn(problem)
     assets = [_governed(asset, assignment) for asset in defs.assets or ()]
-    if problems := unfit(defs, assignment):
-        misfit = PolicyError(problems)
-        if not is_reconstruction():
-            raise misfit
-        _log.warning("the definitions cannot do all that the policies ask: %s", misfit)
     sensors = policy_sensors(defs, assignment.policy_of_asset, automation)
     return _replaced(defs, assets=assets, sensors=[*(defs.sensors or ()), *sensors])
 
 
-def _assignment(defs: dg.Definitions, policies: str | Path) -> PolicyAssignment:
-    assignment = PolicyAssignment(load_policy_book(policies), _catalogue(defs))
-    if assignment.problems:
-        raise PolicyError(assignment.problems)
-    return assignment
+def _book(policies: str | Path) -> PolicyBook:
+    given = os.environ.get("DAGSTER_HOME")
+    home = Path(given).expanduser() if given else None
+    if other := passed_over(policies, home):
+        warn(f"the policy file is {located(policies, home)}, as for the coordinator, and not {other}")
+    return load_policy_book(policies, home)
 
 
 def _missing_resources(defs: dg.Definitions) -> dict[str, Any] | None:

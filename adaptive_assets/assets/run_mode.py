@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from adaptive_assets.assets import tags
 from adaptive_assets.policy.text import quoted
@@ -26,6 +26,8 @@ from adaptive_assets.policy.text import quoted
 _LONGEST_MODE: Final = 200
 _LONGEST_PARAMETERS: Final = 65_536
 _LONGEST_STAMP: Final = 1_000
+_DEEPEST: Final = 10
+"""Levels of lists and objects; Dagster's configuration fails without a sentence on some hundreds."""
 _QUOTED: Final = 100
 """Characters. Anybody may tag a run, and what is stamped or told is kept in the event log."""
 
@@ -69,6 +71,18 @@ class RunMode(dg.ConfigurableResource[None]):
     """The mode of runs that nobody decided about; a rung's name makes a developer's own runs cheap."""
     untagged_parameters: dict[str, Any] = Field(default_factory=dict)
     """The parameters of that mode."""
+
+    @field_validator("untagged_parameters", mode="before")
+    @classmethod
+    def _shallow(cls, parameters: Any) -> Any:
+        if isinstance(parameters, Mapping):
+            for name, value in parameters.items():
+                if _depth_exceeds(value, _DEEPEST):
+                    raise ValueError(
+                        f"the parameter `{quoted(str(name), _QUOTED)}` has more than {_DEEPEST} levels of "
+                        "lists and objects: write a plain value, such as `0.25`"
+                    )
+        return parameters
 
     def read(self, context: Context) -> Mode:
         """The mode of the run, which is also stamped on every materialization that the step makes.
@@ -144,6 +158,14 @@ def _parameters(text: str | None) -> Mapping[str, Any]:
     if not isinstance(parameters, dict) or any(isinstance(v, dict | list) for v in parameters.values()):
         raise _malformed(PARAMETERS, text, right)
     return MappingProxyType(parameters)
+
+
+def _depth_exceeds(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested deeper than that; what is deeper still is not looked at."""
+    if not isinstance(value, Mapping | list | tuple):
+        return False
+    below = value.values() if isinstance(value, Mapping) else value
+    return levels == 0 or any(_depth_exceeds(each, levels - 1) for each in below)
 
 
 def _malformed(tag: str, value: str, right: str) -> dg.Failure:

@@ -1,7 +1,6 @@
 """What a policy book asks of a project's definitions that they cannot do."""
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 import dagster as dg
@@ -11,8 +10,6 @@ from adaptive_assets.assets.pandera_checks import CONTRACT
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.policy import Policy, Problem
 
-RUN_MODE: Final = "run_mode"
-"""The key of the resource `RunMode`."""
 SHORTEST_WINDOW: Final = 60.0
 """Seconds; Dagster looks at no freshness shorter than that."""
 _MOST_NAMED: Final = 5
@@ -26,48 +23,9 @@ def unfit(defs: dg.Definitions, assignment: PolicyAssignment) -> list[Problem]:
     """
     _check_contracts(defs)
     return [
-        *_never_degrading(defs, assignment),
         *_divided(defs, assignment),
         *_too_fresh(assignment),
     ]
-
-
-def _never_degrading(defs: dg.Definitions, assignment: PolicyAssignment) -> Iterator[Problem]:
-    deaf: dict[str, set[dg.AssetKey]] = {}
-    graph = defs.resolve_asset_graph()
-    asked: dict[int, bool] = {}  # by computation: to look at one again for each of its assets takes minutes
-    for key in graph.materializable_asset_keys:
-        made_by = graph.get(key).assets_def
-        if id(made_by) not in asked:
-            asked[id(made_by)] = RUN_MODE in made_by.required_resource_keys
-        if not asked[id(made_by)]:
-            deaf.setdefault(assignment.policy_of_asset(text_of(key)), set()).add(key)
-    all_deaf = {key for keys in deaf.values() for key in keys}
-    jobs = _assets_of_jobs(defs, assignment)
-    for policy in (*assignment.book.policies, assignment.book.default):
-        if not policy.degrade:
-            continue
-        of_jobs = {key for job in policy.jobs for key in jobs.get(job, ())} & all_deaf
-        keys = deaf.get(policy.name, set()) | of_jobs
-        if keys:
-            yield _problem(
-                assignment,
-                policy,
-                "degrade",
-                f"`{policy.name}` has a ladder, and of what it governs these do not ask for the run's mode "
-                f"and would never degrade: {_listed(keys)}",
-                "add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, "
-                "narrow the selection, or remove `degrade`",
-            )
-
-
-def _assets_of_jobs(
-    defs: dg.Definitions, assignment: PolicyAssignment
-) -> dict[str, AbstractSet[dg.AssetKey]]:
-    named = {job for policy in assignment.book.policies if policy.degrade for job in policy.jobs}
-    # Resolving every job of a project takes time that only a ladder for a job is worth.
-    jobs = defs.resolve_all_job_defs() if named else ()
-    return {job.name: job.asset_layer.selected_asset_keys for job in jobs if job.name in named}
 
 
 def _divided(defs: dg.Definitions, assignment: PolicyAssignment) -> Iterator[Problem]:

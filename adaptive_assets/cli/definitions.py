@@ -3,7 +3,8 @@
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from adaptive_assets.cli.errors import CliError, one_line
 from adaptive_assets.policy import Catalogue, Problem
 
 if TYPE_CHECKING:
-    from adaptive_assets.dagster_compat.workspace import LoadedWorkspace
+    from adaptive_assets.assets.deaf import Deaf
+    from adaptive_assets.dagster_compat.workspace import CodeLocation, LoadedWorkspace
 
 POLICY_ERROR: Final = "PolicyError: "
 PROBLEM: Final = re.compile(
@@ -23,9 +25,13 @@ PROBLEM: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a project defines; ``problems`` are those for which its ``adapt()`` turns a policy file down."""
+    """What a project defines; ``problems`` is all that its ``adapt()`` has against its policy file.
+
+    ``deaf`` is what of it does not ask for the run's mode.
+    """
 
     catalogue: Catalogue
+    deaf: "Deaf"
     problems: tuple[Problem, ...] = ()
 
 
@@ -48,30 +54,57 @@ def _load(workspace: Mapping[str, Any] | Path) -> Project:
     import dagster as dg
 
     from adaptive_assets.assets.catalogues import catalogue_of, merged
+    from adaptive_assets.assets.telling import collected
     from adaptive_assets.dagster_compat.workspace import loaded_workspace
 
     named = str(workspace) if isinstance(workspace, Path) else "the definitions"
     try:
         with (
             _apart(),
+            collected() as told,
             dg.DagsterInstance.local_temp() as instance,
             loaded_workspace(instance, workspace) as loaded,
         ):
-            problems = tuple(_problems_of(loaded))
+            problems = (*told, *_problems_of(loaded))
             locations = {name: entry.code_location for name, entry in loaded.entries.items()}
             known = merged({name: catalogue_of(one) for name, one in locations.items() if one})
-            return Project(Catalogue(known.assets, {**known.jobs, **loaded.jobs}), problems)
+            catalogue = Catalogue(known.assets, {**known.jobs, **loaded.jobs})
+            return Project(catalogue, _deaf(catalogue, filter(None, locations.values())), problems)
     except CliError:
         raise
     except Exception as error:
         raise CliError(f"{named} cannot be loaded: {one_line(error)}") from error
 
 
+def _deaf(catalogue: Catalogue, locations: "Iterable[CodeLocation]") -> "Deaf":
+    from adaptive_assets.assets.asset_keys import text_of
+    from adaptive_assets.assets.deaf import RUN_MODE, Deaf
+    from adaptive_assets.dagster_compat.modes import deaf_work
+
+    assets: set[str] = set()
+    jobs: set[str] = set()
+    for location in locations:
+        for repository in location.get_repositories().values():
+            deaf, of_ops = deaf_work(repository, RUN_MODE)
+            assets |= {text_of(key) for key in deaf}
+            jobs |= of_ops
+    made_by: defaultdict[str, set[str]] = defaultdict(set)
+    for key, facts in catalogue.assets.items():
+        for names in facts.jobs_by_location().values():
+            for job in names:
+                made_by[job].add(key)
+    return Deaf(assets, jobs, made_by)
+
+
 @contextmanager
 def _apart() -> Iterator[None]:
-    """What the project prints while it is loaded stays out of our output."""
+    """What the project prints while it is loaded stays out of our output, and warnings are not shown at all.
+
+    A project may set filters of its own while it is loaded, so the display of warnings is replaced too.
+    """
     with redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.showwarning = lambda *_, **__: None
         yield
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from adaptive_assets.cli.errors import CliError, one_line
+from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class InstallationSettings:
     ``run_limit`` is ``max_concurrent_runs``; ``None`` where it is not given.
     """
 
-    policies: str
+    policies: str | None = None
     ledger: str | None = None
     mode: str = "act"
     run_limit: int | None = None
@@ -64,12 +64,12 @@ class Installation:
 
     @property
     def policy_file(self) -> Path | None:
-        """The policy file that the coordinator reads; ``None`` where another coordinator is in charge."""
-        if self.settings is None:
+        """The policy file that the coordinator reads; ``None`` without one, or under another coordinator."""
+        if self.settings is None or self.settings.policies is None:
             return None
-        from adaptive_assets.coordinator.deployment import policy_path
+        from adaptive_assets.policy import located
 
-        return policy_path(self.settings.policies, self.instance)
+        return located(self.settings.policies, Path(self.instance.root_directory)).absolute()
 
     def book_in_force(self) -> "PolicyBook | None":
         """The policy book of the last cycle; ``None`` before the first.
@@ -98,10 +98,10 @@ class Installation:
         return merged({name: Catalogue.from_json(body) for name, body in bodies.items()}) if bodies else None
 
     def assignment(self) -> "PolicyAssignment":
-        """The policies in force over the assets; those of the file before the first cycle, at worst none."""
+        """The policies in force over the assets; before the first cycle those that come, at worst none."""
         from adaptive_assets.assets.policy_assignment import PolicyAssignment
         from adaptive_assets.ledger import LedgerError
-        from adaptive_assets.policy import Catalogue, PolicyBook, PolicyError, load_policy_book
+        from adaptive_assets.policy import BUILT_IN, Catalogue, PolicyBook, PolicyError, load_policy_book
 
         book, catalogue = None, Catalogue()
         try:
@@ -112,6 +112,8 @@ class Installation:
         try:
             if book is None and self.policy_file is not None:
                 book = load_policy_book(self.policy_file)
+            elif book is None and self.settings is not None:
+                book = BUILT_IN
             return PolicyAssignment(book or PolicyBook(version=1), catalogue)
         except PolicyError:
             return PolicyAssignment(PolicyBook(version=1), catalogue)
@@ -156,9 +158,13 @@ def opened(given: Path | None) -> Iterator[Installation]:
         settings = _settings(ours) if ours else None
         ledger = _ledger(instance, settings)
     except (LedgerError, dg.DagsterError) as error:
-        raise CliError(f"The Dagster instance in {home} cannot be used: {_cause(error)}") from error
+        raise CliError(
+            f"The Dagster instance in {home} cannot be used: {_cause(error)}", exit_code=PROBLEMS
+        ) from error
     except Exception as error:  # storages and coordinators raise whatever their libraries do
-        raise CliError(f"The Dagster instance in {home} cannot be opened: {one_line(error)}") from error
+        raise CliError(
+            f"The Dagster instance in {home} cannot be opened: {one_line(error)}", exit_code=PROBLEMS
+        ) from error
     try:
         with instance:
             yield Installation(home, instance, type(coordinator).__name__, settings, ledger)
@@ -171,7 +177,7 @@ def _settings(coordinator: "AdaptiveRunCoordinator") -> InstallationSettings:
     config: Mapping[str, Any] = coordinator.inst_data.config_dict if coordinator.inst_data else {}
     limit = _text(config.get("max_concurrent_runs"))
     return InstallationSettings(
-        _text(config.get("policies")) or "",
+        _text(config.get("policies")),
         _text(config.get("ledger")),
         mode=_text(config.get("mode")) or "act",
         run_limit=None if limit is None else int(limit),
@@ -190,17 +196,27 @@ def _ledger(instance: "dg.DagsterInstance", settings: InstallationSettings | Non
     """
     from adaptive_assets.coordinator.deployment import open_ledger
     from adaptive_assets.dagster_compat.storage import sqlite_directory
-    from adaptive_assets.ledger import Ledger, sqlite_ledger_url
+    from adaptive_assets.ledger import LedgerError, NoLedgerError, at_home, sqlite_ledger_url
     from adaptive_assets.ledger.location import Location
 
     url = settings.ledger if settings else None
     directory = sqlite_directory(instance)
     if url is None and directory is not None:
         url = sqlite_ledger_url(directory)
-    if url is None:
-        return open_ledger(instance, None) if settings else None
-    file = Location.parse(url).file
-    return None if file is not None and not file.exists() else Ledger.open(url)
+    if url is None and settings is None:
+        return None
+    file = Location.parse(at_home(url, Path(instance.root_directory))).file if url else None
+    if file is not None and not file.exists():
+        return None
+    ledger = open_ledger(instance, url, existing=True)
+    try:
+        ledger.kept("")  # the least that can be read
+    except NoLedgerError:
+        ledger.dispose()
+        return None
+    except LedgerError:
+        pass  # whoever reads it is told
+    return ledger
 
 
 def _env_file() -> dict[str, str]:

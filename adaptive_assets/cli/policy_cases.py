@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from adaptive_assets.cli.errors import PROBLEMS, note
+from adaptive_assets.cli.policy_files import POLICY_FILE, existing_policy_file
 from adaptive_assets.cli.text import count, emit_json, record
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Tested:
 @click.option(
     "-p",
     "--policies",
-    type=EXISTING_FILE,
+    type=POLICY_FILE,
     help="The policy file that the cases are about, instead of the one that they name.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -52,7 +53,8 @@ def run_cases(ctx: click.Context, files: tuple[Path, ...], policies: Path | None
 
     Each case is planned as the coordinator would plan it. Nothing is started, and no deployment is needed.
     """
-    tested = [run_file(file, policies) for file in files]
+    book = None if policies is None else existing_policy_file(policies)
+    tested = [run_file(file, book) for file in files]
     if as_json:
         emit_json(_as_json(tested))
     else:

@@ -12,6 +12,7 @@ import click
 
 from adaptive_assets.cli.errors import PROBLEMS, CliError, masked
 from adaptive_assets.cli.installation import home_option, opened
+from adaptive_assets.cli.policy_files import POLICY_FILE
 from adaptive_assets.cli.replay_text import as_json, as_text, other_as_json, other_as_text, span
 from adaptive_assets.cli.text import clock, emit_json
 
@@ -45,7 +46,7 @@ def instant(text: str) -> float:
 @click.option("--until", type=instant, metavar="TIME", help="Up to this time.")
 @click.option(
     "--policies",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=POLICY_FILE,
     help="Say instead what this policy file would have decided.",
 )
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
@@ -62,25 +63,21 @@ def replay(
     """Plan every recorded cycle again, and say whether the decisions are those that were recorded."""
     from adaptive_assets.cli.replay_cycles import replayed
     from adaptive_assets.cli.replay_policies import decided_otherwise, loaded
-    from adaptive_assets.ledger import LedgerError
 
     first, last = -math.inf if since is None else since, math.inf if until is None else until
     if first > last:
         raise click.UsageError(f"--since ({clock(first)}) is after --until ({clock(last)}): swap them.")
     # Texts have microseconds and the ledger more: a time that was copied from a result must find its cycle.
     first, last = first - MICROSECOND, last + MICROSECOND
-    book = None if policies is None else loaded(policies)
-    try:
-        with _ledger(url, home) as ledger:
-            if book is not None:
-                otherwise = decided_otherwise(ledger, book, first, last)
-                _refuse_nothing(ledger, otherwise.cycles.count, since, until)
-                emit_json(other_as_json(otherwise)) if json_wanted else click.echo(other_as_text(otherwise))
-                return
-            found = replayed(ledger, first, last)
-            _refuse_nothing(ledger, found.cycles.count, since, until)
-    except LedgerError as error:
-        raise CliError(str(error)) from error
+    book = None if policies is None else loaded(policies, home)
+    with _ledger(url, home) as ledger:
+        if book is not None:
+            otherwise = decided_otherwise(ledger, book, first, last)
+            _refuse_nothing(ledger, otherwise.cycles.count, since, until)
+            emit_json(other_as_json(otherwise)) if json_wanted else click.echo(other_as_text(otherwise))
+            return
+        found = replayed(ledger, first, last)
+        _refuse_nothing(ledger, found.cycles.count, since, until)
     emit_json(as_json(found)) if json_wanted else click.echo(as_text(found))
     ctx.exit(0 if found.is_identical else PROBLEMS)
 
@@ -88,7 +85,7 @@ def replay(
 @contextmanager
 def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
     """The ledger that is asked for, which must be there: to look must not create one."""
-    from adaptive_assets.ledger import Ledger
+    from adaptive_assets.ledger import Ledger, LedgerError, NoLedgerError
     from adaptive_assets.ledger.location import FILE_NAME, Location
 
     if url is None:
@@ -103,7 +100,10 @@ def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
     if "://" not in url:
         path = Path(url).expanduser().absolute()
         url = f"sqlite:///{path / FILE_NAME if path.is_dir() else path}"
-    file = Location.parse(url).file
+    try:
+        file = Location.parse(url).file
+    except LedgerError as error:
+        raise CliError(str(error)) from error
     if file is not None and not file.is_file():
         raise CliError(
             f"There is no ledger at {masked(str(file))}.",
@@ -112,6 +112,8 @@ def _ledger(url: str | None, home: Path | None) -> "Iterator[Ledger]":
     ledger = Ledger.open(url, existing=True)
     try:
         yield ledger
+    except NoLedgerError as error:
+        raise CliError(str(error)) from error
     finally:
         ledger.dispose()
 

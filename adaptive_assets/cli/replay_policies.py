@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adaptive_assets.cli.errors import one_line
+from adaptive_assets.cli.installation import dagster_home
+from adaptive_assets.cli.policy_files import policy_file
 from adaptive_assets.cli.replay_cycles import SHOWN, Cycles, planned_cycles
 from adaptive_assets.cli.simulate_inputs import BadInputError
 from adaptive_assets.planning.decisions import AnyDecision, Plan
@@ -52,12 +54,15 @@ class Otherwise:
     shown: list[OtherwiseRun] = field(default_factory=list)
 
 
-def loaded(file: Path) -> "PolicyBook":
-    """The policy book in ``file``; raises :class:`BadInputError` with all that is wrong with it."""
+def loaded(file: Path, home: Path | None) -> "PolicyBook":
+    """The policy book in ``file``; raises :class:`BadInputError` with all that is wrong with it.
+
+    For a relative path see :func:`policy_file`.
+    """
     from adaptive_assets.policy import PolicyError, load_policy_book
 
     try:
-        return load_policy_book(file)
+        return load_policy_book(policy_file(file, home), dagster_home(home))
     except PolicyError as error:
         raise BadInputError(error.problems) from None
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from adaptive_assets.cli.errors import BAD_INPUT, CliError, masked
+from adaptive_assets.cli.installation import dagster_home
+from adaptive_assets.cli.policy_files import policy_file
 
 if TYPE_CHECKING:
     from adaptive_assets.ledger import Ledger
@@ -56,7 +58,7 @@ class Inputs:
 
 def read_inputs(given: Given) -> Inputs:
     """Read all files; raises :class:`BadInputError` with everything that is wrong with them."""
-    from adaptive_assets.policy import PolicyError, load_policy_book
+    from adaptive_assets.policy import PolicyError
     from adaptive_assets.simulation.scenarios.scenario import Scenario, load_scenario
 
     trace_format = given.trace_format or _format_of(given.trace)
@@ -65,7 +67,7 @@ def read_inputs(given: Given) -> Inputs:
     workload = _kept(problems, lambda: _workload(given.trace, trace_format))
     scenario_file, policies = given.scenario, given.policies
     scenario = _kept(problems, lambda: Scenario() if scenario_file is None else load_scenario(scenario_file))
-    book = _kept(problems, lambda: None if policies is None else load_policy_book(policies))
+    book = _kept(problems, lambda: None if policies is None else _book(policies))
     if workload is None or cluster is None or scenario is None or problems:
         raise BadInputError(tuple(problems))
     try:
@@ -85,6 +87,12 @@ def _kept(problems: "list[Problem]", read: Callable[[], Read]) -> Read | None:
     except PolicyError as error:
         problems += error.problems
         return None
+
+
+def _book(file: Path) -> "PolicyBook":
+    from adaptive_assets.policy import load_policy_book
+
+    return load_policy_book(policy_file(file), dagster_home(None))
 
 
 def _format_of(trace: str) -> str:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Governed:
-    """The policy book in force and the file that it should be read from.
+    """The policy book in force and the file that it should be read from; ``None`` where none is configured.
 
     ``in_force`` and ``since`` are ``None`` before the first cycle; ``written`` is the revision of what the
     file says now, ``None`` when it is refused: then ``refused`` says why.
     """
 
-    file: Path
+    file: Path | None
     in_force: str | None
     since: float | None
     written: str | None
@@ -76,6 +76,16 @@ class Status:
     """Whether CPU weights are in force; ``None`` before the first cycle, and where that cannot be read."""
     mode: Modes | None = None
     problems: tuple[str, ...] = ()
+
+    @property
+    def daemon_faults(self) -> tuple[str, ...]:
+        """What a living daemon found in the last minutes and the ledger does not tell."""
+        recorded = (
+            {f"{fault.part}: {fault.message}" for fault in self.ledger.faults} if self.ledger else set()
+        )
+        errors = dict.fromkeys(self.daemon.errors if self.daemon.alive else ())
+        # of the policy file `governed` says more, and is never late
+        return tuple(one for one in errors if one not in recorded and not one.startswith("policy: "))
 
     @property
     def cycle_at(self) -> float | None:

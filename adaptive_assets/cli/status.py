@@ -85,12 +85,12 @@ def gather(installation: Installation, now: float) -> Status:
 
 
 def _governed(installation: Installation, seen: "LedgerStatus | None") -> Governed | None:
-    file = installation.policy_file
-    if file is None:
+    if installation.settings is None:
         return None
+    file = installation.policy_file
     activation = seen.activation if seen else None
-    if activation and not file.exists() and Path(activation.source).exists():
-        file = Path(activation.source)  # a relative path, and the daemon runs in another directory
+    if activation is not None and file is not None:
+        file = _of_the_daemon(installation, file, Path(activation.source))
     revision, problems = _read(installation, file)
     return Governed(
         file=file,
@@ -108,14 +108,28 @@ def _mode(configured: str, ledger: "Ledger") -> Modes:
     return Modes(configured, noted[-1].mode.value, noted[-1].since) if noted else Modes(configured)
 
 
-def _read(installation: Installation, file: Path) -> "tuple[str | None, tuple[Problem, ...]]":
+def _of_the_daemon(installation: Installation, file: Path, source: Path) -> Path:
+    """The file that the daemon reads: a relative path that is not in the home starts where the daemon works.
+
+    ``source`` is where it read the book in force, and ``file`` what the path means here.
+    """
+    given = Path((installation.settings and installation.settings.policies) or "")
+    elsewhere = not given.is_absolute() and not file.is_relative_to(installation.home)
+    same_path = source.parts[-len(given.parts) :] == given.parts
+    return source if elsewhere and same_path and source.is_file() else file
+
+
+def _read(installation: Installation, file: Path | None) -> "tuple[str | None, tuple[Problem, ...]]":
     """Read the file as a cycle would: the revision of its book, or why it is refused."""
     from adaptive_assets.assets.policy_assignment import PolicyAssignment
     from adaptive_assets.ledger import LedgerError
-    from adaptive_assets.policy import Catalogue, PolicyError, load_policy_book
+    from adaptive_assets.policy import BUILT_IN, Catalogue, PolicyError, load_policy_book
 
+    settings, home = installation.settings, Path(installation.instance.root_directory)
+    # as it is given where it is nowhere: the error then names the folders
+    given = file if file is None or file.exists() else (settings and settings.policies) or file
     try:
-        book = load_policy_book(file)
+        book = BUILT_IN if given is None else load_policy_book(given, home)
         try:
             catalogue = installation.catalogue()
         except LedgerError:
@@ -177,6 +191,8 @@ def _problems(found: Status) -> Iterator[str]:
     for fault in found.ledger.faults if found.ledger else ():
         if fault.part != "policy":  # the file itself was looked at, which says more and is never late
             yield f"{fault.part}: {masked(fault.message)} ({_seen(fault, found.at)})"
+    for error in found.daemon_faults:
+        yield f"The daemon: {error}"
 
 
 def _seen(fault: "FaultRow", now: float) -> str:

@@ -25,7 +25,7 @@ def _lines(found: "Status") -> Iterator[tuple[str, str]]:
     yield "instance", f"{found.home}\n{found.coordinator}"
     if found.governed:
         yield "policy book", _book_line(found.governed, found.at)
-        yield "policy file", f"{found.governed.file}\n{_file_line(found.governed)}"
+        yield "policy file", _file_lines(found.governed)
     if found.mode:
         yield "mode", _mode_line(found.mode, found.at)
     daemon = found.daemon
@@ -66,8 +66,9 @@ def _lease_line(state: "LedgerState") -> str:
 
 
 def _faults_line(found: "Status") -> str:
-    if found.ledger and found.ledger.faults:
-        return f"{len(found.ledger.faults)} open"
+    recorded = len(found.ledger.faults) if found.ledger else 0
+    if recorded or found.daemon_faults:
+        return f"{recorded + len(found.daemon_faults)} open"
     state = found.ledger_state
     return "none that the ledger could be told of" if state.error or state.unwritable else "none"
 
@@ -88,12 +89,16 @@ def _mode_line(mode: "Modes", now: float) -> str:
     return f"{noted}: {does}{since}{waits}"
 
 
-def _file_line(governed: "Governed") -> str:
+def _file_lines(governed: "Governed") -> str:
+    if governed.file is None:
+        return "none: three tiers, and nothing promised"
     if governed.refused:
-        return f"refused: {count(len(governed.refused), 'problem')}, below"
-    if governed.written == governed.in_force:
-        return "says what is in force"
-    return f"says {governed.written}, which comes into force with the next cycle"
+        said = f"refused: {count(len(governed.refused), 'problem')}, below"
+    elif governed.written == governed.in_force:
+        said = "says what is in force"
+    else:
+        said = f"says {governed.written}, which comes into force with the next cycle"
+    return f"{governed.file}\n{said}"
 
 
 def _cycle_line(found: "Status") -> str:

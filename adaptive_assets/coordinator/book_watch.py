@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adaptive_assets.coordinator.dry_run import try_book
-from adaptive_assets.policy import PolicyBook, PolicyError, Problem, load_policy_book
+from adaptive_assets.policy import PolicyBook, PolicyError, Problem, load_policy_book, located
 from adaptive_assets.policy.text import quoted
 
 
@@ -22,16 +22,24 @@ class BookState:
 class BookWatch:
     """Reads the policy file when it has changed; safe to share between threads.
 
-    Without a ``path`` the defaults are in force, and no file is looked at. Until the file has been read once,
-    the book in force is ``fallback``: the last one that was, if the
-    ledger has it, or the defaults.
+    Without a ``path`` the defaults are in force, and no file is looked at; a relative one is looked for in
+    ``home`` first. Until the file has been read once, the book in force is ``fallback``: the last one that
+    was, if the ledger has it, or the defaults.
     """
 
-    def __init__(self, path: Path | None, fallback: BookState | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path | None, fallback: BookState | None = None, *, home: Path | None = None
+    ) -> None:
+        self._given = path
+        self._home = home
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
         self._state = fallback or BookState(PolicyBook(version=1))
+
+    @property
+    def path(self) -> Path | None:
+        """The policy file, by its whole path; it may lie elsewhere once it is moved to ``home``."""
+        return None if self._given is None else located(self._given, self._home).absolute()
 
     def use_fallback(self, fallback: BookState) -> None:
         """Put ``fallback`` in force while the file has never been read."""
@@ -48,12 +56,14 @@ class BookWatch:
     def current(self) -> BookState:
         """The state after a look at the file; reads it only if size, time or inode changed."""
         with self._lock:
-            if self.path is None:
+            path = self.path
+            if path is None:
                 return self._state
-            fingerprint = self._fingerprint(self.path)
+            fingerprint = self._fingerprint(path)
             if fingerprint is None or fingerprint != self._seen:
                 self._seen = fingerprint
-                self._state = self._read(self.path, self._state)
+                # as it is given where it is nowhere: the error then names the folders
+                self._state = self._read(path if fingerprint else self._given or path, self._state)
             return self._state
 
     def _fingerprint(self, path: Path) -> tuple[int, int, int] | None:
@@ -66,7 +76,7 @@ class BookWatch:
     def _read(self, path: Path, last: BookState) -> BookState:
         """Whatever is wrong with the file, the last book stays in force."""
         try:
-            book = load_policy_book(path)
+            book = load_policy_book(path, self._home)
             try_book(book)
             return BookState(book, read=True)
         except PolicyError as error:

@@ -13,7 +13,7 @@ from adaptive_assets.coordinator.cycle import Cycle
 from adaptive_assets.coordinator.lease import Lease
 from adaptive_assets.coordinator.submission import Submission
 from adaptive_assets.dagster_compat.storage import keep_connections, sqlite_directory, storage_url
-from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger import Ledger, LedgerError, at_home, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import DIRECTORY as OUTBOX
 from adaptive_assets.policy import BUILT_IN, PolicyBook
 from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses
@@ -21,19 +21,16 @@ from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses
 logger = logging.getLogger("dagster.adaptive_assets")
 
 
-def policy_path(given: str, instance: dg.DagsterInstance) -> Path:
-    """The policy file: as given, else in ``DAGSTER_HOME`` if it is there, else in the working directory."""
-    path = Path(given).expanduser()
-    home = Path(instance.root_directory) / path
-    return home if not path.is_absolute() and home.exists() else path.absolute()
-
-
-def open_ledger(instance: dg.DagsterInstance, url: str | None, *, back_off: bool = False) -> Ledger:
-    """The ledger at ``url``, or else beside the instance's storage; ``back_off`` is that of ``open``."""
+def open_ledger(
+    instance: dg.DagsterInstance, url: str | None, *, back_off: bool = False, existing: bool = False
+) -> Ledger:
+    """The ledger at ``url``, or else beside the instance's storage; the rest is as in :meth:`Ledger.open`."""
     if url is None:
         directory = sqlite_directory(instance)
         url = sqlite_ledger_url(directory) if directory else ledger_url(storage_url(instance))
-    return Ledger.open(url, back_off=back_off)
+    else:
+        url = at_home(url, Path(instance.root_directory))
+    return Ledger.open(url, back_off=back_off, existing=existing)
 
 
 class Deployment:
@@ -148,4 +145,4 @@ class Deployment:
 def _books(policies: str | None, instance: dg.DagsterInstance) -> BookWatch:
     if policies is None:
         return BookWatch(None, BookState(BUILT_IN, read=True))
-    return BookWatch(policy_path(policies, instance))
+    return BookWatch(Path(policies), home=Path(instance.root_directory))

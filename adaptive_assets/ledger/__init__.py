@@ -4,8 +4,8 @@ Nothing here knows Dagster: whoever opens a :class:`Ledger` hands over its URL.
 """
 
 from adaptive_assets.ledger.entries import Stamp
-from adaptive_assets.ledger.errors import LedgerError
-from adaptive_assets.ledger.location import ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, NoLedgerError
+from adaptive_assets.ledger.location import at_home, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import Outbox
 from adaptive_assets.ledger.rows import (
     ActivationRow,
@@ -23,13 +23,16 @@ __all__ = [
     "DecisionRow",
     "FaultRow",
     "Ledger",
+    "LedgerAwayError",
     "LedgerError",
     "LedgerStatus",
     "LedgerWriter",
+    "NoLedgerError",
     "OutOfMemory",
     "Outbox",
     "RunUsageRow",
     "Stamp",
+    "at_home",
     "ledger_url",
     "sqlite_ledger_url",
 ]

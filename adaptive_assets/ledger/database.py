@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 from adaptive_assets.ledger.back_off import BackOff
 from adaptive_assets.ledger.deadline import Deadlines
 from adaptive_assets.ledger.engines import WAIT, WRITES, new_engine
-from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError
+from adaptive_assets.ledger.errors import LedgerAwayError, LedgerError, NoLedgerError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.migrating import VERSION_TABLE, is_current, is_there, migrate
 
@@ -186,7 +186,7 @@ class Database:
                 if file is None
                 else _holds_ledger(file)
             ):
-                raise LedgerError("no ledger is in it, and none is made: name another database or file")
+                raise NoLedgerError("no ledger is in it, and none is made: name another database or file")
             look = self._within(
                 lambda c: is_current(c, schema), writes=False, wait_s=wait_s, answer_s=answer_s
             )

@@ -13,5 +13,9 @@ class LedgerAwayError(LedgerError):
     """It is the ledger that fails, and not what was to be written: it is locked, full, away."""
 
 
+class NoLedgerError(LedgerError):
+    """There is no ledger where one was looked for, and none was to be made."""
+
+
 class LostCheckpointError(LedgerError):
     """What a snapshot is to be compared with is not in the ledger: it was replaced since."""

@@ -76,6 +76,24 @@ class Location:
         return text
 
 
+def at_home(text: str, home: Path) -> str:
+    """The URL ``text``, in which the relative path of a file is made a whole one as that of a policy file is.
+
+    It is looked for in ``home``, the Dagster home, then in the working directory.  A file that is not there
+    yet is to be made in ``home``, where every process of the deployment finds it.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return text  # what is wrong with it is for `Location.parse` to say
+    path = url.database
+    if url.get_backend_name() != "sqlite" or not path or path == ":memory:" or path.startswith("file:"):
+        return text
+    here = not (home / path).exists() and Path(path).exists()
+    whole = Path(path).absolute() if here else home.absolute() / path
+    return url.set(database=str(whole)).render_as_string(hide_password=False)
+
+
 def ledger_url(storage_url: str) -> str:
     """The ledger's URL beside an instance whose storage is at ``storage_url``: the same PostgreSQL database.
 

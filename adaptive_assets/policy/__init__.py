@@ -6,6 +6,7 @@ from adaptive_assets.policy.checking import check_policy_book
 from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.problems import PolicyError, Problem
+from adaptive_assets.policy.reading import located, passed_over
 from adaptive_assets.policy.schema import policy_schema
 from adaptive_assets.policy.terms import (
     Cost,
@@ -50,6 +51,8 @@ __all__ = [
     "Window",
     "check_policy_book",
     "load_policy_book",
+    "located",
     "parse_policy_book",
+    "passed_over",
     "policy_schema",
 ]

@@ -1,6 +1,8 @@
 """What no schema can find: a policy book against the assets and jobs that there are, and against itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from adaptive_assets.policy.catalogue import Catalogue
 from adaptive_assets.policy.checks.costs import cost_findings, price_findings
@@ -16,12 +18,27 @@ from adaptive_assets.policy.places import Path
 from adaptive_assets.policy.problems import Problem
 from adaptive_assets.policy.terms import Guards, Policy
 
+LeftOut = Mapping[Path, frozenset[str]]
+"""The keys that a book is without, by the path of the policy; the path of the top is empty."""
 
-def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Resolve) -> list[Problem]:
+_SHARING: Final = frozenset({"owner", "weight"})
+_LADDER: Final = frozenset({"gates", "degrade", "estimate", "stages"})
+_PROMISES: Final = frozenset({"objective", "window", "degrade", "estimate", "stages", "opportunity"})
+_COST: Final = frozenset({"cost", "prices"})
+"""The keys that each kind of finding is about."""
+
+
+def check_policy_book(
+    book: PolicyBook,
+    catalogue: Catalogue | None,
+    resolve: Resolve,
+    left_out: LeftOut = MappingProxyType({}),
+) -> list[Problem]:
     """All problems of a book that loads, by line; empty when there is none.
 
     ``resolve(selection, catalogue)`` gives the keys of the assets selected and raises :class:`ValueError` for
     a syntax error.  Without a ``catalogue``, selections need only be well written, and jobs need not exist.
+    Of the book of a broken file, nothing is said that follows from the keys that were ``left_out`` of it.
     """
     findings = [
         *preemption_findings(book.tiers),
@@ -29,8 +46,8 @@ def check_policy_book(book: PolicyBook, catalogue: Catalogue | None, resolve: Re
         *_pacing_findings(book.guards),
         *price_findings(book.prices),
         *governing_findings(book.policies, catalogue, resolve),
-        *_sharing_findings(book),
-        *_terms_findings(book, catalogue),
+        *_sharing_findings(book, left_out),
+        *_terms_findings(book, catalogue, left_out),
     ]
     problems = [finding.located(book.places) for finding in findings]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
@@ -50,10 +67,12 @@ def _pacing_findings(guards: Guards) -> Iterator[Finding]:
         )
 
 
-def _sharing_findings(book: PolicyBook) -> Iterator[Finding]:
+def _sharing_findings(book: PolicyBook, left_out: LeftOut) -> Iterator[Finding]:
     """Owners with different weights in two policies. A policy without an owner is its own, by its name."""
     first: dict[str, tuple[str, float]] = {}
     for path, policy in _placed(book):
+        if not _SHARING.isdisjoint(left_out.get(path, ())):
+            continue
         owner = policy.owner or policy.name
         name, weight = first.setdefault(owner, (policy.name, policy.weight))
         if weight != policy.weight:
@@ -65,10 +84,12 @@ def _sharing_findings(book: PolicyBook) -> Iterator[Finding]:
             )
 
 
-def _terms_findings(book: PolicyBook, catalogue: Catalogue | None) -> Iterator[Finding]:
+def _terms_findings(book: PolicyBook, catalogue: Catalogue | None, left_out: LeftOut) -> Iterator[Finding]:
     """What is wrong with single policies, whatever they govern."""
+    at_top = left_out.get((), frozenset())
     for path, policy in _placed(book):
-        yield from (finding.below(*path) for finding in _of(policy, book, catalogue))
+        without = left_out.get(path, frozenset()) | at_top
+        yield from (finding.below(*path) for finding in _of(policy, book, catalogue, without))
 
 
 def _placed(book: PolicyBook) -> Iterator[tuple[Path, Policy]]:
@@ -77,8 +98,13 @@ def _placed(book: PolicyBook) -> Iterator[tuple[Path, Policy]]:
     yield ("default",), book.default
 
 
-def _of(policy: Policy, book: PolicyBook, catalogue: Catalogue | None) -> Iterator[Finding]:
-    yield from ladder_findings(policy)
-    yield from promise_findings(policy)
-    yield from cost_findings(policy, book.prices)
+def _of(
+    policy: Policy, book: PolicyBook, catalogue: Catalogue | None, without: frozenset[str]
+) -> Iterator[Finding]:
+    if _LADDER.isdisjoint(without):
+        yield from ladder_findings(policy)
+    if _PROMISES.isdisjoint(without):
+        yield from promise_findings(policy)
+    if _COST.isdisjoint(without):
+        yield from cost_findings(policy, book.prices)
     yield from stage_findings(policy, catalogue)

@@ -15,7 +15,7 @@ from adaptive_assets.policy.suggesting import did_you_mean, listing
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError
 
-_KEY: Final = "[key]"
+KEY: Final = "[key]"
 """What pydantic adds to the path when it speaks of a key and not of its value."""
 
 Sentence = tuple[str, str]
@@ -74,13 +74,13 @@ def explain(
     """
     placed: list[tuple[Place, Path, Any]] = []
     for details in error.errors(include_url=False):
-        path = tuple(step for step in _written(details["loc"], language) if step != _KEY)
+        path = tuple(step for step in _written(details["loc"], language) if step != KEY)
         miscounted = details["type"] == "too_short" and details["input"]
         if not path or miscounted:
             continue
         if details["type"] == "union_tag_invalid":
             path = (*path, _discriminator(details["ctx"]))
-        about_key = details["type"] == "extra_forbidden" or _KEY in details["loc"]
+        about_key = details["type"] == "extra_forbidden" or KEY in details["loc"]
         placed.append((places.key(path) if about_key else places.value(path), path, details))
     placed.sort(key=lambda one: one[0])
     told = [
@@ -106,7 +106,7 @@ def _written(loc: Path, language: Language[BaseModel]) -> Path:
 def _fault(path: Path, details: Any, places: Places, language: Language[BaseModel]) -> _Fault:
     at, text = _kind_at(details["loc"], language), places.text(path)
     return _Fault(
-        name="a key" if _KEY in details["loc"] else _name(path),
+        name="a key" if KEY in details["loc"] else _name(path),
         value=details["input"],
         written=_outline(details["input"]) if text is None else quoted(text),
         context=details.get("ctx", {}),

@@ -10,7 +10,7 @@ from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.names import broken_names
 from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.problems import Problem
-from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
+from adaptive_assets.policy.reading import located, read_bytes, read_mapping, validated
 from adaptive_assets.policy.stages import broken_stages
 from adaptive_assets.policy.weights import broken_weights
 
@@ -42,12 +42,13 @@ POLICY_FILE: Final = Language(
 """For sentences about what is wrong with one."""
 
 
-def load_policy_book(path: str | FilePath) -> PolicyBook:
-    """The policy book in the file at ``path``.
+def load_policy_book(path: str | FilePath, home: FilePath | None = None) -> PolicyBook:
+    """The policy book in the file at ``path``; for a relative one and ``home`` see :func:`located`.
 
     Raises :class:`PolicyError` with all that is wrong, in the order of the lines.
     """
-    return parse_policy_book(read_bytes(FilePath(path), POLICY_FILE.name), str(path))
+    file = located(path, home)
+    return parse_policy_book(read_bytes(file, POLICY_FILE.name, home), str(file))
 
 
 def parse_policy_book(text: str | bytes, source: str) -> PolicyBook:

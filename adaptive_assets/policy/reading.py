@@ -3,6 +3,7 @@
 The only module of this layer that does I/O.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -22,10 +23,34 @@ LARGEST_FILE: Final = 16 * 2**20
 """Bytes; ten thousand policies with everything in them fit twice."""
 
 
-def read_bytes(path: Path, kind: str) -> bytes:
+def located(path: str | Path, home: Path | None = None) -> Path:
+    """The file that ``path`` means: one that is relative is looked for in ``home``, then where we work.
+
+    ``home`` is the Dagster home. So a file that lies there is the same one to every process of a deployment,
+    whatever the working directory of each.
+    """
+    file = Path(os.path.expanduser(path))  # noqa: PTH111  raises nothing, and the next does not either
+    if home is not None and not file.is_absolute() and os.path.exists(home / file):  # noqa: PTH110
+        return home / file
+    return file
+
+
+def passed_over(path: str | Path, home: Path | None) -> Path | None:
+    """The file in the working directory that ``path`` would mean, were there not another one in ``home``.
+
+    ``None`` where they say the same.
+    """
+    file = located(path, home)
+    other = Path.cwd() / path
+    if not file.is_absolute() or Path(path).is_absolute() or not file.is_file() or not other.is_file():
+        return None
+    return None if file.samefile(other) or file.read_bytes() == other.read_bytes() else other
+
+
+def read_bytes(path: Path, kind: str, home: Path | None = None) -> bytes:
     """The content of the file at ``path``, which is to be of that ``kind``; :class:`PolicyError` without one.
 
-    What is too large is not read to its end.
+    What is too large is not read to its end.  ``home`` is where it was looked for before.
     """
     source = str(path)
     try:
@@ -36,7 +61,7 @@ def read_bytes(path: Path, kind: str) -> bytes:
     except PolicyError:
         raise
     except FileNotFoundError:
-        hint = f"relative paths start at {Path.cwd()}" if not path.is_absolute() else "check the path"
+        hint = "check the path" if path.is_absolute() else f"looked in {_folders(home)}"
         raise _unreadable(source, "there is no such file", hint) from None
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
@@ -93,6 +118,12 @@ def validated(
     if problems:
         raise PolicyError(problems)
     return model
+
+
+def _folders(home: Path | None) -> str:
+    here = Path.cwd()
+    at_home = [] if home in (None, here) else [f"{home} (DAGSTER_HOME)"]
+    return " and ".join([*at_home, f"{here} (the working directory)"])
 
 
 def _unreadable(source: str, message: str, hint: str) -> PolicyError:

@@ -254,33 +254,105 @@ def test_two_policies_of_one_asset_are_refused(book: Any) -> None:
     assert "`two` and `one` both select the asset `flights`" in problem
 
 
-def test_a_ladder_for_a_deaf_asset_is_refused(book: Any) -> None:
-    """An asset that does not ask for the run's mode would never degrade: asset, policy and cure are named."""
+def test_a_ladder_over_what_never_degrades_is_warned_of_once(
+    book: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An asset and a job of ops that do not ask for the run's mode: policy, both, and the cure are named."""
+
+    @dg.op
+    def toil() -> None: ...
+
+    @dg.op
+    def listens(run_mode: RunMode) -> None: ...
+
+    @dg.job
+    def plain() -> None:
+        toil()
+
+    @dg.job
+    def careful() -> None:
+        listens()
+
     path = book("""
         version: 1
         policies:
           - name: one
             select: key:flights or key:forecast
+            jobs: [plain, careful]
             degrade: [{mode: reduced}]
     """)
-    (problem,) = refusal(dg.Definitions(assets=[flights, forecast]), path)
-    assert problem == (
-        "6:14: `one` has a ladder, and of what it governs these do not ask for the run's mode and would "
-        "never degrade: `flights` (add the parameter `run_mode: RunMode` and act on "
-        "`run_mode.read(context)`, "
-        "narrow the selection, or remove `degrade`)"
+    definitions = dg.Definitions(assets=[flights, forecast], jobs=[plain, careful])
+    for _ in range(2):
+        adapt(definitions, path)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        f"{path}:7:14: warning: `one` has a ladder that cannot degrade the asset `flights` and the job "
+        "`plain`, which never ask for the run's mode (add the parameter `run_mode: RunMode` and act on "
+        "`run_mode.read(context)`, govern less, or remove `degrade`)"
     )
 
 
-def test_a_ladder_reaches_assets_by_the_default_and_by_jobs(book: Any) -> None:
-    """The default's ladder is for all that no policy selects; a job's for the assets of the job."""
+def test_the_process_of_a_run_warns_of_nothing(book: Any) -> None:
+    """The code server has said it; in the log of every run it would be noise."""
+    path = book("version: 1\npolicies: [{name: p, select: key:lazy, degrade: [{mode: last_good}]}]\n")
+    code = dedent(f"""
+        import dagster as dg
+        from adaptive_assets import adapt
+
+        @dg.asset
+        def lazy() -> None: ...
+
+        adapt(dg.Definitions(assets=[lazy]), {str(path)!r})
+    """)
+    server = ("code-server", "start")
+    run, step = ("api", "execute_run", "{}"), ("api", "execute_step", "{}")
+    for arguments, times in ((server, 1), (run, 0), (step, 0)):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+        assert done.stderr.count("has a ladder that cannot degrade the asset `lazy`") == times, arguments
+
+
+def test_a_ladder_reaches_work_by_the_default_and_by_jobs(
+    book: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The default's ladder is for all that no policy governs; a job's for the assets of the job."""
+
+    @dg.op
+    def toil() -> None: ...
+
+    @dg.job
+    def plain() -> None:
+        toil()
+
     nightly = dg.define_asset_job("nightly", [flights])
-    definitions = dg.Definitions(assets=[flights, forecast], jobs=[nightly])
-    assert "`flights`" in refusal(definitions, book("version: 1\ndefault: {degrade: [{mode: reduced}]}\n"))[0]
+    definitions = dg.Definitions(assets=[flights, forecast], jobs=[nightly, plain])
+
+    def warned(text: str) -> str:
+        caplog.clear()
+        adapt(definitions, book(text))
+        return "".join(record.getMessage() for record in caplog.records)
+
+    assert "the asset `flights` and the job `plain`" in warned(
+        "version: 1\ndefault: {degrade: [{mode: reduced}]}\n"
+    )
     by_job = "version: 1\npolicies: [{name: night, jobs: [nightly], degrade: [{mode: reduced}]}]\n"
-    assert "`flights`" in refusal(definitions, book(by_job))[0]
+    assert "degrade the asset `flights`, which" in warned(by_job)
     # A job of another code location cannot be looked into from here.
-    adapt(definitions, book(by_job.replace("nightly", "elsewhere")))
+    assert warned(by_job.replace("nightly", "elsewhere")) == ""
+    assert warned("version: 1\npolicies: [{name: night, jobs: [plain]}]\n") == ""
+
+
+def test_everything_that_does_not_fit_is_told_at_once(book: Any) -> None:
+    """Selections that overlap hide no freshness that cannot be watched."""
+    path = book("""
+        version: 1
+        policies:
+          - {name: one, select: key:flights, objective: {freshness: 30s}}
+          - {name: two, select: group:raw}
+    """)
+    found = refusal(dg.Definitions(assets=[flights]), path)
+    assert [problem.split(":")[0] for problem in found] == ["4", "5"]
 
 
 def test_one_computation_has_one_policy(book: Any) -> None:

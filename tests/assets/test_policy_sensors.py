@@ -110,7 +110,6 @@ def test_each_policy_has_a_sensor_of_its_own(book: Path) -> None:
         "adaptive_reports": {"daily_report", "weekly_report", "is_short", "is_signed"},
         "adaptive_default": {"landed"},
     }
-    assert {each.default_status for each in sensors(defs).values()} == {dg.DefaultSensorStatus.RUNNING}
     assert sensors(defs)["adaptive_fast_lane"].tags == {"adaptive/policy": "fast-lane"}
 
 
@@ -154,10 +153,15 @@ def test_checks_that_another_sensor_has_are_not_taken_along(book: Path) -> None:
     assert targets(defs)["adaptive_reports"] == {"daily_report", "weekly_report", "is_signed"}
 
 
-def test_sensors_may_start_stopped(book: Path) -> None:
-    """Whoever wants to look first can start them by hand."""
-    defs = adapt(dg.Definitions(assets=ASSETS), book, automation=dg.DefaultSensorStatus.STOPPED)
-    assert {each.default_status for each in sensors(defs).values()} == {dg.DefaultSensorStatus.STOPPED}
+def test_sensors_start_as_dagsters_own_do(book: Path) -> None:
+    """They are stopped until somebody starts them, unless the project says that they run."""
+    stock = sensors(dg.Definitions(assets=ASSETS))
+    plain = sensors(adapt(dg.Definitions(assets=ASSETS), book))
+    assert {each.default_status for each in plain.values()} == {
+        each.default_status for each in stock.values()
+    }
+    asked = sensors(adapt(dg.Definitions(assets=ASSETS), book, automation=dg.DefaultSensorStatus.RUNNING))
+    assert {each.default_status for each in asked.values()} == {dg.DefaultSensorStatus.RUNNING}
 
 
 def test_nothing_automated_needs_no_sensor(book: Path) -> None:

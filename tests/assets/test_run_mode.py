@@ -85,6 +85,18 @@ def test_untagged_runs_may_be_given_a_mode() -> None:
     assert materialize(model, run_mode=cheap, tags={"adaptive/mode": "full"}).output_for_node("model") == 1.0
 
 
+def test_parameters_of_a_developers_own_that_are_too_deep_are_named() -> None:
+    """Dagster's configuration would end in a RecursionError, which names nothing."""
+    deep: dict[str, Any] = {}
+    below = deep
+    for _ in range(5_000):
+        below["more"] = below = {}
+    with pytest.raises(ValueError, match="the parameter `sample` has more than 10 levels"):
+        RunMode(untagged_mode="reduced", untagged_parameters={"sample": deep})
+    shallow = RunMode(untagged_mode="reduced", untagged_parameters={"sample": [0.1, {"of": "hours"}]})
+    assert materialize(model, run_mode=shallow, tags={"adaptive/mode": "full"}).success
+
+
 @pytest.mark.parametrize(
     ("tags", "told"),
     [

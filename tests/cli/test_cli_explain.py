@@ -4,6 +4,7 @@ import uuid
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
@@ -236,11 +237,37 @@ def test_when_a_run_will_start(site: Site, told: Told, adaptive: Adaptive) -> No
 
 
 def test_a_ledger_that_is_away_is_a_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:
-    """It is something to be expected, and named by its masked address."""
-    site = make_site(ledger="postgresql://nobody:unknown@127.0.0.1:1/none")
+    """It is something to be expected, and named by its masked address; the exit code is that of a problem."""
+    away = "postgresql://nobody:unknown@127.0.0.1:1/none"
+    site = make_site(ledger=away)
     run_id = site.submit("report")
-    result = adaptive("explain", run_id)
-    assert result.exit_code == 1
-    assert "cannot read" in result.stderr
-    assert "not foreseen" not in result.stderr
-    assert "unknown" not in result.stderr
+    simulated = ("simulate", "--cores", "1", "--memory", "1GiB", "--trace")
+    for command in (
+        ("explain", run_id),
+        ("replay",),
+        ("replay", "--ledger", away),
+        (*simulated, away),
+        (*simulated, site.home),
+        ("policy", "check", site.policies, "--home", site.home),
+    ):
+        result = adaptive(*command)
+        assert result.exit_code == 1, command
+        assert "Connection refused" in result.stderr
+        assert "not foreseen" not in result.stderr
+        assert "unknown" not in result.output
+        assert "Traceback" not in result.output
+    shown = adaptive("status")
+    assert shown.exit_code == 1
+    assert "Connection refused" in shown.stdout
+
+
+def test_an_instance_that_cannot_be_opened_is_a_problem(site: Site, adaptive: Adaptive) -> None:
+    """Its storage is away: of every command the exit code is that of a problem, and no traceback is shown."""
+    storage = {"postgres": {"postgres_url": "postgresql+psycopg2://nobody:unknown@127.0.0.1:1/none"}}
+    settings = yaml.safe_load((site.home / "dagster.yaml").read_text())
+    (site.home / "dagster.yaml").write_text(yaml.safe_dump({**settings, "storage": storage}))
+    for command in (("status",), ("replay",)):  # Dagster tries for seconds
+        result = adaptive(*command)
+        assert (result.exit_code, result.stdout) == (1, ""), command
+        assert "cannot be opened" in result.stderr
+        assert "unknown" not in result.output

@@ -1,6 +1,8 @@
 """`adaptive policy`: everything that is wrong with a file, and its JSON Schema."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,83 @@ import dagster as dg
 from adaptive_assets import adapt
 from tests.cli.project import forecast, readings, report
 defs = adapt(dg.Definitions(assets=[readings, report, forecast]), policies={file!r})
+"""
+
+MAIN = "from adaptive_assets.cli.main import main; main()"
+OTHER_PYTHON = str(Path(sys.executable).with_name("python3"))
+"""The same one by another name: such a location is loaded in a process of its own."""
+
+DEAF = """\
+import dagster as dg
+from adaptive_assets import RunMode
+
+@dg.op
+def toil(): return 1
+
+@dg.op
+def careful(run_mode: RunMode): return 1
+
+@dg.asset
+def deaf(): ...
+
+@dg.asset
+def listens(run_mode: RunMode): ...
+
+@dg.graph
+def inner(): return careful()
+
+@dg.graph_asset
+def listening_graph(): return inner()
+
+@dg.graph_asset
+def deaf_graph(): return toil()
+
+@dg.job
+def toils(): toil()
+
+@dg.job
+def cares(): inner()
+
+nightly = dg.define_asset_job("nightly", "listens")
+defs = dg.Definitions(
+    assets=[deaf, listens, deaf_graph, listening_graph],
+    jobs=[toils, cares, nightly],
+    resources={"run_mode": RunMode()},
+)
+"""
+LADDERS = """\
+version: 1
+policies:
+  - name: all
+    select: "*"
+    jobs: [toils, cares, nightly]
+    degrade: [{mode: last_good}]
+"""
+BROKEN = """\
+version: 1
+prices: [{per_core_hour: 1, hours: "22:00-06:00"}]
+policies:
+  - {name: a, select: "key:reprot"}
+  - {name: b, jobs: [plain, plian], tier: bach}
+  - name: c
+    select: key:forecast
+    objective: {deadline: 10, freshness: 1h}
+    degrade: [{mode: reduced}]
+  - name: d
+    selct: key:report
+gards: {}
+"""
+BETA = """\
+import warnings
+import dagster as dg
+
+warnings.simplefilter("default")
+
+@dg.asset(backfill_policy=dg.BackfillPolicy.single_run(), owners=["team:x"])
+def beta(): ...
+
+own = dg.AutomationConditionSensorDefinition("own", target=["beta"], use_user_code_server=True)
+defs = dg.Definitions(assets=[beta], sensors=[own])
 """
 
 
@@ -96,15 +175,81 @@ def test_against_definitions(
 def test_definitions_that_turn_their_own_policy_file_down(folder: Path, adaptive: Adaptive) -> None:
     """What `adapt()` refuses at load is told like any other problem, with the line, and once."""
     own = POLICIES.replace(
-        "select: key:report", "select: key:report or key:readings\n    degrade: [{mode: last_good}]"
+        "select: key:report", "select: key:report or key:forecast\n    objective: {freshness: 30s}"
     )
     (folder / "p.yaml").write_text(own)
+    (folder / "q.yaml").write_text(POLICIES.replace("key:report", "key:reprot"))
     (folder / "definitions.py").write_text(ADAPTED.format(file="p.yaml"))
-    shown = adaptive("policy", "check", "p.yaml", "-f", "definitions.py")
+    shown = adaptive("policy", "check", "q.yaml", "p.yaml", "-f", "definitions.py")
     assert shown.exit_code == 1
-    assert "p.yaml:5:" in shown.stdout or "p.yaml:6:" in shown.stdout
-    assert "run_mode" in shown.stdout
-    assert len(set(shown.stdout.splitlines())) == len(shown.stdout.splitlines())
+    places = [line.split(": ")[0] for line in shown.stdout.splitlines()]
+    assert places == ["p.yaml:5:16", "p.yaml:10:13", "q.yaml:4:13"], shown.stdout
+    assert "cannot watch" in shown.stdout
+    assert "against 3 assets" in shown.stderr
+    (folder / "again.py").write_text(ADAPTED.format(file="p.yaml"))  # a process loads a file once
+    elsewhere = adaptive("policy", "check", "q.yaml", "-f", "again.py")
+    assert elsewhere.exit_code == 1
+    assert [line.split(": ")[0] for line in elsewhere.stdout.splitlines()] == places
+
+
+@pytest.mark.parametrize("how", ["-f", "-m", "-w"])
+def test_a_ladder_over_what_never_degrades(
+    folder: Path, adaptive: Adaptive, told: Told, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Assets, graphs and jobs of ops are looked into, whether the definitions are adapted or not."""
+    (folder / "p.yaml").write_text(LADDERS)
+    (folder / "deaf_project.py").write_text(DEAF)
+    monkeypatch.syspath_prepend(str(folder))
+    location = {"python_file": {"relative_path": "deaf_project.py", "executable_path": OTHER_PYTHON}}
+    (folder / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [location]}))
+    source = {"-f": "deaf_project.py", "-m": "deaf_project", "-w": "workspace.yaml"}[how]
+    shown = adaptive("policy", "check", "p.yaml", how, source)
+    assert shown.exit_code == 0, shown.output
+    (line,) = shown.stdout.splitlines()
+    assert line.startswith("p.yaml:6:14: warning: `all` has a ladder that cannot degrade the assets ")
+    assert "`deaf` and `deaf_graph` and the job `toils`, which never ask" in line
+    found = told("policy", "check", "p.yaml", how, source)
+    assert (found["ok"], found["files"][0]["problems"][0]["severity"]) == (True, "warning")
+
+
+def test_all_problems_of_a_broken_file_are_told_at_once(folder: Path, adaptive: Adaptive) -> None:
+    """A typing error hides no selection, job or ladder; nothing is said that only follows from it."""
+    (folder / "p.yaml").write_text(BROKEN)
+    shown = adaptive("policy", "check", "p.yaml", "-f", str(PROJECT))
+    assert shown.exit_code == 1
+    assert [line.split(" (")[0] for line in shown.stdout.splitlines()] == [
+        "p.yaml:4:23: `key:reprot` selects nothing",
+        "p.yaml:5:29: there is no job `plian`",
+        "p.yaml:5:43: there is no tier `bach`",
+        "p.yaml:8:27: `10` has no unit",
+        "p.yaml:9:15: the ladder ends in `reduced`, which is not known to take less than `full`",
+        "p.yaml:10:5: the policy `d` governs nothing",
+        "p.yaml:11:5: unknown key `selct`",
+        "p.yaml:12:1: unknown key `gards`",
+    ]
+    assert adaptive("policy", "check", "p.yaml").exit_code == 1
+
+
+def test_warnings_of_dagster_are_not_printed_around_the_problems(folder: Path) -> None:
+    """Neither those of the project's definitions, though it asks for them, nor of what we use ourselves."""
+    (folder / "p.yaml").write_text(POLICIES)
+    (folder / "definitions.py").write_text(BETA)
+    command = [
+        sys.executable,
+        "-W",
+        "default",
+        "-c",
+        MAIN,
+        "policy",
+        "check",
+        "p.yaml",
+        "-f",
+        "definitions.py",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "selects nothing" in done.stdout
+    assert "Warning" not in done.stderr, done.stderr
 
 
 def test_definitions_that_cannot_be_loaded(folder: Path, adaptive: Adaptive) -> None:

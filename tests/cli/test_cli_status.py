@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import make_url
 
 from adaptive_assets.coordinator.lease import Holder, Lease
@@ -140,6 +141,44 @@ def test_a_ledger_that_cannot_be_written_is_a_problem(site: Site, adaptive: Adap
     assert "database is locked" in found["problems"][0]
 
 
+def test_without_a_policy_file_there_is_nothing_to_refuse(
+    make_instance: MakeInstance, adaptive: Adaptive, told: Told
+) -> None:
+    """The coordinator needs none: `policies` may be left out."""
+    make_instance(run_coordinator={"module": "adaptive_assets", "class": "AdaptiveRunCoordinator"})
+    assert "none: three tiers, and nothing promised" in adaptive("status").stdout
+    found = told("status")
+    assert (found["policy"]["file"], found["policy"]["refused"]) == (None, [])
+    assert not any("policy file" in problem for problem in found["problems"])
+
+
+def test_what_the_daemon_found_is_a_problem(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """Where no ledger could be made, nothing is in it of that; the daemon's own word is."""
+    away = "ledger: cannot record a cycle: permission denied for database"
+    site.beat(0.0, away, away)
+    shown = adaptive("status")
+    assert shown.exit_code == 1
+    assert "nothing recorded yet" in shown.stdout
+    assert "1 open" in shown.stdout
+    assert told("status")["problems"] == [f"The daemon: {away}"]
+
+
+def test_a_fault_in_the_ledger_is_told_once(site: Site, told: Told) -> None:
+    """The daemon shows it to Dagster too."""
+    site.cycle()
+    site.beat(0.0, "signals: no /proc here", "policy: refused")
+    site.ledger.record_fault(at=time.time(), node="node-1", part="signals", message="no /proc here")
+    (problem,) = told("status")["problems"]
+    assert problem.startswith("signals: no /proc here (once, last ")
+
+
+def test_what_a_dead_daemon_found_is_history(site: Site, told: Told) -> None:
+    """That it is dead is the problem."""
+    site.beat(3600.0, "ledger: away")
+    (problem,) = told("status")["problems"]
+    assert "is not alive" in problem
+
+
 def test_who_launches_is_said_and_that_a_second_daemon_stands_by(
     site: Site, adaptive: Adaptive, told: Told
 ) -> None:
@@ -167,6 +206,21 @@ def test_to_look_changes_nothing(site: Site, adaptive: Adaptive) -> None:
     assert "nothing recorded yet" in adaptive("status").stdout
 
 
+def test_to_look_changes_nothing_on_postgres(make_site: MakeSite, adaptive: Adaptive, told: Told) -> None:
+    """Where nothing has been recorded, no command makes the ledger's schema; afterwards all is seen."""
+    site = make_site(postgres=True)
+    book = str(site.policies)
+    for command in (("status",), ("queue",), ("replay",), ("explain", "0" * 36), ("policy", "check", book)):
+        adaptive(*command)
+    storage = yaml.safe_load((site.home / "dagster.yaml").read_text())["storage"]["postgres"]
+    with create_engine(storage["postgres_url"]).connect() as connection:
+        assert "adaptive_assets" not in inspect(connection).get_schema_names()
+    assert "nothing recorded yet" in adaptive("status").stdout
+    site.submit("forecast")
+    site.cycle()
+    assert told("status")["verdicts"]["launch"] == 1
+
+
 def test_a_stock_instance_is_told_how_to_adopt_it(
     make_instance: MakeInstance, adaptive: Adaptive, told: Told
 ) -> None:
@@ -190,7 +244,7 @@ def test_concurrency_settings_that_override_everything(
     }
     make_instance(run_coordinator=coordinator, concurrency={"runs": {"max_concurrent_runs": 3}})
     shown = adaptive("status")
-    assert shown.exit_code == 2
+    assert shown.exit_code == 1
     assert "concurrency.runs" in shown.stderr
     assert "Traceback" not in shown.stderr
 

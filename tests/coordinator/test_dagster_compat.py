@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -26,11 +27,64 @@ from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.assets.catalogues import facts_of_asset
 from adaptive_assets.assets.selection import Selector
+from adaptive_assets.dagster_compat.modes import deaf_work
 from adaptive_assets.policy import Catalogue
 from tests.conftest import MakeInstance
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.world import World
 from tools.postgres import connect
+
+DEAF = """
+import dagster as dg
+
+@dg.op
+def toil(): return 1
+
+@dg.op(required_resource_keys={"run_mode"})
+def asks(): return 1
+
+@dg.asset(required_resource_keys={"run_mode"})
+def asking(): ...
+
+@dg.graph_asset
+def in_a_graph(): return asks()
+
+@dg.multi_asset(specs=[dg.AssetSpec("one"), dg.AssetSpec("two")])
+def both(): yield from ()
+
+@dg.job
+def plain(): toil()
+
+@dg.job
+def careful():
+    asks()
+    toil()
+
+nightly = dg.define_asset_job("nightly", "*")
+source = dg.AssetSpec("source")
+defs = dg.Definitions(
+    [asking, in_a_graph, both, source], jobs=[plain, careful, nightly], resources={"run_mode": 1}
+)
+"""
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_asks_for_a_resource_is_in_the_snapshots_of_a_location(tmp_path: Path, apart: bool) -> None:
+    """Of assets, of graphs and of the ops of jobs; also where the location has a process of its own."""
+    file = tmp_path / "deaf_location.py"
+    file.write_text(DEAF)
+    executable = {"executable_path": str(Path(sys.executable).with_name("python3"))} if apart else {}
+    location = {"python_file": {"relative_path": str(file), **executable}}
+    with (
+        dg.DagsterInstance.local_temp() as instance,
+        compat.workspace.loaded_workspace(instance, {"load_from": [location]}) as loaded,
+    ):
+        (entry,) = loaded.entries.values()
+        assert entry.code_location is not None, loaded.failed
+        (repository,) = entry.code_location.get_repositories().values()
+        assets, jobs = deaf_work(repository, "run_mode")
+    assert {text_of(key) for key in assets} == {"one", "two"}
+    assert jobs == {"plain"}
 
 
 def test_one_pass_asks_for_one_cycle_however_often_it_asks_for_the_config(world: World) -> None:

@@ -1,5 +1,6 @@
 """The policy file and the instance's configuration that are shipped, held against the pipeline."""
 
+import runpy
 from pathlib import Path
 
 import dagster as dg
@@ -26,6 +27,15 @@ def test_every_asset_has_a_policy(folder: FlightsFolder) -> None:
     assert policies["delay_forecast"] == "delay-forecast"
     assert policies["training_set"] == policies["delay_model"] == "training"
     assert "default" not in policies.values()
+
+
+def test_the_demo_runs_its_own_sensors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`make dev` works through the feed without anybody who starts sensors in the UI."""
+    monkeypatch.setenv("FLIGHTS_DATA", str(tmp_path))
+    loaded = runpy.run_path(str(PROJECT / "definitions.py"))["defs"].get_repository_def().sensor_defs
+    automation = [each for each in loaded if isinstance(each, dg.AutomationConditionSensorDefinition)]
+    assert automation
+    assert {each.default_status for each in automation} == {dg.DefaultSensorStatus.RUNNING}
 
 
 def test_the_ladders_are_the_assets_own() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.ledger import Ledger, LedgerError, ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger import Ledger, LedgerError, at_home, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.location import Location
 
 
@@ -34,6 +34,38 @@ def test_a_sqlite_ledger_is_a_file_in_its_directory(tmp_path: Path) -> None:
     ledger.record_catalogue(at=1.0, location="flights", digest="a", body="{}")
     ledger.dispose()
     assert (directory / "adaptive_ledger.db").is_file()
+
+
+def test_a_relative_file_is_looked_for_in_the_home_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then in the working directory, as ever; a new one is made in the home."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    for folder in (home, work):
+        folder.mkdir()
+    monkeypatch.chdir(work)
+    given = "sqlite:///own.db?timeout=3"
+    assert at_home(given, home) == f"sqlite:///{home}/own.db?timeout=3"
+    (work / "own.db").touch()
+    assert at_home(given, home) == f"sqlite:///{work}/own.db?timeout=3"
+    (home / "own.db").touch()
+    assert at_home(given, home) == f"sqlite:///{home}/own.db?timeout=3"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////var/ledger.db",
+        "sqlite:///:memory:",
+        "sqlite:///file:own.db?mode=ro&uri=true",
+        "postgresql://me:s3cret%40@host/ledger?sslmode=require",
+        "nonsense",
+        "",
+    ],
+)
+def test_other_urls_are_handed_on_as_they_are(url: str, tmp_path: Path) -> None:
+    """What is wrong with one is told by who opens it."""
+    assert at_home(url, tmp_path) == url
 
 
 def test_a_relative_file_is_meant_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.policy import PolicyBook, PolicyError, load_policy_book, parse_policy_book
+from adaptive_assets.policy import (
+    PolicyBook,
+    PolicyError,
+    load_policy_book,
+    located,
+    parse_policy_book,
+    passed_over,
+)
 from adaptive_assets.policy.document import tree
 from tests.policy.case_files import Expectation, case_files, expected, found
 
@@ -38,10 +45,33 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path, monkeypatch: pytes
         load_policy_book("policies/nowhere.yaml")
     assert (
         str(error.value)
-        == f"policies/nowhere.yaml: there is no such file (relative paths start at {tmp_path})"
+        == f"policies/nowhere.yaml: there is no such file (looked in {tmp_path} (the working directory))"
     )
     with pytest.raises(PolicyError, match=r"there is no such file \(check the path\)"):
         load_policy_book(tmp_path / "nowhere.yaml")
+
+
+def test_a_relative_path_is_looked_for_in_the_home_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then in the working directory; what says the same in both is one file to everybody."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    for folder in (home, work):
+        folder.mkdir()
+    monkeypatch.chdir(work)
+    given = Path("p.yaml")
+    assert located(given, home) == given
+    (work / "p.yaml").write_text("version: 1\n")
+    assert (located(given, home), passed_over(given, home)) == (given, None)
+    (home / "p.yaml").write_text("version: 1\n")
+    assert (located(given, home), passed_over(given, home)) == (home / "p.yaml", None)
+    (home / "p.yaml").write_text("version: 1  # another one\n")
+    assert passed_over(given, home) == work / "p.yaml"
+    assert passed_over(given, None) is None
+    assert passed_over(work / "p.yaml", home) is None
+    monkeypatch.chdir(home)
+    assert passed_over(given, home) is None
+    assert load_policy_book(given, work).places.file == str(work / "p.yaml")
 
 
 def test_a_folder_is_no_policy_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ The only module of this layer that knows the ledger.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from adaptive_assets.ledger import Ledger, LedgerError, RunUsageRow
+from adaptive_assets.ledger import Ledger, LedgerAwayError, LedgerError, RunUsageRow
 from adaptive_assets.ledger.location import FILE_NAME
 from adaptive_assets.planning.resource_request import FULL, PRIOR
 from adaptive_assets.planning.snapshot import Work
@@ -150,26 +150,32 @@ def _median(
 
 @contextmanager
 def _opened(where: str | Path | Ledger) -> Iterator[tuple[Ledger, str]]:
-    """The ledger at ``where`` and its name, without secrets; :class:`TraceError` for all that goes wrong.
+    """The ledger at ``where`` and its name, without secrets.
 
     A file must be there already: the ledger would make a new one.
+
+    Raises:
+        TraceError: there is no ledger at ``where``.
+        LedgerAwayError: it cannot be reached now.
     """
-    source = where.safe_url if isinstance(where, Ledger) else str(where)
+    if isinstance(where, Ledger):
+        yield where, where.safe_url
+        return
+    is_url = "://" in str(where)
     try:
-        if isinstance(where, Ledger):
-            yield where, source
-            return
-        if "://" in source:
-            source = "the ledger"
-            ledger = Ledger.open(str(where), existing=True)
-            source = ledger.safe_url
-        else:
-            ledger = Ledger.open(_file_url(Path(where)), existing=True)
-        with ExitStack() as closing:
-            closing.callback(ledger.dispose)
-            yield ledger, source
+        ledger = Ledger.open(str(where) if is_url else _file_url(Path(where)), existing=True)
+    except LedgerError as error:
+        source = "the ledger" if is_url else str(where)
+        raise TraceError([Problem(source, 0, 0, str(error))]) from None
+    source = ledger.safe_url if is_url else str(where)
+    try:
+        yield ledger, source
+    except LedgerAwayError:
+        raise
     except LedgerError as error:
         raise TraceError([Problem(source, 0, 0, str(error))]) from None
+    finally:
+        ledger.dispose()
 
 
 def _file_url(path: Path) -> str:
