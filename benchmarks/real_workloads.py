@@ -140,4 +140,4 @@ PARTS: Final[Mapping[str, Part]] = {
         ),
     )
 }
-"""By name. Each takes less than a quarter of an hour on two cores that do nothing else."""
+"""By name. Each is sized for a quarter of an hour at most, on two cores that do nothing else."""
