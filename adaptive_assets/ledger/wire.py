@@ -40,7 +40,7 @@ def _names(words: str) -> Mapping[str, str]:
 FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Snapshot: _names(
         "at queued active machine data run_limit actions nodes estimates usage slowdown pace limits"
-        " paused launches clock_certain"
+        " paused launches clock_certain weighted"
     ),
     Work: _names("name policy location assets reads degradable composable gated_by undefined"),
     QueuedRun: _names(
@@ -57,10 +57,10 @@ FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     DataState: _names(
         "asset materialized_at freshness checks checks_failed checks_missing mode source unreadable"
     ),
-    Node: _names("name reading heard_at node_class lease_s"),
+    Node: _names("name reading heard_at node_class lease_s weighted"),
     MachineReading: _names(
         "at cpu_capacity cpu_used memory_capacity memory_used pressure disk_read disk_write network_received"
-        " network_sent"
+        " network_sent our_cpu"
     ),
     Pressure: _names("cpu memory io"),
     Estimate: _names("duration cpu memory runs source"),

@@ -45,7 +45,8 @@ class Verdict(StrEnum):
 class Decision:
     """The verdict on ``runs``, all of the kind ``work``; the first reason is the one to show.
 
-    ``node`` is where an admitted run is placed, where there are several.
+    ``node`` is where an admitted run is placed, where there are several. ``cpu_weight`` is the part of the
+    CPU that it is to get against others, in the scale of ``cpu.weight`` of cgroups: 1 to 10,000, usually 100.
     """
 
     verdict: Verdict
@@ -56,6 +57,7 @@ class Decision:
     runs: tuple[QueuedRun, ...]
     parameters: Mapping[str, object] = field(default_factory=dict)
     node: str = ""
+    cpu_weight: int = 100
 
     @property
     def reason(self) -> Reason:

@@ -9,6 +9,7 @@ from adaptive_assets.planning.degradation import BelowFull, Option
 from adaptive_assets.planning.fair_share import FairShare
 from adaptive_assets.planning.node_capacity import NodeCapacity
 from adaptive_assets.planning.plan_cache import PlanCache
+from adaptive_assets.planning.ranks import cpu_weight_of
 from adaptive_assets.planning.reasons import Reason
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.reservations import Reservation, Reservations
@@ -119,4 +120,7 @@ class PlanState:
             return
         mode, parameters = (option.mode, option.parameters) if option else (FULL, {})
         tier, name = group.policy.tier, node.name if node else ""
-        self.decisions.append(Decision(verdict, group.work, tier, mode, reasons, runs, parameters, name))
+        weight = cpu_weight_of(group.policy, self.book)
+        self.decisions.append(
+            Decision(verdict, group.work, tier, mode, reasons, runs, parameters, name, weight)
+        )

@@ -79,6 +79,9 @@ class MachineReading:
     disk_write: float = 0.0
     network_received: float = 0.0
     network_sent: float = 0.0
+    our_cpu: float | None = None
+    """The part of ``cpu_used`` that our runs used, those that have ended since included; smoothed alike.
+    ``None``: not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +252,8 @@ class Node:
     node_class: str = ""
     """What prices are given by: ``spot``, ``large``; any word."""
     lease_s: float = 60.0
+    weighted: bool = False
+    """Whether CPU weights are in force there, so that runs of lower tiers yield to those of higher ones."""
 
     def is_alive(self, at: float) -> bool:
         """Whether it was heard of within its lease, and can take new work."""
@@ -290,3 +295,5 @@ class Snapshot:
     launches: tuple[float, ...] = ()
     clock_certain: bool = True
     """False while the clock runs ahead of the time that has passed: no run fails for having waited."""
+    weighted: bool = False
+    """Where there is ``machine`` alone: whether CPU weights are in force on it."""

@@ -206,6 +206,9 @@ TagValue = Annotated[str, AfterValidator(_plain_text)]
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 """A number of runs."""
 
+CpuWeight = Annotated[StrictInt, Field(ge=1, le=10_000)]
+"""A part of the CPU against others', as `cpu.weight` of cgroups has it."""
+
 Parameter = Annotated[
     str | int | float | bool | None,
     BeforeValidator(_scalar),

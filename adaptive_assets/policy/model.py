@@ -16,7 +16,9 @@ from adaptive_assets.policy.places import Path, Place, Places
 from adaptive_assets.policy.stages import broken_stages
 from adaptive_assets.policy.terms import (
     DEFAULT,
+    LESS_FOR_EACH_TIER,
     MOST_LISTED,
+    USUAL_CPU_WEIGHT,
     USUAL_TIER,
     USUAL_TIERS,
     Guards,
@@ -100,6 +102,10 @@ class PolicyBook(PolicyValue):
         """The tier's place, 0 for the highest; :class:`KeyError` for a tier that the book does not have."""
         return self._ranks[tier]
 
+    def cpu_weight(self, tier: str) -> int:
+        """The tier's CPU weight, 1 to 10,000; :class:`KeyError` for a tier that the book does not have."""
+        return self._cpu_weights[tier]
+
     def content(self) -> str:
         """The book as canonical JSON: plain numbers, sorted keys, every default written out.
 
@@ -132,6 +138,14 @@ class PolicyBook(PolicyValue):
     @functools.cached_property
     def _ranks(self) -> Mapping[str, int]:
         return {tier.name: rank for rank, tier in enumerate(self.tiers)}
+
+    @functools.cached_property
+    def _cpu_weights(self) -> Mapping[str, int]:
+        weights: dict[str, int] = {}
+        above = USUAL_CPU_WEIGHT * LESS_FOR_EACH_TIER
+        for tier in self.tiers:
+            weights[tier.name] = above = tier.cpu_weight or max(1, above // LESS_FOR_EACH_TIER)
+        return weights
 
     @override
     def __eq__(self, other: object) -> bool:

@@ -12,6 +12,7 @@ from adaptive_assets.policy.fields import (
     Amount,
     Cores,
     Count,
+    CpuWeight,
     Duration,
     Hours,
     Name,
@@ -41,6 +42,12 @@ MOST_LISTED: Final = 10_000
 """Entries of a list of policies, jobs or assets."""
 
 
+USUAL_CPU_WEIGHT: Final = 100
+"""The CPU weight of whatever nobody gave one to: `cpu.weight` of cgroups, nice 0."""
+LESS_FOR_EACH_TIER: Final = 5
+"""How many times as much weight a tier has as the one below, where the file does not say."""
+
+
 class PolicyValue(BaseModel):
     """What all parts of a policy book share: frozen, and closed to unknown keys."""
 
@@ -63,6 +70,9 @@ class Tier(PolicyValue):
     """The hardest way in which work of this tier may be made to give way; without it, `renice`."""
     patience: PositiveDuration = 7200.0
     """How long its oldest run waits before it goes ahead of all others, one such run at a time."""
+    cpu_weight: CpuWeight | None = None
+    """The part of the CPU that its runs get against others', in the scale of `cpu.weight` of cgroups; without
+    it, 100 for the highest tier and a fifth of that of the tier above for the others."""
 
 
 USUAL_TIERS: Final = (Tier(name="critical"), Tier(name=USUAL_TIER), Tier(name="batch"))

@@ -93,7 +93,7 @@ class Home:
 
 @pytest.fixture(params=RELEASES, ids=lambda release: release.name)
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home as the release left it, found a minute later: its queued runs have not outwaited their patience."""
+    """A home a minute after the release left it, so that its runs have not outwaited their patience."""
     with tarfile.open(request.param / "home.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     home = Home(tmp_path)
