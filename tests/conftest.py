@@ -35,7 +35,7 @@ MakeInstance = Callable[..., dg.DagsterInstance]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep temporary files in memory where there is room: many tests wait most of their time for SQLite's fsync.
+    """Keep temporary files in memory where there is room: many tests wait mostly for SQLite's fsync.
 
     ``--basetemp`` or ``PYTEST_DEBUG_TEMPROOT`` name another place.
     """
