@@ -18,9 +18,9 @@ from hypothesis import settings
 from tools.postgres import PostgresServer, postgres_server
 
 # The same examples on every run, or a change could fail for what it did not touch. To search for others, and
-# for ten times as many: pytest --hypothesis-profile=thorough
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("thorough", max_examples=1000)
+# for ten times as many: pytest --hypothesis-profile=thorough. Without deadlines: a machine may be busy.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("repeatable")
 
 IN_MEMORY = Path("/dev/shm")
