@@ -38,10 +38,10 @@ dev: venv ## start Dagster, the daemon and the flight feed; Ctrl-C stops everyth
 test: test-unit test-e2e ## run the unit tests, then the end-to-end tests
 
 test-unit: venv ## run the tests that need seconds
-	$(BIN)/python -m pytest -m "not e2e" -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist worksteal $(PYTEST_ARGS)
 
 test-e2e: venv ## run the tests that start real daemons and runs
-	$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m e2e $$(grep -rl --include="*.py" "mark\.e2e" tests) $(PYTEST_ARGS)
 
 test-dagster: venv ## run Dagster's own tests of its run queue with our coordinator in place of Dagster's
 	$(BIN)/python tools/dagster_tests.py -n 2 $(PYTEST_ARGS)

@@ -18,6 +18,7 @@ from benchmarks import (
     launching,
     paired_passes,
     planning,
+    real,
     selection,
     simulation,
     submission,
@@ -28,6 +29,7 @@ from benchmarks.ablation_rules import RULES
 from benchmarks.alibaba import NoTraceError
 from benchmarks.cells import LOADS, TEAM_LOADS, TRACES
 from benchmarks.figures import Figure, finding
+from benchmarks.real_workloads import PARTS
 from benchmarks.report import RESULTS, Finding, save
 from benchmarks.seeds import TUNED
 from benchmarks.sites import STORAGES, Storage
@@ -97,6 +99,17 @@ def _kills(given: Options) -> Finding:
     return kills.measure(say=_say, **_chosen(given, names))
 
 
+def _real(given: Options) -> Finding:
+    names = {
+        "parts": "only",
+        "storages": "storages",
+        "limits": "limits",
+        "repeats": "repeats",
+        "share": "share",
+    }
+    return real.measure(say=_say, **_chosen(given, names))
+
+
 def _passes(given: Options) -> Finding:
     storages: tuple[Storage, ...] = given["storages"] or STORAGES
     chosen = _chosen(given, {"queued": "queued", "repeats": "repeats"})
@@ -145,6 +158,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "turnaround": _turnaround,
     "fidelity": _fidelity,
     "kills": _kills,
+    "real": _real,
     "ablation": _ablation,
 }
 NAMED_ONLY: Final = ("ablation", "turnaround")
@@ -158,7 +172,7 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
     "storages",
     multiple=True,
     type=click.Choice(STORAGES),
-    help="One storage only (selection, passes, submission, launching, kills).",
+    help="One storage only (selection, passes, submission, launching, kills); instead of SQLite (real).",
 )
 @click.option(
     "--queued",
@@ -215,7 +229,15 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
 @click.option(
     "--share",
     type=click.FloatRange(0.01, 1),
-    help="The part of each workload's time that is played, around its middle (turnaround, ablation).",
+    help="The part of each workload that is played, around its middle (turnaround, ablation) or from its start (real).",
+)
+@click.option("--only", multiple=True, type=click.Choice(tuple(PARTS)), help="One part only (real).")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    type=click.IntRange(1),
+    help="Stock's max_concurrent_runs: several to search the best of, or the one to take (real).",
 )
 @click.option(
     "--keep",

@@ -120,9 +120,11 @@ def submit_job(
     return instance.submit_run(run.run_id, context).run_id
 
 
-def create_run(instance: dg.DagsterInstance, workspace: WorkspaceProcessContext, asset: str) -> dg.DagsterRun:
-    """A run that makes one asset, as a sensor creates it: with its job, plan and origins; not submitted."""
-    request = dg.RunRequest(asset_selection=[dg.AssetKey(asset)])
+def create_run(
+    instance: dg.DagsterInstance, workspace: WorkspaceProcessContext, asset: str, partition: str | None = None
+) -> dg.DagsterRun:
+    """A run that makes one asset, or one partition of it, as a sensor creates it; not submitted."""
+    request = dg.RunRequest(asset_selection=[dg.AssetKey(asset)], partition_key=partition)
     context = workspace.create_request_context()
     graph = context.asset_graph
     data = asyncio.run(get_job_execution_data_from_run_request(graph, request, instance, context, {}))
@@ -132,7 +134,7 @@ def create_run(instance: dg.DagsterInstance, workspace: WorkspaceProcessContext,
         run_id=None,
         run_config={},
         status=dg.DagsterRunStatus.NOT_STARTED,
-        tags={"dagster/sensor_name": "benchmarks"},
+        tags={"dagster/sensor_name": "benchmarks", **({"dagster/partition": partition} if partition else {})},
         root_run_id=None,
         parent_run_id=None,
         step_keys_to_execute=None,

@@ -1,6 +1,5 @@
 """A deployment with a real daemon and real runs, each in a process of its own."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,9 +15,10 @@ import yaml
 from benchmarks.dagster_private import LOCATION, WorkspaceProcessContext, served_workspace, submit_job
 from benchmarks.parts import PASSES, LoggedCoordinator
 from benchmarks.processes import awaited, free_port, listens, process
+from benchmarks.sites import Home, homes
 from benchmarks.synthetic_work import Worked, worked
 
-__all__ = ["Plant", "RealRun", "Request", "plant"]
+__all__ = ["Plant", "RealRun", "Request", "deployed", "plant"]
 
 INTERVAL_S = 2
 """Seconds from one pass of the daemon to the next, at the least."""
@@ -30,13 +30,17 @@ SETTLE_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A run to submit, ``submit_s`` seconds after the first; what it is to use, and for how long."""
+    """A run to submit, ``submit_s`` seconds after the first; what it is to use, and for how long.
+
+    With a ``partition``, ``job`` is the name of an asset, which has its own use in its code.
+    """
 
     submit_s: float
     job: str
     seconds: float
     cores: float
     memory_mib: int
+    partition: str | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -172,26 +176,30 @@ def _busy_core_s() -> float:
 
 @contextmanager
 def plant(policies: Path) -> Iterator[Plant]:
-    """A code server and a daemon on SQLite, with our coordinator; stopped at the end, whatever happens."""
+    """A deployment on SQLite with our coordinator; stopped at the end, whatever happens."""
+    coordinator = {
+        "module": LoggedCoordinator.__module__,
+        "class": LoggedCoordinator.__name__,
+        "config": {"policies": str(policies), "dequeue_interval_seconds": INTERVAL_S},
+    }
+    with (
+        homes("sqlite", coordinator, launches=True) as (home,),
+        deployed(home, "benchmarks.synthetic_work") as (instance, workspace),
+    ):
+        yield Plant(home.path, instance, workspace)
+
+
+@contextmanager
+def deployed(home: Home, module: str) -> Iterator[tuple[dg.DagsterInstance, WorkspaceProcessContext]]:
+    """A code server of ``module`` and a daemon at ``home``, until the end, whatever happens."""
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
-        settings = {
-            "run_coordinator": {
-                "module": LoggedCoordinator.__module__,
-                "class": LoggedCoordinator.__name__,
-                "config": {"policies": str(policies), "dequeue_interval_seconds": INTERVAL_S},
-            },
-            "telemetry": {"enabled": False},
-        }
-        (home / "dagster.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         port = free_port()
-        serve = ["dagster", "api", "grpc", "-m", "benchmarks.synthetic_work", "-p", str(port)]
-        serve += ["--location-name", LOCATION]
-        stack.enter_context(process(serve, home, "code"))
+        serve = ["dagster", "api", "grpc", "-m", module, "-p", str(port), "--location-name", LOCATION]
+        stack.enter_context(process(serve, home.path, "code"))
         awaited(lambda: listens(port), "the code server listens")
         server = {"host": "localhost", "port": port, "location_name": LOCATION}
-        workspace = home / "workspace.yaml"
+        workspace = home.path / "workspace.yaml"
         workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-        stack.enter_context(process(["dagster._daemon", "run", "-w", str(workspace)], home, "daemon"))
-        instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
-        yield Plant(home, instance, stack.enter_context(served_workspace(instance, port)))
+        stack.enter_context(process(["dagster._daemon", "run", "-w", str(workspace)], home.path, "daemon"))
+        instance = stack.enter_context(dg.DagsterInstance.from_config(str(home.path)))
+        yield instance, stack.enter_context(served_workspace(instance, port))

@@ -49,39 +49,38 @@ class Home:
 
 
 @contextmanager
-def homes(storage: Storage, *coordinators: Mapping[str, Any], finish: bool = False) -> Iterator[list[Home]]:
+def homes(
+    storage: Storage, *coordinators: Mapping[str, Any], finish: bool = False, launches: bool = False
+) -> Iterator[list[Home]]:
     """An empty home for each of ``coordinators`` (sections of ``dagster.yaml``), all on the same storage.
 
     On PostgreSQL they are databases of one server that waits for the disk at each commit, as in production.
-    ``finish``: whether a launched run succeeds at once, or stays as it is.
+    ``launches``: whether runs are really launched, by Dagster's default launcher; otherwise ``finish`` says
+    whether a launched run succeeds at once, or stays as it is.
     """
+    recording = {"module": "benchmarks.parts", "class": "RecordingLauncher", "config": {"finish": finish}}
+    launcher = {} if launches else {"run_launcher": recording}
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         paths = [Path(folder) / str(number) for number in range(len(coordinators))]
         if storage == "sqlite":
             made = [Home(path, f"sqlite:///{path / 'history' / 'runs.db'}") for path in paths]
-            yield _written(made, coordinators, [{} for _ in paths], finish)
+            yield _written(made, coordinators, [launcher for _ in paths])
             return
         with postgres_server(durable=True) as server:
             made = [Home(path, server.create_database()) for path in paths]
-            sections = [{"storage": {"postgres": {"postgres_url": home.url}}} for home in made]
-            yield _written(made, coordinators, sections, finish)
+            stores = [{"storage": {"postgres": {"postgres_url": home.url}}} for home in made]
+            yield _written(made, coordinators, [{**store, **launcher} for store in stores])
 
 
 def _written(
     made: list[Home],
     coordinators: tuple[Mapping[str, Any], ...],
     sections: list[dict[str, Any]],
-    finish: bool,
 ) -> list[Home]:
     for home, coordinator, section in zip(made, coordinators, sections, strict=True):
         settings = {
             **section,
             "run_coordinator": dict(coordinator),
-            "run_launcher": {
-                "module": "benchmarks.parts",
-                "class": "RecordingLauncher",
-                "config": {"finish": finish},
-            },
             "telemetry": {"enabled": False},
         }
         home.path.mkdir()

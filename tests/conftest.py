@@ -3,6 +3,8 @@
 Nothing here is skipped: where the server cannot start, the tests that need it fail and say why.
 """
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,12 +17,32 @@ from hypothesis import settings
 
 from tools.postgres import PostgresServer, postgres_server
 
-# The same examples on every run, or a change could fail for what it did not touch. To search for others:
-# pytest --hypothesis-profile=default
-settings.register_profile("repeatable", derandomize=True)
+# The same examples on every run, or a change could fail for what it did not touch. To search for others, and
+# for ten times as many: pytest --hypothesis-profile=thorough. Without deadlines: a machine may be busy.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("repeatable")
 
+IN_MEMORY = Path("/dev/shm")
+"""The file system in memory that Linux has."""
+ROOM = 4 * 2**30
+"""What it must have free, in bytes; containers often have 64 MiB."""
+
+STORAGE = "storage"
+"""The folder of a home in which SQLite keeps its files."""
+
 MakeInstance = Callable[..., dg.DagsterInstance]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep temporary files in memory where there is room: many tests wait mostly for SQLite's fsync.
+
+    ``--basetemp`` or ``PYTEST_DEBUG_TEMPROOT`` name another place.
+    """
+    given = config.getoption("basetemp") or "PYTEST_DEBUG_TEMPROOT" in os.environ
+    fits = os.access(IN_MEMORY, os.W_OK | os.X_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM
+    if fits and not given:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(IN_MEMORY)
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +64,16 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 def dagster_database(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with Dagster's empty tables, to be copied: making the tables takes longer than a copy."""
     url = postgres.create_database()
-    home = write_dagster_home(tmp_path_factory.mktemp("template"), storage=postgres_storage(url))
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance.get_runs_count()
-        instance.all_asset_keys()
-        instance.all_instigator_state()
+    make_tables(write_dagster_home(tmp_path_factory.mktemp("template"), storage=postgres_storage(url)))
     return url
+
+
+@pytest.fixture(scope="session")
+def dagster_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of SQLite files with Dagster's empty tables, to be copied for the same reason."""
+    home = write_dagster_home(tmp_path_factory.mktemp("template"))
+    make_tables(home)
+    return home / STORAGE
 
 
 @pytest.fixture
@@ -70,6 +96,8 @@ def make_instance(
                 sections.setdefault("storage", postgres_storage(url))
             number = len(list(tmp_path.glob("dagster_home*")))
             home = write_dagster_home(tmp_path / f"dagster_home{number or ''}", **sections)
+            if "storage" not in sections:
+                shutil.copytree(request.getfixturevalue("dagster_files"), home / STORAGE)
             monkeypatch.setenv("DAGSTER_HOME", str(home))
             return stack.enter_context(dg.DagsterInstance.from_config(str(home)))
 
@@ -94,6 +122,14 @@ def instance(request: pytest.FixtureRequest, make_instance: MakeInstance) -> dg.
     return make_instance(postgres=request.param == "postgres")
 
 
+def make_tables(home: Path) -> None:
+    """Have Dagster make its tables in the storage that ``home`` names."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()
+        instance.all_asset_keys()
+        instance.all_instigator_state()
+
+
 def postgres_storage(url: str) -> dict[str, Any]:
     """The ``storage`` section of ``dagster.yaml`` for a PostgreSQL database."""
     return {"postgres": {"postgres_url": url}}
@@ -102,7 +138,7 @@ def postgres_storage(url: str) -> dict[str, Any]:
 def write_dagster_home(home: Path, **sections: Any) -> Path:
     """Write ``dagster.yaml`` into ``home``: the project's settings at a test's pace, then ``sections``."""
     settings: dict[str, Any] = {
-        "storage": {"sqlite": {"base_dir": str(home / "storage")}},
+        "storage": {"sqlite": {"base_dir": str(home / STORAGE)}},
         "run_coordinator": {
             "module": "dagster",
             "class": "QueuedRunCoordinator",

@@ -301,11 +301,11 @@ def _wholes() -> Iterator[tuple[str, Shape]]:
         ),
     )
     yield (
-        "chain_of_5000",
+        "chain_of_2000",
         Shape(
             'shape = dg.AssetSpec("shape")\n'
             '@dg.multi_asset(specs=[dg.AssetSpec(f"n{i}", deps=[f"n{i - 1}" if i else "shape"])'
-            " for i in range(5000)])\ndef make(): ...\n",
+            " for i in range(2000)])\ndef make(): ...\n",
             runs=False,
         ),
     )

@@ -48,8 +48,10 @@ from adaptive_assets.policy import (
     Window,
 )
 
-UNHURRIED: Final = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Books and snapshots take a while to make up, on a busy machine more so."""
+UNHURRIED: Final = settings(
+    max_examples=settings().max_examples // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+"""Books and snapshots take a while to make up, on a busy machine more so: a quarter of the usual examples."""
 
 AT: Final = 1_781_524_800.0
 """Noon in London, and early morning in New York."""
