@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from adaptive_assets.cli.expected_start import ExpectedStart
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
 
@@ -27,15 +28,6 @@ class ExplainedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """When a waiting run is expected to start: seconds from ``at``, the last snapshot that was recorded."""
-
-    at: float
-    p50_s: float | None
-    p90_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """That a run asks for ``memory`` bytes at least, because ``after`` was killed for want of memory."""
 
@@ -56,6 +48,6 @@ class Explanation:
     run: ExplainedRun | None
     decisions: "tuple[DecisionRow, ...]"
     remark: str = ""
-    start: Foreseen | None = None
+    start: "ExpectedStart | None" = None
     killed: "RunUsageRow | None" = None
     asked: Asked | None = None

@@ -25,6 +25,7 @@ from adaptive_assets.coordinator.policy_in_force import PolicyInForce
 from adaptive_assets.coordinator.queue_watch import QueueWatch
 from adaptive_assets.coordinator.recording import Recorder
 from adaptive_assets.coordinator.slot_watch import SlotWatch
+from adaptive_assets.coordinator.start_watch import StartWatch
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
@@ -87,6 +88,7 @@ class Cycle:
         self._enactment = Enactment(instance, self._queue, self._parts)
         self._experience = Experience()
         self._planner = Planner()
+        self._starts = StartWatch()
         self._recorder = Recorder(
             ledger,
             node=node,
@@ -127,6 +129,7 @@ class Cycle:
         free = self._enactment.enact(decided, ids)
         for decision in changed:
             logger.info(line(decision))
+        self._parts.attempt("starts", lambda: self._starts.observe(snapshot, decided, book), None)
         self._end_recording(now, snapshot)
         self._parts.end()
         return CycleOutcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
@@ -159,6 +162,7 @@ class Cycle:
         """Learn from the runs that have ended."""
         self._experience.govern(self._policy.book)
         self._to_ledger(lambda: self._experience.recall(self._ledger), None)
+        self._to_ledger(lambda: self._starts.recall(self._ledger), None)
         self._to_ledger(self._active.resume, None)
         # before the queue is read, which may hold the next attempt of a run that has failed just now
         ended = self._active.ended(now)
@@ -200,6 +204,7 @@ class Cycle:
         if not self._recorder.waiting:  # what is not in the ledger yet is read again after a restart
             self._to_ledger(self._active.recorded, None)
             self._to_ledger(lambda: self._experience.keep(self._ledger, now, self._active.told_until), None)
+            self._to_ledger(lambda: self._starts.keep(self._ledger, now), None)
         certain = not self._clock.ahead_s
         self._to_ledger(lambda: self._recorder.prune(now, certain=certain), None)
         self._look_at_the_ledger()
