@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from adaptive_assets.assets.policy_assignment import PolicyAssignment
+    from adaptive_assets.cli.expected_start import ExpectedStart
     from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.planning.snapshot import Snapshot
 
@@ -42,6 +43,10 @@ class Line:
     reason: str
     submitted_at: float
     launched_at: float | None
+    start_p50_s: float | None = None
+    """Seconds from now until it starts, if that is known; half of such runs start sooner."""
+    start_p90_s: float | None = None
+    """Nine of ten such runs start sooner."""
 
     def waited(self, now: float) -> float:
         """Seconds from submission to launch, or until now."""
@@ -57,8 +62,8 @@ class Line:
 def queue(home: Path | None, limit: int, as_json: bool) -> None:
     """Show the runs at work and the runs that wait, the first in the queue first, each with its reason."""
     with opened(home) as installation:
-        lines = gather(installation)
-    now = time.time()
+        now = time.time()
+        lines = gather(installation, limit, now)
     shown = lines[:limit]
     if as_json:
         runs = [{**record(line), "waited_s": round(line.waited(now), 3)} for line in shown]
@@ -69,14 +74,21 @@ def queue(home: Path | None, limit: int, as_json: bool) -> None:
         return
     reasons = [shortened(line.reason, REASON_SHOWN) for line in shown]
     click.echo(
-        table(("run", "what", "policy", "tier", "state", "mode", "waited"), _rows(shown, now), reasons)
+        table(
+            ("run", "what", "policy", "tier", "state", "mode", "waited", "starts in"),
+            _rows(shown, now),
+            reasons,
+        )
     )
     if len(lines) > limit:
         click.echo(f"… and {len(lines) - limit} more; --limit {len(lines)} shows them all.")
 
 
-def gather(installation: Installation) -> list[Line]:
-    """Every run that is active or queued: the active ones by age, then the queue in the planner's order."""
+def gather(installation: Installation, limit: int, now: float) -> list[Line]:
+    """Every run that is active or queued: the active ones by age, then the queue in the planner's order.
+
+    Of the first ``limit`` of them it is told when they will start.
+    """
     import dagster as dg
 
     from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
@@ -87,20 +99,47 @@ def gather(installation: Installation) -> list[Line]:
     active = [record for record in records if record.dagster_run.status is not dg.DagsterRunStatus.QUEUED]
     queued = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.QUEUED]
     active.sort(key=_launched_at)
-    places = _places(queued, installation, assignment)
+    recorded = _last_snapshot(installation)
+    places = _places(queued, recorded, assignment)
     queued.sort(key=lambda record: _place(record.dagster_run, places))
-    return [_line(record, assignment) for record in (*active, *queued)]
+    lines = [_line(record, assignment) for record in (*active, *queued)]
+    held = [line.run_id for line in lines[:limit] if line.state == "held"]
+    starts = _starts(installation, recorded, assignment, held, now)
+    return [
+        replace(line, start_p50_s=start.p50_s, start_p90_s=start.p90_s)
+        if (start := starts.get(line.run_id))
+        else line
+        for line in lines
+    ]
+
+
+def _starts(
+    installation: Installation,
+    recorded: "Snapshot",
+    assignment: "PolicyAssignment",
+    run_ids: Sequence[str],
+    now: float,
+) -> "Mapping[str, ExpectedStart]":
+    """When those runs will start; nothing where the ledger cannot be read, which was told already."""
+    from adaptive_assets.cli.expected_start import expected_starts
+    from adaptive_assets.ledger import LedgerError
+
+    if installation.ledger is None or not run_ids:
+        return {}
+    try:
+        return expected_starts(installation.ledger, recorded, assignment.book, run_ids, now)
+    except LedgerError:
+        return {}
 
 
 def _places(
-    queued: "Sequence[RunRecord]", installation: Installation, assignment: "PolicyAssignment"
+    queued: "Sequence[RunRecord]", recorded: "Snapshot", assignment: "PolicyAssignment"
 ) -> Mapping[str, int]:
     """Where each run stands by what the last recorded plan knew, with those that were submitted since."""
     from adaptive_assets.assets.policy_assignment import facts_of
     from adaptive_assets.coordinator.queue_watch import queued_run
     from adaptive_assets.planning.queue_position import queue_positions
 
-    recorded = _last_snapshot(installation)
     known = {run.run_id: run for run in recorded.queued}
     runs = []
     for waiting in queued:
@@ -172,4 +211,11 @@ def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:
             state,
             line.mode or "-",
             seconds(line.waited(now)),
+            _start(line),
         )
+
+
+def _start(line: Line) -> str:
+    if line.start_p50_s is None or line.start_p90_s is None:
+        return "-"
+    return f"{seconds(line.start_p50_s)} (p90 {seconds(line.start_p90_s)})"

@@ -109,7 +109,7 @@ class StartCalibration:
         Both quantiles hold of past predictions as often as they say.  ``None`` where too few of them tell.
         """
         past = (waited + OFFSET_S) / (seconds + OFFSET_S)
-        known = [each for each in self._tiers.get(tier, ()) if self._ratio(each) > past]
+        known = [each for each in self._tiers.get(tier, ()) if not waited or self._ratio(each) > past]
         if len({each.run_id for each in known if each.started}) < LEAST_RUNS:
             return None
         factors = survival_quantiles(((self._ratio(each), each.started) for each in known), (0.5, 0.9))
