@@ -20,6 +20,7 @@ from benchmarks import (
     planning,
     selection,
     simulation,
+    starts,
     submission,
 )
 from benchmarks.ablation_cells import KeepError
@@ -44,6 +45,11 @@ def _simulation(given: Options) -> Finding:
         "actions": "actions",
     }
     return simulation.measure(say=_say, **_chosen(given, names))
+
+
+def _starts(given: Options) -> Finding:
+    names = {"traces": "traces", "loads": "loads", "seeds": "seeds", "first": "first_seed", "jobs": "jobs"}
+    return starts.measure(say=_say, **_chosen(given, names))
 
 
 def _ablation(given: Options) -> Finding:
@@ -129,6 +135,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "launching": _against_stock("launching", launching.measure, repeats="repeats"),
     "planning": _planning,
     "simulation": _simulation,
+    "starts": _starts,
     "fidelity": _fidelity,
     "kills": _kills,
     "ablation": _ablation,
@@ -159,20 +166,20 @@ NAMED_ONLY: Final = ("ablation",)
     "traces",
     multiple=True,
     metavar="NAME|FILE",
-    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation, ablation).",
+    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation, starts, ablation).",
 )
 @click.option(
     "--load",
     "loads",
     multiple=True,
     type=click.FloatRange(0, 10, min_open=True),
-    help=f"Load instead of {_numbers(LOADS)} (of team {_numbers(TEAM_LOADS)}; simulation, ablation).",
+    help=f"Load instead of {_numbers(LOADS)} (of team {_numbers(TEAM_LOADS)}; simulation, starts, ablation).",
 )
-@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation, ablation).")
+@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation, starts, ablation).")
 @click.option(
     "--first-seed",
     type=click.IntRange(0),
-    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation, ablation).",
+    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation, starts, ablation).",
 )
 @click.option(
     "--actions",
@@ -182,7 +189,9 @@ NAMED_ONLY: Final = ("ablation",)
     " that can be named (simulation, ablation).",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), help="Processes side by side (simulation, ablation, kills)."
+    "--jobs",
+    type=click.IntRange(1, 256),
+    help="Processes side by side (simulation, starts, ablation, kills).",
 )
 @click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
 @click.option("--kills", type=click.IntRange(1), help="Kills of daemons whose ledger is well (kills).")

@@ -73,13 +73,12 @@ def queue(home: Path | None, limit: int, as_json: bool) -> None:
         click.echo("Nothing is queued, and nothing is running.")
         return
     reasons = [shortened(line.reason, REASON_SHOWN) for line in shown]
-    click.echo(
-        table(
-            ("run", "what", "policy", "tier", "state", "mode", "waited", "starts in"),
-            _rows(shown, now),
-            reasons,
-        )
-    )
+    header: tuple[str, ...] = ("run", "what", "policy", "tier", "state", "mode", "waited")
+    rows: Iterable[tuple[str, ...]] = _rows(shown, now)
+    if any(line.start_p90_s is not None for line in shown):
+        header = (*header, "starts in")
+        rows = ((*row, _start(line)) for row, line in zip(rows, shown, strict=True))
+    click.echo(table(header, rows, reasons))
     if len(lines) > limit:
         click.echo(f"… and {len(lines) - limit} more; --limit {len(lines)} shows them all.")
 
@@ -211,7 +210,6 @@ def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:
             state,
             line.mode or "-",
             seconds(line.waited(now)),
-            _start(line),
         )
 
 
