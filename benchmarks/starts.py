@@ -8,8 +8,8 @@ from itertools import product
 from statistics import median
 from typing import Final
 
-from adaptive_assets.learning.start_calibration import StartCalibration, waiting_runs
-from adaptive_assets.planning.decisions import Plan
+from adaptive_assets.learning.start_calibration import StartCalibration
+from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.planner import Planner
 from adaptive_assets.planning.prediction import predict
 from adaptive_assets.planning.snapshot import Snapshot
@@ -98,9 +98,12 @@ class Watched:
         started = {run.run_id: at for decision in made.admitted() for run in decision.runs}
         for run_id in started:
             self._launches.setdefault(run_id, []).append(at)
-        waiting = waiting_runs(made)
-        self._calibration.observe(at, {run_id for each in waiting.values() for run_id in each}, started)
-        due = self._calibration.due(waiting, at)
+        self._calibration.started(started)
+        due = self._calibration.due(made)
+        waiting: dict[str, list[str]] = {}
+        for decision in made.decisions:
+            if decision.verdict is Verdict.DEFER:
+                waiting.setdefault(decision.tier, []).extend(run.run_id for run in decision.runs)
         asked: dict[str, list[str]] = {}
         if waiting and at >= self._next_at:
             self._next_at = at + self._every_s

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from adaptive_assets.learning.start_calibration import KEY, StartCalibration, waiting_runs
+from adaptive_assets.learning.start_calibration import KEY, StartCalibration
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.prediction import Starts, predicting
@@ -69,20 +69,18 @@ class StartWatch:
         self._kept_at, self._is_kept = now, True
 
     def observe(self, snapshot: Snapshot, plan: Plan, book: PolicyBook) -> None:
-        """Note which runs wait and which have started, and go on predicting."""
-        now, waiting = snapshot.at, waiting_runs(plan)
-        present = {run_id for run_ids in waiting.values() for run_id in run_ids}
+        """Note which runs have started and which wait, and go on predicting."""
         started = {run.run_id: run.launched_at for run in snapshot.active}
-        started |= {run.run_id: now for decision in plan.admitted() for run in decision.runs}
-        self._calibration.observe(now, present, started)
-        if self._under_way is None and (due := self._calibration.due(waiting, now)):
+        started |= {run.run_id: plan.at for decision in plan.admitted() for run in decision.runs}
+        self._calibration.started(started)
+        if self._under_way is None and (due := self._calibration.due(plan)):
             run_ids = [run_id for each in due.values() for run_id in each]
-            self._under_way = _UnderWay(now, due, predicting(snapshot, book, run_ids))
+            self._under_way = _UnderWay(plan.at, due, predicting(snapshot, book, run_ids))
         if self._under_way is not None:
             self._under_way.started.update(started)
-            self._go_on(self._under_way, now, present)
+            self._go_on(self._under_way)
 
-    def _go_on(self, under_way: _UnderWay, now: float, waiting: set[str]) -> None:
+    def _go_on(self, under_way: _UnderWay) -> None:
         began = self._clock()
         if began < self._rests_until:
             return
@@ -92,7 +90,7 @@ class StartWatch:
         except StopIteration as done:
             self._under_way = None
             self._calibration.predicted(under_way.at, under_way.runs, done.value)
-            self._calibration.observe(now, waiting, under_way.started)
+            self._calibration.started(under_way.started)
             self._is_kept = False
             spent = self._clock() - began
         except Exception:

@@ -71,27 +71,39 @@ class StartCalibration:
         self._seen_at = 0.0
         """Until when the runs without an end are known to have waited."""
 
-    def observe(self, at: float, waiting: Collection[str], started: Mapping[str, float]) -> None:
-        """At ``at``, those runs wait, and others have started when it says.
+    def started(self, starts: Mapping[str, float]) -> None:
+        """Runs have started, each at its time."""
+        for predictions in self._tiers.values():
+            for place, each in enumerate(predictions):
+                if each.until is None and (start := starts.get(each.run_id)) is not None:
+                    predictions[place] = replace(each, until=max(start, each.at), started=True)
 
-        A run that is neither has left the queue, nobody knows why: it waited at least until it was last seen.
+    def still_waiting(self, at: float, run_ids: Collection[str]) -> None:
+        """At ``at``, those runs wait and no others.
+
+        One that has not started either has left the queue, nobody knows why: it waited at least until it was
+        last seen.
         """
         for predictions in self._tiers.values():
             for place, each in enumerate(predictions):
-                if each.until is not None or each.run_id in waiting:
-                    continue
-                start = started.get(each.run_id)
-                until = self._seen_at if start is None else start
-                predictions[place] = replace(each, until=max(until, each.at), started=start is not None)
+                if each.until is None and each.run_id not in run_ids:
+                    predictions[place] = replace(each, until=max(self._seen_at, each.at))
         self._seen_at = at
 
-    def due(self, waiting: Mapping[str, Sequence[str]], at: float) -> dict[str, list[str]]:
-        """Which of the runs that wait at ``at`` are to be predicted, by tier: a few of each that is due."""
-        return {
-            tier: self._sample(tier, run_ids)
-            for tier, run_ids in waiting.items()
-            if run_ids and self._is_due(tier, at)
-        }
+    def due(self, plan: Plan) -> dict[str, list[str]]:
+        """Which of the runs that ``plan`` leaves waiting are to be predicted, by tier: a few of each.
+
+        Unless some tier is due, the queue is not looked at: it may be long.
+        """
+        deferred = [decision for decision in plan.decisions if decision.verdict is Verdict.DEFER]
+        tiers = [tier for tier in {each.tier: None for each in deferred} if self._is_due(tier, plan.at)]
+        if not tiers:
+            return {}
+        waiting: dict[str, list[str]] = {}
+        for decision in deferred:
+            waiting.setdefault(decision.tier, []).extend(run.run_id for run in decision.runs)
+        self.still_waiting(plan.at, {run_id for run_ids in waiting.values() for run_id in run_ids})
+        return {tier: self._sample(tier, waiting[tier]) for tier in tiers}
 
     def predicted(self, at: float, due: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> None:
         """At ``at``, the ``due`` runs were predicted to start so many ``seconds`` later, if at all."""
@@ -101,7 +113,6 @@ class StartCalibration:
             kept.extend(
                 PredictedStart(run_id, at, seconds[run_id]) for run_id in run_ids if run_id in seconds
             )
-        self._seen_at = max(self._seen_at, at)
 
     def quantiles(self, tier: str, seconds: float, waited: float = 0.0) -> StartQuantiles | None:
         """When a run of ``tier`` starts that was predicted to do so in ``seconds``, and has ``waited`` since.
@@ -163,15 +174,6 @@ class StartCalibration:
 
     def _waited(self, each: PredictedStart) -> float:
         return max(0.0, (self._seen_at if each.until is None else each.until) - each.at)
-
-
-def waiting_runs(plan: Plan) -> dict[str, list[str]]:
-    """The runs that ``plan`` leaves waiting, by tier."""
-    waiting: dict[str, list[str]] = {}
-    for decision in plan.decisions:
-        if decision.verdict is Verdict.DEFER:
-            waiting.setdefault(decision.tier, []).extend(run.run_id for run in decision.runs)
-    return waiting
 
 
 def survival_quantiles(

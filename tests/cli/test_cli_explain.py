@@ -270,7 +270,7 @@ def waited_as_predicted(tier: str) -> str:
     for number in range(LEAST_RUNS):
         at = 10_000.0 * number
         calibration.predicted(at, {tier: [f"r{number}"]}, {f"r{number}": 3600.0})
-        calibration.observe(at + 3600.0, set(), {f"r{number}": at + 3600.0})
+        calibration.started({f"r{number}": at + 3600.0})
     return calibration.text()
 
 

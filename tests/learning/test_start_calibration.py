@@ -11,6 +11,10 @@ from adaptive_assets.learning.start_calibration import (
     StartCalibration,
     survival_quantiles,
 )
+from adaptive_assets.planning.decisions import Decision, Plan, Verdict
+from adaptive_assets.planning.reason_codes import ReasonCode
+from adaptive_assets.planning.reasons import Reason
+from adaptive_assets.planning.snapshot import QueuedRun, Work
 
 
 def lived(
@@ -22,8 +26,10 @@ def lived(
         run_id = f"r{number}"
         calibration.predicted(at, {"batch": [run_id]}, {run_id: predicted})
         at += wait
-        calibration.observe(at, {run_id}, {})
-        calibration.observe(at, set(), {} if leave else {run_id: at})
+        calibration.still_waiting(at, {run_id})
+        if not leave:
+            calibration.started({run_id: at})
+        calibration.still_waiting(at, set())
     return calibration
 
 
@@ -40,7 +46,7 @@ def test_one_run_predicted_often_is_one_run() -> None:
     calibration = StartCalibration()
     for number in range(3 * LEAST_RUNS):
         calibration.predicted(float(number), {"batch": ["r"]}, {"r": 100.0})
-    calibration.observe(500.0, set(), {"r": 500.0})
+    calibration.started({"r": 500.0})
     assert calibration.quantiles("batch", 100.0) is None
 
 
@@ -67,7 +73,7 @@ def test_quantiles_hold_as_often_as_they_say() -> None:
             held90.append(wait <= known.p90)
         calibration.predicted(at, {"batch": [run_id]}, {run_id: predicted})
         at += wait
-        calibration.observe(at, set(), {run_id: at})
+        calibration.started({run_id: at})
     assert sum(held50) / len(held50) == pytest.approx(0.5, abs=0.05)
     assert 0.87 <= sum(held90) / len(held90) <= 0.93
 
@@ -79,7 +85,7 @@ def test_runs_that_still_wait_count_as_long_as_they_have() -> None:
     at = LEAST_RUNS * 50.0
     many = [f"w{number}" for number in range(10)]
     calibration.predicted(at, {"batch": many}, dict.fromkeys(many, 100.0))
-    calibration.observe(at + 5000.0, set(many), {})
+    calibration.still_waiting(at + 5000.0, set(many))
     after = calibration.quantiles("batch", 100.0)
     assert before is not None
     assert before.p90 == pytest.approx(50.0)
@@ -100,32 +106,41 @@ def test_what_has_passed_since_the_prediction_is_taken_off() -> None:
     assert calibration.quantiles("batch", 100.0, waited=301.0) is None, "no run has waited so long"
 
 
+def waits(at: float, **tiers: int) -> Plan:
+    """A plan that leaves so many runs of each tier waiting."""
+    work, reason = Work("w", "default"), Reason(ReasonCode.MEMORY)
+
+    def deferred(tier: str, count: int) -> Decision:
+        runs = tuple(QueuedRun(f"{tier}-{number}", work, 0.0) for number in range(count))
+        return Decision(Verdict.DEFER, work, tier, "full", (reason,), runs)
+
+    return Plan(at, "r", tuple(deferred(*each) for each in tiers.items()))
+
+
 def test_a_few_runs_of_each_tier_are_predicted_at_a_time() -> None:
-    """All where they are few, else evenly spaced; again when their waits have passed, by a tenth."""
+    """All where they are few, else evenly spaced; again when a tenth of their wait has passed."""
     calibration = StartCalibration()
-    waiting = {"critical": ["c"], "batch": [f"b{number}" for number in range(100)], "standard": []}
-    due = calibration.due(waiting, 0.0)
-    assert due["critical"] == ["c"]
-    places = sorted(int(run_id[1:]) for run_id in due["batch"])
+    due = calibration.due(waits(0.0, critical=1, batch=100))
+    assert due["critical"] == ["critical-0"]
+    places = sorted(int(run_id.removeprefix("batch-")) for run_id in due["batch"])
     assert len(places) == SAMPLED
     assert all(20 <= right - left <= 30 for left, right in pairwise(places))
-    assert "standard" not in due
     calibration.predicted(0.0, due, {run_id: 10.0 for each in due.values() for run_id in each})
-    assert calibration.due(waiting, 10.0) == {}
-    assert calibration.due(waiting, 20.0).keys() == {"critical", "batch"}
-    calibration.observe(3000.0, set(waiting["batch"]), {"c": 30.0})
-    calibration.predicted(3000.0, {"batch": ["b1"], "critical": ["c2"]}, {"b1": 10.0, "c2": 10.0})
-    assert calibration.due(waiting, 3200.0).keys() == {"critical"}
-    assert calibration.due(waiting, 3300.0).keys() == {"critical", "batch"}
+    assert calibration.due(waits(10.0, critical=1, batch=100)) == {}
+    calibration.started({"critical-0": 30.0})
+    assert calibration.due(waits(3000.0, critical=1, batch=100)).keys() == {"critical", "batch"}
+    again = {"batch": ["batch-1"], "critical": ["critical-0"]}
+    calibration.predicted(3000.0, again, {"batch-1": 10.0, "critical-0": 10.0})
+    assert calibration.due(waits(3200.0, critical=1, batch=100)).keys() == {"critical"}
+    assert calibration.due(waits(3400.0, critical=1, batch=100)).keys() == {"critical", "batch"}
 
 
 def test_what_cannot_be_foreseen_is_not_asked_for_all_the_time() -> None:
     """A closed gate: nothing was predicted, and the next try is not at once."""
     calibration = StartCalibration()
-    due = calibration.due({"batch": ["r"]}, 0.0)
-    calibration.predicted(0.0, due, {})
-    assert calibration.due({"batch": ["r"]}, 5.0) == {}
-    assert calibration.due({"batch": ["r"]}, 20.0) == {"batch": ["r"]}
+    calibration.predicted(0.0, calibration.due(waits(0.0, batch=1)), {})
+    assert calibration.due(waits(5.0, batch=1)) == {}
+    assert calibration.due(waits(20.0, batch=1)) == {"batch": ["batch-0"]}
 
 
 def test_what_is_known_can_be_kept() -> None:
@@ -135,7 +150,7 @@ def test_what_is_known_can_be_kept() -> None:
     calibration.predicted(at, {"batch": ["last"]}, {"last": 100.0})
     again = StartCalibration.read(calibration.text())
     assert again.text() == calibration.text()
-    again.observe(at + 300.0, set(), {"last": at + 300.0})
+    again.started({"last": at + 300.0})
     assert again.quantiles("batch", 100.0) is not None
 
 
