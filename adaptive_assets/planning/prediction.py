@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.expected_completions import ends_at
-from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.planner import Planner
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
@@ -49,6 +49,7 @@ class _Future:
     def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
         self._snapshot = snapshot
         self._book = book
+        self._plan = Planner()
         self._requests = ResourceRequests(snapshot, book)
         self._ends: dict[str, float] = {}
         self._held: dict[str, tuple[str, float, float]] = {}
@@ -66,7 +67,7 @@ class _Future:
         found: dict[str, float] = {}
         now, idle = self._snapshot, TUNING.idle_step_s
         for _ in range(TUNING.prediction_plans):
-            decided = plan(now, self._book)
+            decided = self._plan(now, self._book)
             yield
             gone = {
                 run.run_id: decision
