@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from adaptive_assets.cli.errors import note
+from adaptive_assets.cli.errors import note, one_line
 from adaptive_assets.cli.installation import Installation, home_option, opened
 from adaptive_assets.cli.text import emit_json, iso, record, short_id, shortened, table
 from adaptive_assets.planning.formatting import seconds
@@ -128,6 +128,9 @@ def _starts(
     try:
         return expected_starts(installation.ledger, recorded, assignment.book, run_ids, now)
     except LedgerError:
+        return {}
+    except Exception as error:  # noqa: BLE001  one run that cannot be planned for must not hide the queue
+        note(f"No start can be predicted: {one_line(error)}")
         return {}
 
 

@@ -70,6 +70,8 @@ class StartWatch:
 
     def observe(self, snapshot: Snapshot, plan: Plan, book: PolicyBook) -> None:
         """Note which runs have started and which wait, and go on predicting."""
+        if not snapshot.clock_certain:
+            return  # nobody knows how long anything has waited
         started = {run.run_id: run.launched_at for run in snapshot.active}
         started |= {run.run_id: plan.at for decision in plan.admitted() for run in decision.runs}
         self._calibration.started(started)

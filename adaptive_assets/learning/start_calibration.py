@@ -103,7 +103,7 @@ class StartCalibration:
         for decision in deferred:
             waiting.setdefault(decision.tier, []).extend(run.run_id for run in decision.runs)
         self.still_waiting(plan.at, {run_id for run_ids in waiting.values() for run_id in run_ids})
-        return {tier: self._sample(tier, waiting[tier]) for tier in tiers}
+        return {tier: _sample(waiting[tier], plan.at) for tier in tiers}
 
     def predicted(self, at: float, due: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> None:
         """At ``at``, the ``due`` runs were predicted to start so many ``seconds`` later, if at all."""
@@ -162,18 +162,19 @@ class StartCalibration:
         # also when the clock was set back
         return not 0 <= at - last < min(max(spacing, SOONEST_S), LATEST_S)
 
-    def _sample(self, tier: str, waiting: Sequence[str]) -> list[str]:
-        """Evenly spaced in those that wait, and not always in the same places."""
-        if len(waiting) <= SAMPLED:
-            return list(waiting)
-        shift = len(self._tiers.get(tier, ())) * 0.618 % 1.0
-        return [waiting[int((part + shift) / SAMPLED * len(waiting))] for part in range(SAMPLED)]
-
     def _ratio(self, each: PredictedStart) -> float:
         return (self._waited(each) + OFFSET_S) / (each.seconds + OFFSET_S)
 
     def _waited(self, each: PredictedStart) -> float:
         return max(0.0, (self._seen_at if each.until is None else each.until) - each.at)
+
+
+def _sample(waiting: Sequence[str], at: float) -> list[str]:
+    """Evenly spaced in those that wait, and not always in the same places."""
+    if len(waiting) <= SAMPLED:
+        return list(waiting)
+    shift = at * 0.618 % 1.0
+    return [waiting[int((part + shift) / SAMPLED * len(waiting))] for part in range(SAMPLED)]
 
 
 def survival_quantiles(
