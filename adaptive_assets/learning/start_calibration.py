@@ -123,7 +123,8 @@ class StartCalibration:
         known = [each for each in self._tiers.get(tier, ()) if not waited or self._ratio(each) > past]
         if len({each.run_id for each in known if each.started}) < LEAST_RUNS:
             return None
-        factors = survival_quantiles(((self._ratio(each), each.started) for each in known), (0.5, 0.9))
+        ratios = ((self._ratio(each), each.started) for each in known)
+        factors = survival_quantiles(ratios, (0.5, 0.9), len(known) / len({each.run_id for each in known}))
         if factors is None:
             return None
         p50, p90 = (max(0.0, factor * (seconds + OFFSET_S) - OFFSET_S - waited) for factor in factors)
@@ -178,20 +179,21 @@ def _sample(waiting: Sequence[str], at: float) -> list[str]:
 
 
 def survival_quantiles(
-    values: Iterable[tuple[float, bool]], wanted: Sequence[float]
+    values: Iterable[tuple[float, bool]], wanted: Sequence[float], beyond: float = 0.0
 ) -> tuple[float, ...] | None:
     """The quantiles ``wanted`` (0 to 1, in order) of values of which some are only known to be larger.
 
-    Each value comes with whether it is known exactly.  ``None`` where one of them is beyond what is known.
+    Each value comes with whether it is known exactly.  So many as ``beyond`` are counted that may be larger
+    than all: those of the run that is still to come.  ``None`` for a quantile that is beyond what is known.
     """
     found: list[float] = []
     ordered = sorted(values, key=lambda each: (each[0], not each[1]))
-    beyond = 1.0
+    larger = 1.0
     for place, (value, exact) in enumerate(ordered):
         if not exact:
             continue
-        beyond *= 1 - 1 / (len(ordered) - place)
-        while len(found) < len(wanted) and beyond <= 1 - wanted[len(found)] + 1e-9:
+        larger *= 1 - 1 / (len(ordered) - place + beyond)
+        while len(found) < len(wanted) and larger <= 1 - wanted[len(found)] + 1e-9:
             found.append(value)
     return tuple(found) if len(found) == len(wanted) else None
 

@@ -168,3 +168,10 @@ def test_quantiles_of_values_that_are_not_all_known() -> None:
     assert survival_quantiles(values, (0.25, 0.5, 0.9)) == (1.0, 3.0, 4.0)
     assert survival_quantiles([*values, (9.0, False)], (0.9,)) is None
     assert survival_quantiles([], (0.5,)) is None
+
+
+def test_a_value_that_is_still_to_come_may_be_beyond_all() -> None:
+    """Of nine, the ninth is then the 90th percentile; of eight, there is none."""
+    values = [(float(number), True) for number in range(1, 10)]
+    assert survival_quantiles(values, (0.5, 0.9), 1.0) == (5.0, 9.0)
+    assert survival_quantiles(values[:8], (0.9,), 1.0) is None
