@@ -74,7 +74,8 @@ class StartWatch:
             return  # nobody knows how long anything has waited
         started = {run.run_id: run.launched_at for run in snapshot.active}
         started |= {run.run_id: plan.at for decision in plan.admitted() for run in decision.runs}
-        self._calibration.started(started)
+        if self._calibration.started(started):
+            self._is_kept = False
         if self._under_way is None and (due := self._calibration.due(plan)):
             run_ids = [run_id for each in due.values() for run_id in each]
             self._under_way = _UnderWay(plan.at, due, predicting(snapshot, book, run_ids))

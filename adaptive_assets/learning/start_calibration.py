@@ -71,12 +71,15 @@ class StartCalibration:
         self._seen_at = 0.0
         """Until when the runs without an end are known to have waited."""
 
-    def started(self, starts: Mapping[str, float]) -> None:
-        """Runs have started, each at its time."""
+    def started(self, starts: Mapping[str, float]) -> bool:
+        """Runs have started, each at its time; whether one of them had been predicted."""
+        known = False
         for predictions in self._tiers.values():
             for place, each in enumerate(predictions):
                 if each.until is None and (start := starts.get(each.run_id)) is not None:
                     predictions[place] = replace(each, until=max(start, each.at), started=True)
+                    known = True
+        return known
 
     def still_waiting(self, at: float, run_ids: Collection[str]) -> None:
         """At ``at``, those runs wait and no others.

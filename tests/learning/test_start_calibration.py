@@ -150,7 +150,8 @@ def test_what_is_known_can_be_kept() -> None:
     calibration.predicted(at, {"batch": ["last"]}, {"last": 100.0})
     again = StartCalibration.read(calibration.text())
     assert again.text() == calibration.text()
-    again.started({"last": at + 300.0})
+    assert again.started({"last": at + 300.0, "unknown": at})
+    assert not again.started({"last": at + 300.0}), "that is known already"
     assert again.quantiles("batch", 100.0) is not None
 
 
