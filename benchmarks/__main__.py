@@ -21,6 +21,7 @@ from benchmarks import (
     real,
     selection,
     simulation,
+    starts,
     submission,
     turnaround,
 )
@@ -59,6 +60,11 @@ def _turnaround(given: Options) -> Finding:
         "share": "share",
     }
     return turnaround.measure_all(say=_say, **_chosen(given, names))
+
+
+def _starts(given: Options) -> Finding:
+    names = {"traces": "traces", "loads": "loads", "seeds": "seeds", "first": "first_seed", "jobs": "jobs"}
+    return starts.measure(say=_say, **_chosen(given, names))
 
 
 def _ablation(given: Options) -> Finding:
@@ -156,6 +162,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "planning": _planning,
     "simulation": _simulation,
     "turnaround": _turnaround,
+    "starts": _starts,
     "fidelity": _fidelity,
     "kills": _kills,
     "real": _real,
@@ -187,7 +194,7 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
     "traces",
     multiple=True,
     metavar="NAME|FILE",
-    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (simulation, turnaround, ablation).",
+    help=f"Instead of {', '.join(TRACES)}: one of them, or a trace file (all simulations).",
 )
 @click.option(
     "--load",
@@ -196,11 +203,11 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
     type=click.FloatRange(0, 10, min_open=True),
     help=f"Load instead of {_numbers(LOADS)}, of team {_numbers(TEAM_LOADS)} (all simulations).",
 )
-@click.option("--seeds", type=click.IntRange(1, 100), help="How many (simulation, turnaround, ablation).")
+@click.option("--seeds", type=click.IntRange(1, 100), help="How many (all simulations).")
 @click.option(
     "--first-seed",
     type=click.IntRange(0),
-    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (simulation, turnaround, ablation).",
+    help=f"From which on; rules were tuned on {TUNED[0]} to {TUNED[-1]} (all simulations).",
 )
 @click.option(
     "--actions",
@@ -229,7 +236,7 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
 @click.option(
     "--share",
     type=click.FloatRange(0.01, 1),
-    help="The part of each workload that is played, around its middle (turnaround, ablation) or from its start (real).",
+    help="The part of each workload that is played, from its start (real) or around its middle.",
 )
 @click.option("--only", multiple=True, type=click.Choice(tuple(PARTS)), help="One part only (real).")
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from adaptive_assets.cli.explain_text import as_json, as_text
-from adaptive_assets.cli.explanation import Asked, ExplainedRun, Explanation, Foreseen
+from adaptive_assets.cli.explanation import Asked, ExplainedRun, Explanation
 from adaptive_assets.cli.installation import Installation, home_option, opened
 from adaptive_assets.cli.runs import find_run, unknown
 from adaptive_assets.cli.text import emit_json
@@ -16,6 +16,7 @@ from adaptive_assets.cli.text import emit_json
 if TYPE_CHECKING:
     import dagster as dg
 
+    from adaptive_assets.cli.expected_start import ExpectedStart
     from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
     from adaptive_assets.planning.snapshot import Work
@@ -59,7 +60,7 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
     decisions = _decisions(installation, run, work)
     remark = "" if decisions else _why_nothing(installation, run)
     facts = _facts(record, work, assignment.book)
-    start = None if installation.observes else _start(installation, run, assignment.book)
+    start = None if installation.observes else _start(installation, run, assignment.book, now)
     killed, asked = _out_of_memory(installation, run, work, facts.submitted_at)
     observed = _observed(installation, decisions)
     return Explanation(now, run.run_id, facts, tuple(decisions), remark, start, killed, asked, observed)
@@ -96,20 +97,21 @@ def _out_of_memory(
     return killed, Asked(memory, last) if memory and last else None
 
 
-def _start(installation: Installation, run: "dg.DagsterRun", book: "PolicyBook") -> Foreseen | None:
+def _start(
+    installation: Installation, run: "dg.DagsterRun", book: "PolicyBook", now: float
+) -> "ExpectedStart | None":
     """When it will start, if it waits and the last recorded snapshot has it."""
     import dagster as dg
 
     from adaptive_assets.assets import tags
-    from adaptive_assets.planning.prediction import predict
+    from adaptive_assets.cli.expected_start import expected_starts
 
     held = run.status is dg.DagsterRunStatus.QUEUED and tags.read(run.tags, tags.ADMISSION) == tags.HELD
     cycle = installation.ledger.latest_status().cycle_id if installation.ledger and held else None
     if cycle is None or installation.ledger is None:
         return None
-    snapshot = installation.ledger.snapshot(cycle)
-    found = predict(snapshot, book, [run.run_id]).get(run.run_id)
-    return None if found is None else Foreseen(snapshot.at, found.p50, found.p90)
+    ledger = installation.ledger
+    return expected_starts(ledger, ledger.snapshot(cycle), book, [run.run_id], now).get(run.run_id)
 
 
 def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -> "list[DecisionRow]":

@@ -10,7 +10,8 @@ from adaptive_assets.cli.text import clock, iso, labelled, record, short_id, wra
 from adaptive_assets.planning.formatting import cores, seconds, share, size
 
 if TYPE_CHECKING:
-    from adaptive_assets.cli.explanation import ExplainedRun, Explanation, Foreseen
+    from adaptive_assets.cli.expected_start import ExpectedStart
+    from adaptive_assets.cli.explanation import ExplainedRun, Explanation
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
 INDENT = " " * 4
@@ -118,12 +119,13 @@ def _memory_json(found: "Explanation") -> dict[str, Any]:
     return told
 
 
-def _starts(start: "Foreseen") -> str:
-    as_of = f" (as of {clock(start.at)}, if nothing new comes)"
-    if start.p50_s is None:
+def _starts(start: "ExpectedStart") -> str:
+    as_of = f" (by the plan of {clock(start.at)})"
+    if not start.foreseeable:
         return f"not to be foreseen: it waits for more than capacity{as_of}"
-    late = "" if start.p90_s is None else f", with bad luck in {seconds(start.p90_s)}"
-    return f"in about {seconds(start.p50_s)}{late}{as_of}"
+    if start.p50_s is None or start.p90_s is None:
+        return "not known yet: too few runs of its tier that waited have started"
+    return f"in about {seconds(start.p50_s)}, in 9 of 10 cases within {seconds(start.p90_s)}{as_of}"
 
 
 def _deadline(run: "ExplainedRun", due: float, now: float) -> str:

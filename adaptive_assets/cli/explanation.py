@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from adaptive_assets.cli.expected_start import ExpectedStart
     from adaptive_assets.ledger import DecisionRow, RunUsageRow
 
 
@@ -24,15 +25,6 @@ class ExplainedRun:
     started_at: float | None
     ended_at: float | None
     deadline_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """When a waiting run is expected to start: seconds from ``at``, the last snapshot that was recorded."""
-
-    at: float
-    p50_s: float | None
-    p90_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Explanation:
     run: ExplainedRun | None
     decisions: "tuple[DecisionRow, ...]"
     remark: str = ""
-    start: Foreseen | None = None
+    start: "ExpectedStart | None" = None
     killed: "RunUsageRow | None" = None
     asked: Asked | None = None
     observed: frozenset[int] = frozenset()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from adaptive_assets.cli.errors import note
+from adaptive_assets.cli.errors import note, one_line
 from adaptive_assets.cli.installation import Installation, home_option, opened
 from adaptive_assets.cli.text import emit_json, iso, record, short_id, shortened, table
 from adaptive_assets.planning.formatting import seconds
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from adaptive_assets.assets.policy_assignment import PolicyAssignment
+    from adaptive_assets.cli.expected_start import ExpectedStart
     from adaptive_assets.dagster_compat.runs import RunRecord
     from adaptive_assets.planning.snapshot import Snapshot
 
@@ -42,6 +43,10 @@ class Line:
     reason: str
     submitted_at: float
     launched_at: float | None
+    start_p50_s: float | None = None
+    """Seconds from now until it starts, if that is known; half of such runs start sooner."""
+    start_p90_s: float | None = None
+    """Nine of ten such runs start sooner."""
 
     def waited(self, now: float) -> float:
         """Seconds from submission to launch, or until now."""
@@ -57,9 +62,9 @@ class Line:
 def queue(home: Path | None, limit: int, as_json: bool) -> None:
     """Show the runs at work and the runs that wait, the first in the queue first, each with its reason."""
     with opened(home) as installation:
-        lines = gather(installation)
+        now = time.time()
+        lines = gather(installation, limit, now)
         observes = installation.observes
-    now = time.time()
     shown = lines[:limit]
     if as_json:
         runs = [{**record(line), "waited_s": round(line.waited(now), 3)} for line in shown]
@@ -71,15 +76,21 @@ def queue(home: Path | None, limit: int, as_json: bool) -> None:
     if observes:
         click.echo("Nothing is held (mode: observe): Dagster launches the queued runs in this order.\n")
     reasons = [shortened(line.reason, REASON_SHOWN) for line in shown]
-    click.echo(
-        table(("run", "what", "policy", "tier", "state", "mode", "waited"), _rows(shown, now), reasons)
-    )
+    header: tuple[str, ...] = ("run", "what", "policy", "tier", "state", "mode", "waited")
+    rows: Iterable[tuple[str, ...]] = _rows(shown, now)
+    if any(line.start_p90_s is not None for line in shown):
+        header = (*header, "starts in")
+        rows = ((*row, _start(line)) for row, line in zip(rows, shown, strict=True))
+    click.echo(table(header, rows, reasons))
     if len(lines) > limit:
         click.echo(f"… and {len(lines) - limit} more; --limit {len(lines)} shows them all.")
 
 
-def gather(installation: Installation) -> list[Line]:
-    """Every run that is active or queued: the active ones by age, then the queue in the planner's order."""
+def gather(installation: Installation, limit: int, now: float) -> list[Line]:
+    """Every run that is active or queued: the active ones by age, then the queue in the planner's order.
+
+    Of the first ``limit`` of them it is told when they will start.
+    """
     import dagster as dg
 
     from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
@@ -90,12 +101,21 @@ def gather(installation: Installation) -> list[Line]:
     active = [record for record in records if record.dagster_run.status is not dg.DagsterRunStatus.QUEUED]
     queued = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.QUEUED]
     active.sort(key=_launched_at)
+    recorded = _last_snapshot(installation)
     if installation.observes:
         queued.sort(key=_stocks_place)
-    else:
-        places = _places(queued, installation, assignment)
-        queued.sort(key=lambda record: _place(record.dagster_run, places))
-    return [_line(record, assignment, installation.observes) for record in (*active, *queued)]
+        return [_line(record, assignment, observes=True) for record in (*active, *queued)]
+    places = _places(queued, recorded, assignment)
+    queued.sort(key=lambda record: _place(record.dagster_run, places))
+    lines = [_line(record, assignment, observes=False) for record in (*active, *queued)]
+    held = [line.run_id for line in lines[:limit] if line.state == "held"]
+    starts = _starts(installation, recorded, assignment, held, now)
+    return [
+        replace(line, start_p50_s=start.p50_s, start_p90_s=start.p90_s)
+        if (start := starts.get(line.run_id))
+        else line
+        for line in lines
+    ]
 
 
 def _stocks_place(record: "RunRecord") -> tuple[int, int]:
@@ -105,15 +125,36 @@ def _stocks_place(record: "RunRecord") -> tuple[int, int]:
     return -priority_of(record.dagster_run), record.storage_id
 
 
+def _starts(
+    installation: Installation,
+    recorded: "Snapshot",
+    assignment: "PolicyAssignment",
+    run_ids: Sequence[str],
+    now: float,
+) -> "Mapping[str, ExpectedStart]":
+    """When those runs will start; nothing where the ledger cannot be read, which was told already."""
+    from adaptive_assets.cli.expected_start import expected_starts
+    from adaptive_assets.ledger import LedgerError
+
+    if installation.ledger is None or not run_ids:
+        return {}
+    try:
+        return expected_starts(installation.ledger, recorded, assignment.book, run_ids, now)
+    except LedgerError:
+        return {}
+    except Exception as error:  # noqa: BLE001  one run that cannot be planned for must not hide the queue
+        note(f"No start can be predicted: {one_line(error)}")
+        return {}
+
+
 def _places(
-    queued: "Sequence[RunRecord]", installation: Installation, assignment: "PolicyAssignment"
+    queued: "Sequence[RunRecord]", recorded: "Snapshot", assignment: "PolicyAssignment"
 ) -> Mapping[str, int]:
     """Where each run stands by what the last recorded plan knew, with those that were submitted since."""
     from adaptive_assets.assets.policy_assignment import facts_of
     from adaptive_assets.coordinator.queue_watch import queued_run
     from adaptive_assets.planning.queue_position import queue_positions
 
-    recorded = _last_snapshot(installation)
     known = {run.run_id: run for run in recorded.queued}
     runs = []
     for waiting in queued:
@@ -195,3 +236,9 @@ def _rows(lines: Iterable[Line], now: float) -> Iterator[tuple[str, ...]]:
             line.mode or "-",
             seconds(line.waited(now)),
         )
+
+
+def _start(line: Line) -> str:
+    if line.start_p50_s is None or line.start_p90_s is None:
+        return "-"
+    return f"{seconds(line.start_p50_s)} (p90 {seconds(line.start_p90_s)})"

@@ -28,6 +28,7 @@ from adaptive_assets.coordinator.policy_in_force import PolicyInForce
 from adaptive_assets.coordinator.queue_watch import QueueWatch
 from adaptive_assets.coordinator.recording import Recorder
 from adaptive_assets.coordinator.slot_watch import SlotWatch
+from adaptive_assets.coordinator.start_watch import StartWatch
 from adaptive_assets.coordinator.weight_watch import WeightWatch
 from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
@@ -96,6 +97,7 @@ class Cycle:
         self._would = "Only observed: " if observes else ""
         self._experience = Experience()
         self._planner = Planner()
+        self._starts = StartWatch()
         self._recorder = Recorder(
             ledger,
             node=node,
@@ -138,6 +140,7 @@ class Cycle:
         self._follow.expect(self._weights.expected(decided))
         for decision in changed:
             logger.info("%s%s", self._would, line(decision))
+        self._parts.attempt("starts", lambda: self._starts.observe(snapshot, decided, book), None)
         self._end_recording(now, snapshot)
         self._parts.end()
         return CycleOutcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
@@ -171,6 +174,7 @@ class Cycle:
         """Learn from the runs that have ended."""
         self._experience.govern(self._policy.book)
         self._to_ledger(lambda: self._experience.recall(self._ledger), None)
+        self._to_ledger(lambda: self._starts.recall(self._ledger), None)
         self._to_ledger(self._active.resume, None)
         # before the queue is read, which may hold the next attempt of a run that has failed just now
         ended = self._active.ended(now)
@@ -229,6 +233,7 @@ class Cycle:
             self._to_ledger(lambda: self._mode_log.note(self._ledger, now), None)
             self._to_ledger(self._active.recorded, None)
             self._to_ledger(lambda: self._experience.keep(self._ledger, now, self._active.told_until), None)
+            self._to_ledger(lambda: self._starts.keep(self._ledger, now), None)
         self._to_ledger(lambda: self._weights.keep(self._ledger), None)
         certain = not self._clock.ahead_s
         self._to_ledger(lambda: self._recorder.prune(now, certain=certain), None)

@@ -1,13 +1,12 @@
 """When will a queued run start? The same ``plan()``, run forward."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import replace
 
 from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.expected_completions import ends_at
-from adaptive_assets.planning.plan import plan
+from adaptive_assets.planning.planner import Planner
 from adaptive_assets.planning.requests import ResourceRequests
-from adaptive_assets.planning.resource_request import ResourceRequest
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
     Claims,
@@ -19,37 +18,38 @@ from adaptive_assets.planning.snapshot import (
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
 
+Starts = Generator[None, None, Mapping[str, float]]
+"""A prediction that is made plan by plan, so that whoever has other things to do can do them in between."""
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """Seconds from now to the launch, if all takes its median (``p50``) or its 90th percentile (``p90``).
 
-    ``None``: not within the horizon, or not foreseeable, as with a gate that only new data can open.
+def predict(snapshot: Snapshot, book: PolicyBook, run_ids: Collection[str]) -> Mapping[str, float]:
+    """Seconds from now until each of ``run_ids`` is launched, if everything takes its median.
+
+    Left out is what is not launched within the horizon, or cannot be foreseen: a gate, say, that only new
+    data can open.  Nothing is said of how far this holds: runs take longer or shorter, and new ones come.
     """
+    steps = predicting(snapshot, book, run_ids)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            found: Mapping[str, float] = done.value
+            return found
 
-    p50: float | None
-    p90: float | None
 
-
-def predict(snapshot: Snapshot, book: PolicyBook, run_ids: Collection[str]) -> Mapping[str, Prediction]:
-    """When each of ``run_ids`` will be launched, provided that nothing new is submitted.
-
-    Both quantiles are of the whole future at once: in the one, everything takes its median; in the other,
-    everything its 90th percentile.  That is more cautious than a quantile of the start alone.
-    """
+def predicting(snapshot: Snapshot, book: PolicyBook, run_ids: Collection[str]) -> Starts:
+    """As :func:`predict`, and pauses after each plan."""
     wanted = {run.run_id for run in snapshot.queued} & set(run_ids)
-    likely = _Future(snapshot, book, slow=False).starts(wanted)
-    late = _Future(snapshot, book, slow=True).starts(wanted)
-    return {run_id: Prediction(likely.get(run_id), late.get(run_id)) for run_id in wanted}
+    return _Future(snapshot, book).starts(wanted)
 
 
 class _Future:
-    """One possible future of a snapshot."""
+    """The future of a snapshot in which everything takes its median."""
 
-    def __init__(self, snapshot: Snapshot, book: PolicyBook, *, slow: bool) -> None:
+    def __init__(self, snapshot: Snapshot, book: PolicyBook) -> None:
         self._snapshot = snapshot
         self._book = book
-        self._slow = slow
+        self._plan = Planner()
         self._requests = ResourceRequests(snapshot, book)
         self._ends: dict[str, float] = {}
         self._held: dict[str, tuple[str, float, float]] = {}
@@ -57,17 +57,18 @@ class _Future:
         self._shown = {run.run_id for run in snapshot.active}
         for run in snapshot.active:
             request = self._requests.of_run(run, run.mode)
-            self._ends[run.run_id] = ends_at(run, self._sure(request), snapshot.at, TUNING)
+            self._ends[run.run_id] = ends_at(run, request, snapshot.at, TUNING)
             cpu = request.cpu if run.cpu_used is None else run.cpu_used
             memory = request.memory if run.memory_used is None else run.memory_used
             self._held[run.run_id] = (run.node, cpu, float(memory))
 
-    def starts(self, wanted: Collection[str]) -> dict[str, float]:
+    def starts(self, wanted: Collection[str]) -> Starts:
         """Seconds from now to the launch of each of ``wanted`` that is launched within the horizon."""
         found: dict[str, float] = {}
         now, idle = self._snapshot, TUNING.idle_step_s
         for _ in range(TUNING.prediction_plans):
-            decided = plan(now, self._book)
+            decided = self._plan(now, self._book)
+            yield
             gone = {
                 run.run_id: decision
                 for decision in decided.decisions
@@ -96,10 +97,6 @@ class _Future:
                 break
         return found
 
-    def _sure(self, request: ResourceRequest) -> ResourceRequest:
-        """The demand with the one duration that this future gives it."""
-        return replace(request, typical=request.duration if self._slow else request.median)
-
     def _launched(self, admitted: Iterator[Decision], at: float) -> Iterator[ActiveRun]:
         for decision in admitted:
             run: QueuedRun = decision.runs[0]
@@ -117,7 +114,7 @@ class _Future:
                 deadline_at=run.deadline_at,
                 estimate=run.estimate,
             )
-            self._ends[run.run_id] = at + TUNING.launch_s + self._sure(request).median
+            self._ends[run.run_id] = at + TUNING.launch_s + request.median
             self._held[run.run_id] = (decision.node, request.cpu, float(request.memory))
             if run.claims is not None:
                 self._claims[run.run_id] = run.claims

@@ -12,8 +12,15 @@ from dagster._core.test_utils import create_run_for_test
 
 from adaptive_assets.cli.explain_text import deadline_kept
 from adaptive_assets.cli.explanation import ExplainedRun
+from adaptive_assets.learning.start_calibration import KEY, LEAST_RUNS, StartCalibration
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from tests.cli.sites import POLICIES, Adaptive, MakeSite, Site, Told
+
+RAMP = """\
+version: 1
+guards: {ramp: {runs: 1, every: 1h}}
+default: {estimate: {cpu: 0, memory: 1MiB, duration: 5s}}
+"""
 
 
 def materialize(site: Site, *, passed: bool) -> None:
@@ -234,6 +241,38 @@ def test_when_a_run_will_start(site: Site, told: Told, adaptive: Adaptive) -> No
     materialize(site, passed=True)
     site.cycle()
     assert told("explain", run_id)["start"] is None
+
+
+def test_a_start_is_told_as_far_as_predictions_have_held(
+    make_site: MakeSite, told: Told, adaptive: Adaptive
+) -> None:
+    """It waits for the ramp. Without evidence there is nothing; with it, both quantiles, counted from now."""
+    site = make_site(RAMP)
+    site.submit(job="plain")
+    held = site.submit(job="plain")
+    site.cycle()
+    assert told("explain", held)["start"]["p90_s"] is None
+    assert "not known yet: too few runs of its tier" in adaptive("explain", held).stdout
+    shown = {run["run_id"]: run for run in told("queue")["runs"]}
+    assert (shown[held]["start_p50_s"], shown[held]["start_p90_s"]) == (None, None)
+    site.ledger.keep(KEY, waited_as_predicted("standard"))
+    start = told("explain", held)["start"]
+    assert 3000 <= start["p50_s"] <= start["p90_s"] <= 4500
+    assert "in about 1h" in adaptive("explain", held).stdout
+    assert "in 9 of 10 cases within" in adaptive("explain", held).stdout
+    shown = {run["run_id"]: run for run in told("queue")["runs"]}
+    assert 3000 <= shown[held]["start_p50_s"] <= shown[held]["start_p90_s"] <= 4500
+    assert "(p90 " in adaptive("queue").stdout
+
+
+def waited_as_predicted(tier: str) -> str:
+    """What a daemon keeps that has seen enough runs start just when they were predicted to."""
+    calibration = StartCalibration()
+    for number in range(LEAST_RUNS):
+        at = 10_000.0 * number
+        calibration.predicted(at, {tier: [f"r{number}"]}, {f"r{number}": 3600.0})
+        calibration.started({f"r{number}": at + 3600.0})
+    return calibration.text()
 
 
 def test_a_ledger_that_is_away_is_a_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adaptive_assets.planning.prediction import Prediction, predict
+from adaptive_assets.planning.prediction import predict
 from adaptive_assets.planning.tuning import TUNING
 from tests.planning.compact import book_of, snapshot_of
 
@@ -24,7 +24,7 @@ FULL = {"memory_used": "4GiB"}
 def test_a_run_that_fits_starts_now() -> None:
     """Zero seconds from now, however long it takes."""
     snapshot = snapshot_of(queued=[{"run": "r1"}])
-    assert predict(snapshot, book_of(), ["r1"]) == {"r1": Prediction(0.0, 0.0)}
+    assert predict(snapshot, book_of(), ["r1"]) == {"r1": 0.0}
 
 
 def test_a_run_starts_when_what_is_in_its_way_ends() -> None:
@@ -35,19 +35,14 @@ def test_a_run_starts_when_what_is_in_its_way_ends() -> None:
         {"run": "r2", "policy": "large", "waited": "1m"},
     ]
     found = predict(snapshot_of(machine=FULL, active=HOLDS, queued=queued), book, ["r1", "r2", "gone"])
-    seconds = {run: (foreseen.p50, foreseen.p90) for run, foreseen in found.items()}
-    assert seconds == {
-        "r1": pytest.approx((20.0, 20.0)),
-        "r2": pytest.approx((80.0 + TUNING.launch_s, 80.0 + TUNING.launch_s)),
-    }
+    assert found == {"r1": pytest.approx(20.0), "r2": pytest.approx(80.0 + TUNING.launch_s)}
 
 
 def test_a_window_is_foreseen_to_the_step() -> None:
     """Noon, and the hours open at 22:00."""
     book = book_of({"default": {"window": {"prefer": "22:00-06:00", "timezone": "UTC"}}})
     found = predict(snapshot_of(queued=[{"run": "r1"}]), book, ["r1"])["r1"]
-    assert found.p50 is not None
-    assert 36_000 <= found.p50 <= 36_000 + TUNING.longest_step_s
+    assert 36_000 <= found <= 36_000 + TUNING.longest_step_s
 
 
 def test_what_only_new_data_can_change_is_not_foreseen() -> None:
@@ -56,17 +51,17 @@ def test_what_only_new_data_can_change_is_not_foreseen() -> None:
     snapshot = snapshot_of(
         data={"a": {"checks": "fail", "failed": ["x"]}}, queued=[{"run": "r1", "reads": ["a"]}]
     )
-    assert predict(snapshot, book, ["r1"]) == {"r1": Prediction(None, None)}
+    assert predict(snapshot, book, ["r1"]) == {}
 
 
 def test_slots_that_are_taken_ahead_come_back_when_those_runs_end() -> None:
     """One slot for two runs: the second starts when the first has ended. Who has one now is unknown."""
     queued = [{"run": "r1", "pools": ["db"], "waited": "2m"}, {"run": "r2", "pools": ["db"], "waited": "1m"}]
     found = predict(snapshot_of(queued=queued, pools={"db": 1}), book_of(), ["r1", "r2"])
-    assert found["r1"] == Prediction(0.0, 0.0)
-    assert found["r2"].p50 == pytest.approx(60.0 + TUNING.launch_s)
+    assert found["r1"] == 0.0
+    assert found["r2"] == pytest.approx(60.0 + TUNING.launch_s)
     held = predict(snapshot_of(queued=queued, pools={"db": 0}), book_of(), ["r1"])
-    assert held["r1"] == Prediction(None, None)
+    assert held == {}
 
 
 def test_the_ramp_is_foreseen_for_runs_that_will_have_ended() -> None:
@@ -78,6 +73,5 @@ def test_the_ramp_is_foreseen_for_runs_that_will_have_ended() -> None:
         }
     )
     found = predict(snapshot_of(queued=[{"run": f"r{n}"} for n in range(3)]), book, ["r0", "r1", "r2"])
-    assert (found["r0"].p50, found["r1"].p50) == (0.0, 0.0)
-    assert found["r2"].p50 is not None
-    assert 60.0 <= found["r2"].p50 <= 60.0 + TUNING.longest_step_s
+    assert (found["r0"], found["r1"]) == (0.0, 0.0)
+    assert 60.0 <= found["r2"] <= 60.0 + TUNING.longest_step_s
