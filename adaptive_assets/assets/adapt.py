@@ -14,6 +14,7 @@ from adaptive_assets.assets.automation import policy_sensors
 from adaptive_assets.assets.catalogues import facts_of_asset
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.assets.run_mode import RunMode
+from adaptive_assets.assets.run_usage import report_usage_of_runs
 from adaptive_assets.assets.validation import RUN_MODE, SHORTEST_WINDOW, unfit
 from adaptive_assets.dagster_compat.definitions import is_reconstruction
 from adaptive_assets.policy import Catalogue, Policy, PolicyError, load_policy_book
@@ -68,6 +69,8 @@ def adapt(
             f"adapt() takes dagster.Definitions, not {type(defs).__name__}; where they are loaded lazily, "
             "call it inside the function that @dagster.definitions decorates"
         )
+    if is_reconstruction():
+        report_usage_of_runs()
     defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
     try:
         assignment = _assignment(defs, policies)
