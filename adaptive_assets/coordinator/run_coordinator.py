@@ -23,6 +23,7 @@ from adaptive_assets.dagster_compat.daemon import (
     RunQueueConfig,
     SubmitRunContext,
     concurrency_settings,
+    cut_wait_short,
     dequeue_daemon,
     dequeue_workspace,
     hush_full_queue,
@@ -189,10 +190,14 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         if self._cycle is None:
             hush_full_queue(daemon)
             self._cycle = self._deployment.cycle(self._instance, self._limit())
+            cut_wait_short(daemon, self._is_pass_due)
             if self._backlogs:
                 logger.warning("`backlogs` in dagster.yaml has no effect any more, and can be removed")
         self._faults.close("lease")
         return self._cycle
+
+    def _is_pass_due(self) -> bool:
+        return self._cycle is not None and self._cycle.next_pass.is_due()
 
     def _stand_by(self, daemon: Any, now: float) -> RunQueueConfig:
         """Another daemon launches: this one plans and launches nothing, and says so.
