@@ -39,7 +39,8 @@ def adapt(
       of the project's own targets stays with that sensor;
     * a freshness policy on each asset whose policy promises freshness and that has none of its own: it fails
       after the promised time and warns from three quarters of it;
-    * the tag ``adaptive/policy`` on each asset, for the catalog and for selections.
+    * the tag ``adaptive/policy`` on each asset, for the catalog and for selections;
+    * a report of the CPU time and the memory that a run took, as an event just before its end.
 
     Everything else (checks, jobs, schedules, executor, components) is left as it is. Where definitions are
     loaded lazily, call this inside the function that loads them::

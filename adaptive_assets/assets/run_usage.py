@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
-import psutil
 
 from adaptive_assets.dagster_compat.events import EngineEventData, TakenByRun
 from adaptive_assets.dagster_compat.executors import surround_runs
@@ -51,6 +50,8 @@ def _is_all_of_this_process(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
 
     That of a pool, a notebook or a test is older than the run, or has executed others before.
     """
+    import psutil
+
     record = instance.get_run_record_by_id(run.run_id)
     if record is None or len(_begun) > 1:
         return False

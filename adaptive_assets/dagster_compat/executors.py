@@ -8,8 +8,6 @@ from functools import wraps
 from typing import Any
 
 import dagster as dg
-from dagster._core.executor.in_process import InProcessExecutor
-from dagster._core.executor.multiprocess import MultiprocessExecutor
 
 Around = Callable[[dg.DagsterInstance, dg.DagsterRun, bool], AbstractContextManager[object]]
 """Made of the instance, the run, and whether its steps have a process each."""
@@ -24,15 +22,18 @@ def surround_runs(around: Around) -> None:
     Executors of all jobs are meant, however they are configured, but for those that give steps to others: to
     a cluster, or to a server that forks. Calling this again changes nothing.
     """
+    from dagster._core.executor.in_process import InProcessExecutor
+    from dagster._core.executor.multiprocess import MultiprocessExecutor
+
     for executor in (InProcessExecutor, MultiprocessExecutor):
         if not hasattr(executor.execute, _MARK):
-            executor.execute = _surrounded(executor.execute, around)  # type: ignore[method-assign]
+            apart = executor is MultiprocessExecutor
+            executor.execute = _surrounded(executor.execute, around, apart)  # type: ignore[method-assign]
 
 
-def _surrounded(execute: Any, around: Around) -> Any:
+def _surrounded(execute: Any, around: Around, apart: bool) -> Any:
     @wraps(execute)
     def surrounded(executor: Any, context: Any, plan: Any) -> Iterator[dg.DagsterEvent]:
-        apart = isinstance(executor, MultiprocessExecutor)
         if apart and executor._start_method == "forkserver":
             yield from execute(executor, context, plan)
             return
