@@ -48,6 +48,8 @@ class NextPass:
         self._earliest = 0.0
         self._armed = False
         self._queued: frozenset[str] = frozenset()
+        self._submitted = ""
+        """The run that a pass was begun for; it is not begun again for one that the pass could not see."""
         self._followed: list[str] = []
         self._some_ended = False
         self._again_at: float | None = None
@@ -90,7 +92,11 @@ class NextPass:
     def _one_was_submitted(self) -> bool:
         """By the run that was created last: one created before it and queued after it waits for its time."""
         queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
-        return any(run_id not in self._queued for run_id in self._instance.get_run_ids(queued, limit=1))
+        (*latest,) = self._instance.get_run_ids(queued, limit=1)
+        if not latest or latest[0] in self._queued or latest[0] == self._submitted:
+            return False
+        self._submitted = latest[0]
+        return True
 
     def _some_have_ended(self) -> bool:
         if not self._followed:

@@ -116,6 +116,18 @@ def test_a_submitted_run_is_told_of_once(next_pass: NextPass, world: World) -> N
     assert not next_pass.is_due()
 
 
+def test_a_run_that_no_pass_can_see_is_no_reason_for_one_after_the_other(
+    next_pass: NextPass, world: World, clock: Clock
+) -> None:
+    """What is wrong with it is told by the passes that come in their time."""
+    world.submit("readings")
+    assert next_pass.is_due()
+    next_pass.begin()
+    next_pass.end([], [], [])
+    clock.now += HOUR_S
+    assert not next_pass.is_due()
+
+
 def test_an_end_matters_while_others_wait(next_pass: NextPass, world: World, clock: Clock) -> None:
     """With an empty queue nobody waits for the place, and what the run took is learned in time."""
     running, waiting = world.submit("readings"), world.submit("report")
