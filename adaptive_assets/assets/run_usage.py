@@ -9,8 +9,8 @@ from typing import Final
 
 import dagster as dg
 
-from adaptive_assets.dagster_compat.events import EngineEventData, TakenByRun
 from adaptive_assets.dagster_compat.executors import surround_runs
+from adaptive_assets.dagster_compat.run_reports import TakenByRun, report_taken
 
 try:
     import resource
@@ -40,7 +40,7 @@ def _reporting(instance: dg.DagsterInstance, run: dg.DagsterRun, steps_apart: bo
     finally:
         try:
             if _is_all_of_this_process(instance, run):
-                _report(instance, run, _taken(steps_apart))
+                report_taken(instance, run, _taken(steps_apart))
         except Exception as error:  # noqa: BLE001  whatever it is, the run has done its work
             _log.warning("what the run took cannot be reported: %s: %s", type(error).__name__, error)
 
@@ -82,10 +82,3 @@ def _high_water() -> int | None:
         return None
     found = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(found[0][1]) * 1024 if found else None
-
-
-def _report(instance: dg.DagsterInstance, run: dg.DagsterRun, taken: TakenByRun) -> None:
-    message = (
-        f"The run took {taken.cpu_seconds:.1f} core-seconds and {taken.memory / 2**20:.0f} MiB of memory."
-    )
-    instance.report_engine_event(message, run, EngineEventData(taken.metadata))

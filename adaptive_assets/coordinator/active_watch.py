@@ -14,7 +14,8 @@ from adaptive_assets.coordinator.ended_runs import EndedRuns, Kept
 from adaptive_assets.coordinator.input_size import input_size
 from adaptive_assets.coordinator.lost_runs import NEVER_STARTED_S, STALE_S, RunProblem, Silence, lost_message
 from adaptive_assets.coordinator.process_watch import ProcessWatch
-from adaptive_assets.dagster_compat.events import sigkills, taken_by_run
+from adaptive_assets.dagster_compat.events import sigkills
+from adaptive_assets.dagster_compat.run_reports import taken_by_run
 from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES, RunRecord
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.snapshot import ActiveRun, Work

@@ -1,7 +1,6 @@
 """What Dagster's event log knows of runs, assets and checks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessStateRecord
@@ -19,49 +18,15 @@ from adaptive_assets.dagster_compat.storage import event_log_storage
 __all__ = [
     "AssetCheckExecutionRecord",
     "EngineEventData",
-    "TakenByRun",
     "asset_records",
     "freshness_states",
     "latest_evaluations",
     "sigkills",
-    "taken_by_run",
 ]
 
 
 KILLED = "was terminated by signal 9 (SIGKILL)"
 """In every message that ``get_run_crash_explanation`` writes of a process that was killed."""
-
-
-CPU_SECONDS = "adaptive/cpu_seconds"
-MEMORY_PEAK = "adaptive/memory_peak"
-
-
-@dataclass(frozen=True, slots=True)
-class TakenByRun:
-    """What a run took, as its own process told: CPU in core-seconds, memory in bytes at the peak."""
-
-    cpu_seconds: float
-    memory: int
-
-    @property
-    def metadata(self) -> dict[str, dg.MetadataValue]:
-        """As an event carries it."""
-        return {
-            CPU_SECONDS: dg.MetadataValue.float(self.cpu_seconds),
-            MEMORY_PEAK: dg.MetadataValue.int(self.memory),
-        }
-
-
-def taken_by_run(instance: dg.DagsterInstance, run_id: str) -> TakenByRun | None:
-    """What the process of the run has told that it took; ``None`` if it told nothing."""
-    page = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    for record in reversed(page.records):
-        event = record.event_log_entry.dagster_event
-        told = event.engine_event_data.metadata if event else {}
-        cpu, memory = told.get(CPU_SECONDS), told.get(MEMORY_PEAK)
-        if isinstance(cpu, dg.FloatMetadataValue) and isinstance(memory, dg.IntMetadataValue):
-            return TakenByRun(cpu.value or 0.0, memory.value or 0)
-    return None
 
 
 def sigkills(instance: dg.DagsterInstance, run_id: str) -> list[float]:

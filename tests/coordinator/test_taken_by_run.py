@@ -13,7 +13,7 @@ from dagster_shared.serdes import serialize_value
 
 from adaptive_assets.assets import run_usage
 from adaptive_assets.coordinator.deployment import open_ledger
-from adaptive_assets.dagster_compat.events import TakenByRun, taken_by_run
+from adaptive_assets.dagster_compat.run_reports import TakenByRun, taken_by_run
 from adaptive_assets.ledger import RunUsageRow
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.world import IDLE, World
