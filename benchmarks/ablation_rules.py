@@ -95,6 +95,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _planning("composition known by another one", composition_evidence=inf, acts=True),
     # what runs that ended teach
     _learning("similar work", kin_kinds=inf),
+    _learning("new kinds no larger than the fleet", fleet=False),
     _learning("declarations corrected by what runs took", declared_runs=inf),
     _learning("declarations before similar work", declared=False),
     _learning("sizes of inputs", size_runs=inf),

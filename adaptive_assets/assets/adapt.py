@@ -15,8 +15,10 @@ from adaptive_assets.assets.catalogues import facts_of_asset
 from adaptive_assets.assets.deaf import RUN_MODE, deaf_in, deaf_ladders
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.assets.run_mode import RunMode
+from adaptive_assets.assets.run_usage import report_usage_of_runs
 from adaptive_assets.assets.telling import refuse, warn
 from adaptive_assets.assets.validation import SHORTEST_WINDOW, unfit
+from adaptive_assets.dagster_compat.definitions import is_reconstruction
 from adaptive_assets.policy import (
     Catalogue,
     Policy,
@@ -46,7 +48,8 @@ def adapt(
       of the project's own targets stays with that sensor;
     * a freshness policy on each asset whose policy promises freshness and that has none of its own: it fails
       after the promised time and warns from three quarters of it;
-    * the tag ``adaptive/policy`` on each asset, for the catalog and for selections.
+    * the tag ``adaptive/policy`` on each asset, for the catalog and for selections;
+    * a report of the CPU time and the memory that a run took, as an event just before its end.
 
     Everything else (checks, jobs, schedules, executor, components) is left as it is. Where definitions are
     loaded lazily, call this inside the function that loads them::
@@ -80,6 +83,8 @@ def adapt(
             f"adapt() takes dagster.Definitions, not {type(defs).__name__}; where they are loaded lazily, "
             "call it inside the function that @dagster.definitions decorates"
         )
+    if is_reconstruction():
+        report_usage_of_runs()
     defs = dg.Definitions.merge(defs, dg.Definitions(resources=_missing_resources(defs)))
     try:
         book = _book(policies)

@@ -15,6 +15,7 @@ from adaptive_assets.coordinator.input_size import input_size
 from adaptive_assets.coordinator.lost_runs import NEVER_STARTED_S, STALE_S, RunProblem, Silence, lost_message
 from adaptive_assets.coordinator.process_watch import ProcessWatch
 from adaptive_assets.dagster_compat.events import sigkills
+from adaptive_assets.dagster_compat.run_reports import taken_by_run
 from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES, RunRecord
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.snapshot import ActiveRun, Work
@@ -29,6 +30,7 @@ ATTEMPTS: Final = 3
 """Cycles that try to read what an ended run took, before it is given up."""
 
 T = TypeVar("T")
+Amount = TypeVar("Amount", int, float)
 
 
 class ActiveWatch:
@@ -182,6 +184,7 @@ class ActiveWatch:
         run = record.dagster_run
         work, size, said = self._work_of(run), input_size(run.tags), declared(run.tags)
         out_of_memory = self._out_of_memory(run, now)
+        told = taken_by_run(self._instance, run.run_id)
         # last of all, because what is forgotten cannot be read again
         usage = self._processes.forget(record, ended_at)
         return work, RunUsageRow(
@@ -195,8 +198,9 @@ class ActiveWatch:
             launched_at=None,
             started_at=record.start_time,
             ended_at=ended_at,
-            cpu_seconds=usage.cpu_seconds if usage else None,
-            memory_peak=usage.memory_peak if usage else None,
+            # each may have missed what the other has seen: the last second, or what came after the last step
+            cpu_seconds=_most(usage.cpu_seconds if usage else None, told.cpu_seconds if told else None),
+            memory_peak=_most(usage.memory_peak if usage else None, told.memory if told else None),
             io_read=usage.io_read if usage else None,
             io_write=usage.io_write if usage else None,
             input_size=size,
@@ -204,3 +208,7 @@ class ActiveWatch:
             out_of_memory=out_of_memory,
             declared=said,
         )
+
+
+def _most(seen: Amount | None, told: Amount | None) -> Amount | None:
+    return max((each for each in (seen, told) if each is not None), default=None)

@@ -22,6 +22,7 @@ from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.coordinator.faults import Fault
 from adaptive_assets.coordinator.launch_follow import LaunchFollow
 from adaptive_assets.coordinator.launch_watch import LaunchWatch
+from adaptive_assets.coordinator.next_pass import NextPass
 from adaptive_assets.coordinator.observation import Observation
 from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.policy_in_force import PolicyInForce
@@ -83,6 +84,8 @@ class Cycle:
         self._run_limit = run_limit
         self._node = node
         self._now = 0.0
+        self.next_pass = NextPass(instance)
+        """Whether the next cycle is due before its time."""
         self._clock = ClockWatch()
         self._parts = Parts(self._record_fault)
         self._policy = PolicyInForce(books, catalogues, self._parts)
@@ -124,6 +127,7 @@ class Cycle:
             Exception: Dagster's own storage cannot be read, or refuses one write after another.
         """
         self._now = now
+        self.next_pass.begin()
         self._parts.begin(now)
         self._begin_recording()
         self._look_at_the_clock(now, elapsed)
@@ -143,6 +147,11 @@ class Cycle:
         self._parts.attempt("starts", lambda: self._starts.observe(snapshot, decided, book), None)
         self._end_recording(now, snapshot)
         self._parts.end()
+        self.next_pass.end(
+            queued=(run.run_id for run in snapshot.queued),
+            active=(run.run_id for run in snapshot.active),
+            admitted=(run.run_id for decision in decided.admitted() for run in decision.runs),
+        )
         return CycleOutcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from adaptive_assets.dagster_compat.daemon import (
     RunQueueConfig,
     SubmitRunContext,
     concurrency_settings,
+    cut_wait_short,
     dequeue_daemon,
     dequeue_workspace,
     hush_full_queue,
@@ -204,13 +205,17 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
 
     def _next_cycle(self, daemon: Any) -> Cycle:
         if self._cycle is None:
-            if not self._observes:
-                hush_full_queue(daemon)
             self._cycle = self._deployment.cycle(self._instance, self._limit())
+            if not self._observes:  # which leaves the pass to stock Dagster, its pace too
+                hush_full_queue(daemon)
+                cut_wait_short(daemon, self._is_pass_due)
             if self._backlogs:
                 logger.warning("`backlogs` in dagster.yaml has no effect any more, and can be removed")
         self._faults.close("lease")
         return self._cycle
+
+    def _is_pass_due(self) -> bool:
+        return self._cycle is not None and self._cycle.next_pass.is_due()
 
     def _stand_by(self, daemon: Any, now: float) -> RunQueueConfig:
         """Another daemon launches: this one plans and launches nothing, and says so.

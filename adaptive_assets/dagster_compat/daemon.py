@@ -4,10 +4,10 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 from dagster._core.run_coordinator.base import SubmitRunContext
@@ -22,6 +22,7 @@ __all__ = [
     "RunQueueConfig",
     "SubmitRunContext",
     "concurrency_settings",
+    "cut_wait_short",
     "dequeue_daemon",
     "dequeue_workspace",
     "hush_full_queue",
@@ -84,6 +85,38 @@ _NO_FULL_QUEUE = _NoFullQueue()
 def hush_full_queue(daemon: Any) -> None:
     """Keep the dequeue daemon from logging a maximum that nobody configured; calling it again is harmless."""
     daemon._logger.addFilter(_NO_FULL_QUEUE)
+
+
+class _Interval(float):
+    """Seconds from one pass to the next that are over early once ``is_over`` says so.
+
+    The daemon's loop adds its jitter to them, and asks twice a second whether less time has passed.
+    """
+
+    _is_over: Callable[[], bool]
+
+    def __new__(cls, seconds: float, is_over: Callable[[], bool]) -> Self:
+        interval = super().__new__(cls, seconds)
+        interval._is_over = is_over
+        return interval
+
+    @override
+    def __add__(self, jitter: float, /) -> "_Interval":
+        return _Interval(float(self) + jitter, self._is_over)
+
+    @override
+    def __gt__(self, passed: float, /) -> bool:
+        return float(self) > passed and not self._is_over()
+
+
+def cut_wait_short(daemon: Any, is_over: Callable[[], bool]) -> None:
+    """Let the dequeue daemon begin its next pass before its interval is over, when ``is_over`` says so.
+
+    It is asked in the daemon's thread up to twice a second while the daemon waits, first as soon as a pass is
+    done, and must neither raise nor take long. The interval that has begun stays as it is. Calling this
+    again replaces ``is_over``.
+    """
+    daemon.interval_seconds = _Interval(float(daemon.interval_seconds), is_over)
 
 
 def paused_locations(daemon: Any, now: float) -> dict[str, float]:

@@ -3,8 +3,10 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from adaptive_assets.learning.ended_run import EndedRun
 from adaptive_assets.learning.family import Family
@@ -13,13 +15,17 @@ from adaptive_assets.learning.record import Record
 from adaptive_assets.learning.similar_work import SimilarWork
 from adaptive_assets.learning.tuning import LearningTuning
 from adaptive_assets.planning.estimates import Estimate
-from adaptive_assets.planning.resource_request import ResourceRequest
+from adaptive_assets.planning.resource_request import PRIOR, ResourceRequest
 from adaptive_assets.planning.snapshot import Work
+from adaptive_assets.planning.tuning import TUNING
 
 Assumed = Callable[[Work, str], ResourceRequest]
 """What to take for a quantity of a kind in a mode that no run has shown: usually what its policy declares."""
 
 _Key = tuple[str, str, tuple[str, ...], str]
+
+_FLEET: Final = ""
+"""Where a policy's name stands, for the family of all kinds of the deployment: no policy has that name."""
 
 
 class Kinds:
@@ -48,6 +54,7 @@ class Kinds:
         kind.learn(ended)
         if ended.succeeded:
             family.saw(key, kind.records, self._runs)
+            self._family(_FLEET, mode).saw(key, kind.records, self._runs)
         kind.stand_with(family.similar)
 
     def estimate(
@@ -65,7 +72,31 @@ class Kinds:
         if kind is not None:
             similar = self._no_kin if family is None else family.similar
             return kind.estimate(similar, assumed, input_size, most_memory)
-        return None if family is None else family.newcomer(assumed)
+        return self._of_newcomer(family, mode, assumed)
+
+    def _of_newcomer(
+        self, family: Family | None, mode: str, assumed: ResourceRequest | None
+    ) -> Estimate | None:
+        """What a kind takes of which no run is known: as kinds of its policy do, and no more than the fleet.
+
+        Kinds of one policy are few, so what is said of one more reaches far out. Those of all policies are
+        more, and are asked alone where the policy has too few and declares nothing itself.
+        """
+        similar = None if family is None else family.newcomer(assumed)
+        fleet = self._families.get((_FLEET, mode))
+        of_all = None if fleet is None else fleet.newcomer(assumed)
+        if of_all is None or not self._tuning.fleet:
+            return similar
+        if similar is None:
+            return of_all if assumed in (None, PRIOR) else None
+        asked, bound = (each.memory.at(TUNING.similar_quantile) for each in (similar, of_all))
+        return similar if asked <= bound else self._bounded(similar, of_all)
+
+    @staticmethod
+    @lru_cache(maxsize=1_024)
+    def _bounded(similar: Estimate, of_all: Estimate) -> Estimate:
+        """The same object for the same: a plan is made anew where an estimate is another one."""
+        return replace(similar, memory=of_all.memory)
 
     def snapshot(self) -> Any:
         """All that was learned, plain: of the kinds seen last, up to so many runs."""

@@ -26,7 +26,7 @@ class Source(StrEnum):
     OWN = "own"
     """Runs of the same kind of work, in the same mode."""
     SIMILAR = "kin"
-    """Runs of other kinds under the same policy, because there are too few of its own."""
+    """Runs of other kinds, under the same policy or any, because there are too few of its own."""
     DECLARED = "declared"
     """What was declared of the run, corrected by what declarations of its policy turned out to be worth."""
 

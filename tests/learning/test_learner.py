@@ -1,5 +1,6 @@
 """The learner as its callers see it."""
 
+import json
 import pickle
 import random
 import statistics
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_assets.learning import EndedRun, Learner, LearningTuning, SubmittedRun
+from adaptive_assets.learning import LEARNING, EndedRun, Learner, LearningTuning, SubmittedRun
 from adaptive_assets.planning.estimates import Estimate, Source
-from adaptive_assets.planning.resource_request import ResourceRequest, estimate_key
+from adaptive_assets.planning.resource_request import PRIOR, ResourceRequest, estimate_key
 from adaptive_assets.planning.snapshot import Work
 from tests.learning.ended import GIB, WORK, ended, failed, histories, lasting, similar, taught
 
@@ -157,16 +158,43 @@ def test_one_run_far_off_changes_little() -> None:
 
 
 def test_a_kind_that_never_ran_is_like_its_kin() -> None:
-    """The kinds of its policy, and only those; two of them are too few to go by."""
+    """The kinds of its policy; two of them are too few to go by."""
     learner = taught(similar(12))
     newcomer = estimate(learner)
     assert newcomer.source is Source.SIMILAR
     assert newcomer.runs == 12
     assert newcomer.duration.p50 == pytest.approx(60, rel=0.5)
     assert newcomer.duration.p90 > 2 * newcomer.duration.p50
-    assert learner.of_kind(Work("report", "elsewhere"), "full") is None
     assert learner.of_kind(WORK, "reduced") is None
     assert taught(similar(2)).of_kind(WORK, "full") is None
+
+
+def test_where_a_policy_has_too_few_kinds_those_of_all_policies_are_asked() -> None:
+    """What a policy declares goes before them; what is assumed of anything at all does not."""
+    elsewhere = Work("report", "elsewhere")
+    for assumed, known in ((None, True), (PRIOR, True), (replace(PRIOR, memory=2 * GIB), False)):
+        learner = taught(similar(12), Learner(assumed=None if assumed is None else lambda *_, a=assumed: a))
+        found = learner.of_kind(elsewhere)
+        assert (found is not None) is known
+        if found is not None:
+            assert found.source is Source.SIMILAR
+            assert found is learner.of_kind(elsewhere)
+            assert found == estimate(learner)
+
+
+def test_a_new_kind_asks_for_no_more_memory_than_those_of_all_policies() -> None:
+    """Three kinds that differ by a factor of a hundred say little of a fourth; what all take says more."""
+    of_policy = [ended(memory=GIB * 10**n // 100, work=Work(f"own-{n}", WORK.policy)) for n in (0, 1, 2)]
+    of_others = [ended(memory=GIB // 5, work=Work(f"other-{n}", "others")) for n in range(20)]
+    alone, among = taught(of_policy), taught([*of_policy, *of_others])
+    assert estimate(among).memory.at(0.75) < estimate(alone).memory.at(0.75) / 2
+    assert estimate(among).duration == estimate(alone).duration
+    assert estimate(among) is estimate(among)
+    without = Learner(tuning=replace(LEARNING, fleet=False))
+    assert estimate(taught([*of_policy, *of_others], without)) == estimate(alone)
+    restored = Learner()
+    restored.restore(json.loads(json.dumps(among.snapshot())))
+    assert estimate(restored) == estimate(among)
 
 
 def test_own_runs_soon_count_more_than_kin() -> None:
