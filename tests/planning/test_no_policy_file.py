@@ -9,7 +9,7 @@ from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.plan import plan
 from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import MachineReading, Pressure, QueuedRun, Snapshot, Work
-from adaptive_assets.policy import BUILT_IN
+from adaptive_assets.policy import BUILT_IN, parse_policy_book
 
 GIB = 2**30
 WORK = Work("ingest", "default")
@@ -48,3 +48,19 @@ def test_a_first_backfill_does_not_take_all_memory() -> None:
 def test_the_cpu_that_runs_turned_out_to_use_counts() -> None:
     """No policy file is not the declaration that all work is done elsewhere."""
     assert launched(30, cores=8.0, memory=64 * GIB, known=2.0) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("", (100, 100, 20)),
+        ("default: {tier: batch}", (100, 100, 100)),
+        ("policies: [{name: p, jobs: [p], tier: critical}]", (100, 20, 4)),
+        ("tiers: [{name: high, cpu_weight: 50}, {name: standard}]", (50, 10)),
+    ],
+)
+def test_runs_yield_the_cpu_only_where_a_higher_tier_is_in_use(text: str, weights: tuple[int, ...]) -> None:
+    """A low weight would otherwise only serve what else runs on the machine."""
+    book = parse_policy_book(f"version: 1\n{text}\n", "p.yaml")
+    assert tuple(book.cpu_weight(tier.name) for tier in book.tiers) == weights
+    assert BUILT_IN.cpu_weight("standard") == 100
