@@ -91,7 +91,7 @@ def test_until_the_restart_nothing_is_held(make_site: MakeSite, told: Told) -> N
 
 
 def test_a_bad_mode_is_one_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:
-    """With the place, and exit code 1, as of every instance that cannot be used."""
+    """With the place, and exit code 1, as of every instance that cannot be opened."""
     site = make_site()
     file = site.home / "dagster.yaml"
     file.write_text(file.read_text().replace("dequeue_interval_seconds: 1", "mode: observ"))
