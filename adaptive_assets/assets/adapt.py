@@ -20,6 +20,7 @@ from adaptive_assets.assets.telling import refuse, warn
 from adaptive_assets.assets.validation import SHORTEST_WINDOW, unfit
 from adaptive_assets.dagster_compat.definitions import is_reconstruction
 from adaptive_assets.policy import (
+    BUILT_IN,
     Catalogue,
     Policy,
     PolicyBook,
@@ -36,7 +37,7 @@ _WITHOUT: Final = "the run goes on without policies, which are broken since it w
 
 def adapt(
     defs: dg.Definitions,
-    policies: str | Path,
+    policies: str | Path | None = None,
     *,
     automation: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.Definitions:
@@ -68,7 +69,8 @@ def adapt(
     Args:
         defs: The project's definitions.
         policies: The policy file. A relative path is looked for in ``DAGSTER_HOME``, then in the working
-            directory of the process, as by the coordinator.
+            directory of the process, as by the coordinator. Without one there are no policies, as for a
+            coordinator without one.
         automation: Whether the sensors run as soon as they are loaded. Otherwise they are stopped until they
             are started in the UI, as Dagster's own are.
 
@@ -105,7 +107,9 @@ def adapt(
     return _replaced(defs, assets=assets, sensors=[*(defs.sensors or ()), *sensors])
 
 
-def _book(policies: str | Path) -> PolicyBook:
+def _book(policies: str | Path | None) -> PolicyBook:
+    if policies is None:
+        return BUILT_IN
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given).expanduser() if given else None
     if other := passed_over(policies, home):

@@ -67,7 +67,8 @@ def deaf_ladders(assignment: PolicyAssignment, deaf: Deaf) -> Iterator[Problem]:
         if not assets and not jobs:
             continue
         governed = [*_listed("asset", assets), *_listed("job", jobs)]
-        yield _warning(assignment, policy, " and ".join(governed))
+        asks = "asks" if len(assets) + len(jobs) == 1 else "ask"
+        yield _warning(assignment, policy, f"{' and '.join(governed)}, which never {asks} for the run's mode")
 
 
 def _asks(job: dg.JobDefinition) -> bool:
@@ -86,7 +87,7 @@ def _warning(assignment: PolicyAssignment, policy: Policy, governed: str) -> Pro
     file, line, column = book.locate((*path, "degrade"))
     return Problem(
         *(file, line, column),
-        f"`{policy.name}` has a ladder that cannot degrade {governed}, which never ask for the run's mode",
+        f"`{policy.name}` has a ladder that cannot degrade {governed}",
         "add the parameter `run_mode: RunMode` and act on `run_mode.read(context)`, govern less, or remove"
         " `degrade`",
         "warning",

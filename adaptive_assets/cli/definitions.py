@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from adaptive_assets.cli.errors import CliError, one_line
 from adaptive_assets.policy import Catalogue, Problem
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from adaptive_assets.assets.deaf import Deaf
     from adaptive_assets.dagster_compat.workspace import CodeLocation, LoadedWorkspace
 
@@ -51,8 +54,6 @@ def load_project(*, definitions: Path | None, module: str | None, workspace: Pat
 
 
 def _load(workspace: Mapping[str, Any] | Path) -> Project:
-    import dagster as dg
-
     from adaptive_assets.assets.catalogues import catalogue_of, merged
     from adaptive_assets.assets.telling import collected
     from adaptive_assets.dagster_compat.workspace import loaded_workspace
@@ -62,7 +63,7 @@ def _load(workspace: Mapping[str, Any] | Path) -> Project:
         with (
             _apart(),
             collected() as told,
-            dg.DagsterInstance.local_temp() as instance,
+            _instance_of_nothing() as instance,
             loaded_workspace(instance, workspace) as loaded,
         ):
             problems = (*told, *_problems_of(loaded))
@@ -74,6 +75,17 @@ def _load(workspace: Mapping[str, Any] | Path) -> Project:
         raise
     except Exception as error:
         raise CliError(f"{named} cannot be loaded: {one_line(error)}") from error
+
+
+@contextmanager
+def _instance_of_nothing() -> "Iterator[dg.DagsterInstance]":
+    """For the time of the check; with a `dagster.yaml`, because Dagster warns where there is none."""
+    import dagster as dg
+
+    with TemporaryDirectory() as home:
+        Path(home, "dagster.yaml").touch()
+        with dg.DagsterInstance.local_temp(home) as instance:
+            yield instance
 
 
 def _deaf(catalogue: Catalogue, locations: "Iterable[CodeLocation]") -> "Deaf":

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
+from adaptive_assets.cli.state import Modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +59,24 @@ class Installation:
     ledger: "Ledger | None"
 
     @property
+    def modes(self) -> Modes | None:
+        """The mode that is configured, and that of the daemon; ``None`` under another coordinator."""
+        from adaptive_assets.coordinator.coordinator_mode import periods
+        from adaptive_assets.ledger import LedgerError
+
+        if self.settings is None:
+            return None
+        try:
+            noted = periods(self.ledger) if self.ledger else ()
+        except LedgerError:
+            noted = ()  # whoever reads more of it is told
+        found = Modes(self.settings.mode)
+        return replace(found, running=noted[-1].mode.value, since=noted[-1].since) if noted else found
+
+    @property
     def observes(self) -> bool:
         """Whether our coordinator is in charge and only observes."""
-        return self.settings is not None and self.settings.mode == "observe"
+        return self.modes is not None and self.modes.observes
 
     @property
     def policy_file(self) -> Path | None:

@@ -115,8 +115,21 @@ def _last_period(installation: Installation, ledger: "Ledger", now: float) -> tu
 
 
 def _no_trial(installation: Installation) -> CliError:
+    nothing = f"The coordinator has not observed anything in {installation.home} yet"
+    if installation.observes:
+        return CliError(
+            f"{nothing}: no cycle has run in `mode: observe`.",
+            "Start `dagster-daemon run`, or restart it; `adaptive status` says whether it is at work.",
+            exit_code=PROBLEMS,
+        )
+    if installation.settings is None:
+        return CliError(
+            f"The run coordinator of {installation.home} is {installation.coordinator}: without the"
+            " settings of AdaptiveRunCoordinator no trial can be simulated.",
+            "Name AdaptiveRunCoordinator in dagster.yaml while you read the report.",
+        )
     return CliError(
-        f"The coordinator has not observed anything in {installation.home} yet.",
+        f"{nothing}.",
         "Write `mode: observe` into `run_coordinator.config` of dagster.yaml, restart daemon and webserver,"
         " and let some runs end.",
     )

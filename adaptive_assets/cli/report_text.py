@@ -1,11 +1,13 @@
 """The report on a trial, for people and for programs."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from adaptive_assets.cli.text import clock, count, iso, labelled, table, wrapped
 from adaptive_assets.planning.formatting import cores, seconds, share, size
+from adaptive_assets.planning.reason_codes import ReasonCode
 from adaptive_assets.reporting.observation.decided import STOCKS_OWN
 from adaptive_assets.reporting.observation.figures import (
     TIMES,
@@ -52,7 +54,8 @@ def _lines(found: "Report") -> Iterator[tuple[str, str]]:
         told.append(f"{made.failed:,} failed by their policy")
     yield "would be", f"of {count(len(made.seen), 'run')} that a cycle saw queued: {', '.join(told)}"
     if made.held:
-        yield "held for", ", ".join(_held(code, times) for code, times in made.held.most_common())
+        own = _stocks_own(found)
+        yield "held for", ", ".join(_held(code, times, own) for code, times in made.held.most_common())
     yield "memory", _memory_line(found)
     yield "simulated", _world_line(found)
 
@@ -66,8 +69,15 @@ def _runs_line(found: "Report") -> str:
     return f"{told}; not simulated: {', '.join(others)}" if others else told
 
 
-def _held(code: str, times: int) -> str:
-    return f"{code} {times:,}{' (by stock as well)' if code in STOCKS_OWN else ''}"
+def _stocks_own(found: "Report") -> AbstractSet[str]:
+    """Reasons for which stock holds a run as well: the number of runs at once, if it is stock's own."""
+    limit, guard = found.played.run_limit, found.trial.book.guards.concurrency
+    is_stocks = limit is not None and (guard is None or guard >= limit)
+    return STOCKS_OWN | {ReasonCode.CONCURRENCY} if is_stocks else STOCKS_OWN
+
+
+def _held(code: str, times: int, stocks_own: AbstractSet[str]) -> str:
+    return f"{code} {times:,}{' (by stock as well)' if code in stocks_own else ''}"
 
 
 def _memory_line(found: "Report") -> str:

@@ -9,13 +9,13 @@ import click
 
 from adaptive_assets.cli.errors import PROBLEMS, masked
 from adaptive_assets.cli.installation import Installation, home_option, opened
-from adaptive_assets.cli.state import Daemon, Governed, Modes, Queue, Status
+from adaptive_assets.cli.state import Daemon, Governed, Queue, Status
 from adaptive_assets.cli.status_ledger import ledger_state
 from adaptive_assets.cli.status_text import as_json, as_text
 from adaptive_assets.cli.text import age, emit_json
 
 if TYPE_CHECKING:
-    from adaptive_assets.ledger import FaultRow, Ledger, LedgerStatus
+    from adaptive_assets.ledger import FaultRow, LedgerStatus
     from adaptive_assets.policy import PolicyBook, Problem
 
 DEQUEUE: Final = "QUEUED_RUN_COORDINATOR"
@@ -56,7 +56,6 @@ def gather(installation: Installation, now: float) -> Status:
     from adaptive_assets.ledger import LedgerError
 
     seen: LedgerStatus | None = None
-    mode = None if installation.settings is None else Modes(installation.settings.mode)
     book: PolicyBook | None = None
     weights: Weighting | None = None
     failed: str | None = None
@@ -65,7 +64,6 @@ def gather(installation: Installation, now: float) -> Status:
             seen = installation.ledger.latest_status(now=now, minutes=FAULT_MINUTES)
             book = installation.book_in_force()
             weights = Weighting.of_text(installation.ledger.kept(KEY))
-            mode = mode and _mode(mode.configured, installation.ledger)
     except LedgerError as error:
         failed = str(error)
     found = Status(
@@ -79,7 +77,7 @@ def gather(installation: Installation, now: float) -> Status:
         daemon=_daemon(installation, now),
         queue=_queue(installation),
         weights=weights,
-        mode=mode,
+        mode=installation.modes,
     )
     return replace(found, problems=tuple(_problems(found)))
 
@@ -99,13 +97,6 @@ def _governed(installation: Installation, seen: "LedgerStatus | None") -> Govern
         written=revision,
         refused=problems,
     )
-
-
-def _mode(configured: str, ledger: "Ledger") -> Modes:
-    from adaptive_assets.coordinator.coordinator_mode import periods
-
-    noted = periods(ledger)
-    return Modes(configured, noted[-1].mode.value, noted[-1].since) if noted else Modes(configured)
 
 
 def _of_the_daemon(installation: Installation, file: Path, source: Path) -> Path:

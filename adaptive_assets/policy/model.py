@@ -26,7 +26,7 @@ from adaptive_assets.policy.terms import (
     Tier,
 )
 from adaptive_assets.policy.units import UnitError
-from adaptive_assets.policy.weights import broken_weights, cpu_weights
+from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT, broken_weights, cpu_weights
 
 
 class PolicyBook(PolicyValue):
@@ -141,8 +141,12 @@ class PolicyBook(PolicyValue):
 
     @functools.cached_property
     def _cpu_weights(self) -> Mapping[str, int]:
-        weights = cpu_weights(tier.cpu_weight for tier in self.tiers)
-        return dict(zip((tier.name for tier in self.tiers), weights, strict=True))
+        given = [tier.cpu_weight for tier in self.tiers]
+        highest = min(self.rank(policy.tier) for policy in (*self.policies, self.default))
+        if not any(given[:highest]):  # to yield to tiers without runs is to yield to other processes alone
+            given[:highest] = [USUAL_CPU_WEIGHT] * highest
+            given[highest] = given[highest] or USUAL_CPU_WEIGHT
+        return dict(zip((tier.name for tier in self.tiers), cpu_weights(given), strict=True))
 
     @override
     def __eq__(self, other: object) -> bool:

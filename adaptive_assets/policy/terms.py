@@ -67,7 +67,7 @@ class Tier(PolicyValue):
     """How long its oldest run waits before it goes ahead of all others, one such run at a time."""
     cpu_weight: CpuWeight | None = None
     """The part of the CPU that its runs get against others', in the scale of `cpu.weight` of cgroups; without
-    it, 100 for the highest tier and a fifth of that of the tier above for the others."""
+    it, 100 for the highest tier that a policy names and a fifth of that of the tier above for lower ones."""
 
 
 USUAL_TIERS: Final = (Tier(name="critical"), Tier(name=USUAL_TIER), Tier(name="batch"))

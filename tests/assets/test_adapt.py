@@ -254,6 +254,22 @@ def test_two_policies_of_one_asset_are_refused(book: Any) -> None:
     assert "`two` and `one` both select the asset `flights`" in problem
 
 
+def test_without_a_policy_file_there_are_no_policies() -> None:
+    """As in the coordinator; what does not depend on policies is added all the same."""
+    adapted = adapt(dg.Definitions(assets=[flights]))
+    assert isinstance((adapted.resources or {})["run_mode"], RunMode)
+    (asset,) = adapted.assets or ()
+    assert isinstance(asset, dg.AssetsDefinition)
+    assert asset.tags_by_key[flights.key]["adaptive/policy"] == "default"
+
+
+def test_a_ladder_over_a_single_asset_is_warned_of(book: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """In the singular."""
+    path = book("version: 1\npolicies: [{name: solo, select: key:flights, degrade: [{mode: last_good}]}]\n")
+    adapt(dg.Definitions(assets=[flights]), path)
+    assert "the asset `flights`, which never asks for the run's mode" in caplog.text
+
+
 def test_a_ladder_over_what_never_degrades_is_warned_of_once(
     book: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

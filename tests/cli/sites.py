@@ -60,6 +60,7 @@ class Site:
     instance: dg.DagsterInstance
     workspace: WorkspaceRequestContext
     observes: bool = False
+    run_limit: int | None = None
     clock: float = field(default_factory=time.time)
     _cycle: Cycle | None = None
     _ledger: Ledger | None = None
@@ -112,6 +113,7 @@ class Site:
                 catalogues=CatalogueStore(self.ledger),
                 machine=QuietMachine(),
                 processes=RunProcesses(),
+                run_limit=self.run_limit,
                 node="node-1",
                 observes=self.observes,
             )

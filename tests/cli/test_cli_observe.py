@@ -32,10 +32,7 @@ def test_status_says_that_a_restart_is_due(site: Site, adaptive: Adaptive, told:
     site.cycle()
     site.beat()
     assert "act: decisions are carried out, since" in adaptive("status").stdout
-    file = site.home / "dagster.yaml"
-    settings = yaml.safe_load(file.read_text())
-    settings["run_coordinator"]["config"]["mode"] = "observe"
-    file.write_text(yaml.safe_dump(settings))
+    configure(site, "observe")
     assert "dagster.yaml says observe: restart daemon and webserver" in adaptive("status").stdout
     mode = told("status")["mode"]
     assert (mode["configured"], mode["running"]) == ("observe", "act")
@@ -72,6 +69,27 @@ def test_a_run_is_explained_in_the_conditional(make_site: MakeSite, adaptive: Ad
     assert found["run"]["policy"] == "reports"
 
 
+def test_until_the_restart_the_daemons_mode_counts(site: Site, adaptive: Adaptive, told: Told) -> None:
+    """The word in ``dagster.yaml`` is a plan: the daemon that runs holds what it holds."""
+    run_id = site.submit("report")
+    site.cycle()
+    configure(site, "observe")
+    found = told("queue")
+    assert (found["observes"], found["runs"][0]["state"]) == (False, "held")
+    assert "Nothing is held" not in adaptive("queue").stdout
+    assert "starts" in adaptive("explain", run_id).stdout
+
+
+def test_until_the_restart_nothing_is_held(make_site: MakeSite, told: Told) -> None:
+    """The other way round."""
+    site = make_site(**MODE)
+    site.submit("report")
+    site.cycle()
+    configure(site, "act")
+    found = told("queue")
+    assert (found["observes"], found["runs"][0]["state"]) == (True, "queued")
+
+
 def test_a_bad_mode_is_one_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:
     """With the place, and exit code 1, as of every instance that cannot be opened."""
     site = make_site()
@@ -82,3 +100,11 @@ def test_a_bad_mode_is_one_sentence(make_site: MakeSite, adaptive: Adaptive) -> 
     assert f"{file}:" in shown.stderr
     assert "`mode: observ`" in shown.stderr
     assert "did you mean `observe`?" in shown.stderr
+
+
+def configure(site: Site, mode: str) -> None:
+    """Write another mode into ``dagster.yaml``."""
+    file = site.home / "dagster.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["run_coordinator"]["config"]["mode"] = mode
+    file.write_text(yaml.safe_dump(settings))

@@ -1,6 +1,7 @@
 """`adaptive policy`: everything that is wrong with a file, and its JSON Schema."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -246,10 +247,13 @@ def test_warnings_of_dagster_are_not_printed_around_the_problems(folder: Path) -
         "-f",
         "definitions.py",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    (folder / "dagster.yaml").touch()
+    environment = {**os.environ, "DAGSTER_HOME": str(folder)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
     assert done.returncode == 1
     assert "selects nothing" in done.stdout
     assert "Warning" not in done.stderr, done.stderr
+    assert "No dagster instance configuration file" not in done.stderr  # of the instance for the check
 
 
 def test_definitions_that_cannot_be_loaded(folder: Path, adaptive: Adaptive) -> None:

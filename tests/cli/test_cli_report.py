@@ -94,6 +94,26 @@ def test_after_the_trial_the_report_stays(make_site: MakeSite, adaptive: Adaptiv
     assert "The trial ended at" in late.stderr
 
 
+def test_the_number_that_stock_was_given_is_stocks_limit(make_site: MakeSite, adaptive: Adaptive) -> None:
+    """Runs wait for ``max_concurrent_runs`` with and without us; a lower guard is ours alone."""
+    for guard, expected in (
+        ("", "concurrency 1 (by stock as well)"),
+        ("guards: {concurrency: 1}\n", "1 held"),
+    ):
+        site = make_site(CLOSED + guard, **MODE, max_concurrent_runs=2 if guard else 1)
+        site.clock = time.time() - 60
+        first, second = site.submit("forecast"), site.submit(job="plain")
+        site.run_limit = 2 if guard else 1
+        site.cycle()
+        for run_id in (first, second):
+            lives(site, run_id)
+        site.clock = time.time()
+        site.cycle()
+        shown = adaptive("report", "--home", site.home).stdout
+        assert expected in shown
+        assert ("by stock as well" in shown) is not bool(guard)
+
+
 def test_where_there_is_nothing_to_tell(make_site: MakeSite, site: Site, adaptive: Adaptive) -> None:
     """One that never observed, and one of which no run has ended: a sentence, and what to do."""
     site.cycle()
@@ -101,6 +121,11 @@ def test_where_there_is_nothing_to_tell(make_site: MakeSite, site: Site, adaptiv
     assert never.exit_code == 2
     assert "Write `mode: observe` into `run_coordinator.config`" in never.stderr
     begun = make_site(**MODE)
+    waits = adaptive("report", "--home", begun.home)
+    assert waits.exit_code == 1
+    assert "no cycle has run" in waits.stderr
+    assert "Write `mode: observe`" not in waits.stderr
+    begun.clock = time.time() - 60
     begun.submit("forecast")
     begun.cycle()
     early = adaptive("report", "--home", begun.home)

@@ -14,7 +14,9 @@ from adaptive_assets.coordinator.weight_watch import KEY, Weighting
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.world import IDLE, World
 
-POLICIES = IDLE + "policies: [{name: nightly, jobs: [plain], tier: batch}]\n"
+POLICIES = (
+    IDLE + "policies: [{name: nightly, jobs: [plain], tier: batch}, {name: p, jobs: [p], tier: critical}]\n"
+)
 
 
 def start(world: World) -> tuple[str, "subprocess.Popen[bytes]"]:

@@ -263,9 +263,9 @@ policies:
 
 def test_a_tier_has_a_fifth_of_the_cpu_weight_of_the_one_above() -> None:
     """Unless the file says otherwise; none has less than 1."""
-    book = parse_policy_book(
-        "version: 1\ntiers: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]", "p"
-    )
+    tiers = "[{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]"
+    used = "policies: [{name: p, jobs: [j], tier: a}]"
+    book = parse_policy_book(f"version: 1\ntiers: {tiers}\n{used}\n", "p")
     assert [book.cpu_weight(tier) for tier in "abcde"] == [100, 20, 4, 1, 1]
     book = parse_policy_book("version: 1\ntiers: [{name: a, cpu_weight: 60}, {name: b}, {name: c}]", "p")
     assert [book.cpu_weight(tier) for tier in "abc"] == [60, 12, 2]
