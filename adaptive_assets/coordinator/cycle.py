@@ -100,7 +100,7 @@ class Cycle:
         self._would = "Only observed: " if observes else ""
         self._experience = Experience()
         self._planner = Planner()
-        self._starts = StartWatch()
+        self._starts = StartWatch(observes=observes)
         self._recorder = Recorder(
             ledger,
             node=node,
