@@ -35,8 +35,8 @@ class _UnderWay:
 class StartWatch:
     """The calibration of predicted starts in a daemon: a few runs of each tier are predicted at a time.
 
-    ``clock`` measures how long that takes, in seconds.  Where the coordinator only ``observes``, stock Dagster
-    decides when runs start, and nothing is learned from that of the plans that would.
+    ``clock`` measures how long that takes, in seconds.  Where the coordinator only ``observes``, stock
+    Dagster decides when runs start, and nothing is learned from that.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter, *, observes: bool = False) -> None:
@@ -72,7 +72,7 @@ class StartWatch:
 
     def observe(self, snapshot: Snapshot, plan: Plan, book: PolicyBook) -> None:
         """Note which runs have started and which wait, and go on predicting."""
-        if self._observes or not snapshot.clock_certain:  # without the time, nobody knows how long any run waits
+        if self._observes or not snapshot.clock_certain:  # an uncertain clock: nobody knows how long runs wait
             return
         started = {run.run_id: run.launched_at for run in snapshot.active}
         started |= {run.run_id: plan.at for decision in plan.admitted() for run in decision.runs}

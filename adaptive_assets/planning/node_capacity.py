@@ -57,8 +57,8 @@ class NodeCapacity:
     machine: MachineReading | None
     tuning: Tuning = TUNING
     price: float = 0.0
-    weights: Sequence[int] = ()
-    """The CPU weight of each tier by its rank; empty where none are in force."""
+    nice: Sequence[int] = ()
+    """That of each tier's CPU weight, by its rank; empty where weights are not in force."""
     memory: Memory = field(default_factory=Memory)
     cpu_by_rank: dict[int, float] = field(default_factory=dict)
     """Cores that our runs are expected to use, by the place of their tier."""
@@ -140,7 +140,7 @@ class NodeCapacity:
 
     def is_yielding(self, rank: int, to: int) -> bool:
         """Whether runs of the tier at ``rank`` yield the CPU to those of the tier at ``to``."""
-        return bool(self.weights) and self.weights[rank] < self.weights[to]
+        return bool(self.nice) and self.nice[rank] > self.nice[to]
 
     def memory_on_average(self, one_more: ResourceRequest | None = None) -> float:
         """Bytes in use on the whole machine once all runs have grown, as it is on average."""

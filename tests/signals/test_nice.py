@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from adaptive_assets.signals import RunProcesses, nice_of
+from adaptive_assets.policy.weights import nice_of
+from adaptive_assets.signals import RunProcesses
 from adaptive_assets.signals.nice import RunNice
 from adaptive_assets.signals.task_groups import WHOLE_MACHINE, task_group
 from tests.signals.conftest import FakeRoot
