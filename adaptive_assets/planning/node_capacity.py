@@ -176,6 +176,10 @@ class NodeCapacity:
         """The cores without which a run does not start."""
         return min(request.cpu, self.most_for_one)
 
+    def expects_of(self, cpu: float) -> float:
+        """The cores with which a run counts that would use ``cpu`` of them: no more than there are."""
+        return min(cpu, self.machine.cpu_capacity) if self.machine else cpu
+
     def fits(self, request: ResourceRequest, rank: int) -> bool:
         """Whether one more run breaks no guard of this machine."""
         if self.machine is None:
@@ -205,17 +209,14 @@ class NodeCapacity:
         self._free_memory = None
 
     def _expect(self, rank: int, request: ResourceRequest) -> None:
-        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self._at_most_all(request)
+        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self.expects_of(request.cpu)
 
     def _see(self, run: ActiveRun, request: ResourceRequest) -> None:
         """Find what of the reading is the run's: a process that is not seen yet uses the CPU all the same."""
         if run.cpu_used is None:
-            self.seen_cpu += self._at_most_all(request)
+            self.seen_cpu += self.expects_of(request.cpu)
         elif self.machine is None or self.machine.our_cpu is None:
             self.seen_cpu += run.cpu_used
-
-    def _at_most_all(self, request: ResourceRequest) -> float:
-        return min(request.cpu, self.machine.cpu_capacity) if self.machine else request.cpu
 
     def _memory_reason(self, needs: float, free: float, mode: str, machine: MachineReading) -> Reason:
         numbers: Numbers = {

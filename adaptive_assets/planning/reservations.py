@@ -82,7 +82,7 @@ class Reservations:
         name = node.name if node else ""
         end = self.end(request)
         cpu = node.insists_on(request) if node else request.cpu
-        self._admitted.append(ExpectedCompletion(end, name, rank, cpu, request.memory))
+        self._admitted.append(ExpectedCompletion(end, name, rank, request.cpu, request.memory))
         self._completions = None
         for reservation in self.held:
             if end > reservation.start:
@@ -167,7 +167,7 @@ class Reservations:
             slots += 1
             if self._capacity.node_of(completion.node) is node:
                 if not node.is_yielding(completion.rank, rank):
-                    cpu += completion.cpu
+                    cpu += node.expects_of(completion.cpu)
                 memory += completion.memory
         return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
 
