@@ -42,11 +42,12 @@ class RunNice:
         if not self.nice:
             return
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                try:
-                    self._raise(pid)
-                except PermissionError as error:
-                    self.refused = str(error.strerror)
+            try:
+                self._raise(pid)
+            except ProcessLookupError:
+                continue
+            except OSError as error:  # no permission, or a /proc that is read-only
+                self.refused = str(error.strerror)
 
     def _raise(self, pid: int) -> None:
         for thread in _threads(pid):
