@@ -72,7 +72,9 @@ class StartWatch:
 
     def observe(self, snapshot: Snapshot, plan: Plan, book: PolicyBook) -> None:
         """Note which runs have started and which wait, and go on predicting."""
-        if self._observes or not snapshot.clock_certain:  # an uncertain clock: nobody knows how long runs wait
+        if (
+            self._observes or not snapshot.clock_certain
+        ):  # an uncertain clock: nobody knows how long runs wait
             return
         started = {run.run_id: run.launched_at for run in snapshot.active}
         started |= {run.run_id: plan.at for decision in plan.admitted() for run in decision.runs}

@@ -76,7 +76,7 @@ class WeightWatch:
         self.now = self._shown
         """As of the last :meth:`look`."""
         self.refused = ""
-        """What the system said when it last refused to raise a nice; empty if it did not, or has done so since."""
+        """What the system said when the last runs with a nice were refused it; empty if they were not."""
 
     def look(
         self, at: float, active: Iterable[ActiveRun], book: PolicyBook, machine: MachineReading | None
