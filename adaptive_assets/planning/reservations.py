@@ -24,7 +24,8 @@ class Reservation:
     """A blocked run is expected to start on ``node`` at ``start`` (infinite: nothing of ours is in its way).
 
     It takes ``takes_cpu`` and ``takes_memory``; ``cpu``, ``memory`` and ``slots`` are what will be left over
-    then.  A ``strict`` one lets nobody past.
+    then.  ``rank`` is the place of its tier, which says who yields the CPU to it.  One that goes ``first``
+    goes before all tiers.  A ``strict`` one lets nobody past.
     """
 
     work: Work
@@ -37,6 +38,7 @@ class Reservation:
     cpu: float
     memory: float
     slots: float
+    first: bool = False
     strict: bool = False
 
     def delayed_by(self, request: ResourceRequest, cpu: float, end: float) -> bool:
@@ -105,7 +107,7 @@ class Reservations:
         """
         end, cpu = self.end(request), node.insists_on(request)
         for reservation in self.held:
-            if above is not None and reservation.rank >= above:
+            if above is not None and reservation.rank >= above and not reservation.first:
                 continue
             elsewhere = reservation.node != node.name and reservation.slots >= 1 and not reservation.strict
             takes = 0.0 if node.is_yielding(rank, reservation.rank) else cpu
@@ -121,14 +123,16 @@ class Reservations:
         request: ResourceRequest,
         most: float,
         *,
+        first: bool,
         strict: bool,
     ) -> Reservation:
         """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
+        ``first`` says that it goes before all tiers.  ``strict`` says what to do where nothing of ours is in
+        its way: then nobody may pass.
         """
         found = self.soonest(work, tier, rank, request, most)
-        found.strict = strict and isinf(found.start)
+        found.first, found.strict = first, strict and isinf(found.start)
         if len(self.held) < self._tuning.reserved_starts:
             self.held.append(found)
         return found
