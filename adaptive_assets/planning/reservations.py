@@ -42,7 +42,7 @@ class Reservation:
     strict: bool = False
 
     def delayed_by(self, request: ResourceRequest, cpu: float, end: float) -> bool:
-        """Whether a run that insists on ``cpu`` and ends at ``end`` is in its way."""
+        """Whether a run that counts with ``cpu`` cores and ends at ``end`` is in its way."""
         if self.strict:
             return True
         if end <= self.start:
@@ -83,7 +83,7 @@ class Reservations:
         """Count a run that goes now: it takes from what reservations leave over, or ends before them."""
         name = node.name if node else ""
         end = self.end(request)
-        cpu = node.insists_on(request) if node else request.cpu
+        cpu = node.expects_of(request.cpu) if node else request.cpu
         self._admitted.append(ExpectedCompletion(end, name, rank, request.cpu, request.memory))
         self._completions = None
         for reservation in self.held:
@@ -105,7 +105,7 @@ class Reservations:
 
         It would be on ``node``, and takes no CPU from whom it yields to.
         """
-        end, cpu = self.end(request), node.insists_on(request)
+        end, cpu = self.end(request), node.expects_of(request.cpu)
         for reservation in self.held:
             if above is not None and reservation.rank >= above and not reservation.first:
                 continue

@@ -283,3 +283,21 @@ def test_a_run_gives_back_no_more_cores_than_the_machine_has() -> None:
     ]
     snapshot = snapshot_of(active=active, queued=[{"run": "r", "policy": "wide"}])
     assert plan(snapshot, book).starts == {"r": 3590.0}
+
+
+def test_a_wide_run_that_passes_takes_what_it_counts_with() -> None:
+    """Not what it insists on to start: it would count with all of it when the head of the line is to start."""
+    book = book_of(
+        {
+            "policies": [
+                {"name": "half", "estimate": {"cpu": 0, "memory": "3GiB", "duration": "10m"}},
+                {"name": "head", "estimate": {"cpu": 2, "memory": "5GiB", "duration": "10m"}},
+                {"name": "wide", "estimate": {"cpu": 4, "memory": "1MiB", "duration": "1h"}},
+            ]
+        }
+    )
+    active = {**HALF, "cpu_used": 0}
+    queued = [{"run": "h", "policy": "head", "waited": "1m", "priority": 1}, {"run": "w", "policy": "wide"}]
+    decided = plan(snapshot_of(machine={"memory_used": "3GiB"}, active=[active], queued=queued), book)
+    reasons = {run_id: decision.reason.code for run_id, decision in decided.by_run().items()}
+    assert reasons == {"h": ReasonCode.MEMORY, "w": ReasonCode.BEHIND}
