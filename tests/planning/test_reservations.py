@@ -286,7 +286,7 @@ def test_a_run_gives_back_no_more_cores_than_the_machine_has() -> None:
 
 
 def test_a_wide_run_that_passes_takes_what_it_counts_with() -> None:
-    """Not what it insists on to start: it would count with all of it when the head of the line is to start."""
+    """Not what it insists on to start: all of it counts when the head of the line is to start."""
     book = book_of(
         {
             "policies": [
