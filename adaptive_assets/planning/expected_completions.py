@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from adaptive_assets.planning.node_capacity import expected_cpu
 from adaptive_assets.planning.ranks import rank_of
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import ResourceRequest
@@ -34,7 +35,7 @@ def expected_completions(
         memory = max(request.memory, run.memory_used or 0)
         rank = rank_of(book.policy(run.work.policy), book)
         end = ends_at(run, request, snapshot.at, tuning)
-        expected.append(ExpectedCompletion(end, run.node, rank, request.cpu, memory))
+        expected.append(ExpectedCompletion(end, run.node, rank, expected_cpu(run, request), memory))
     expected.sort(key=lambda release: release.at)
     return expected
 

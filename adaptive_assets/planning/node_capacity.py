@@ -21,6 +21,14 @@ def is_settling(run: ActiveRun, at: float, tuning: Tuning) -> bool:
     return run.started_at is None or at - run.started_at < tuning.settling_s
 
 
+def expected_cpu(run: ActiveRun, request: ResourceRequest) -> float:
+    """Cores that an active run is expected to use on average.
+
+    Where nothing is learned of its kind, what it was seen to use says more than what was declared.
+    """
+    return request.cpu if request.mean_memory is not None else max(request.cpu, run.cpu_used or 0.0)
+
+
 def _to_come(run: ActiveRun, request: ResourceRequest, at: float, tuning: Tuning) -> float:
     """How likely it is that the growth comes that is lacking, by the median duration if that was learned.
 
@@ -100,7 +108,7 @@ class NodeCapacity:
         settling = is_settling(run, at, self.tuning)
         self._see(run, request)
         if run.state is not RunState.SUSPENDED:
-            self._expect(rank, request)
+            self._expect(rank, expected_cpu(run, request))
         if run.memory_used is not None:
             self.memory.add(
                 request, run.memory_used, 1.0 if settling else _to_come(run, request, at, self.tuning)
@@ -111,13 +119,13 @@ class NodeCapacity:
     def take(self, request: ResourceRequest, rank: int) -> None:
         """Allocate ``request`` to a run that this cycle admits."""
         self._forget()
-        self._expect(rank, request)
+        self._expect(rank, request.cpu)
         self.memory.add(request)
 
     def let_go_on(self, rank: int, request: ResourceRequest) -> None:
         """Allocate CPU to a run that was suspended; its memory is counted."""
         self._forget()
-        self._expect(rank, request)
+        self._expect(rank, request.cpu)
 
     @property
     def our_cpu(self) -> float:
@@ -208,8 +216,8 @@ class NodeCapacity:
         self._lacking.clear()
         self._free_memory = None
 
-    def _expect(self, rank: int, request: ResourceRequest) -> None:
-        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self.expects_of(request.cpu)
+    def _expect(self, rank: int, cpu: float) -> None:
+        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self.expects_of(cpu)
 
     def _see(self, run: ActiveRun, request: ResourceRequest) -> None:
         """Find what of the reading is the run's: a process that is not seen yet uses the CPU all the same."""

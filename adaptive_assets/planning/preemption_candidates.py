@@ -7,7 +7,7 @@ from typing import Final
 
 from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.expected_completions import ends_at
-from adaptive_assets.planning.node_capacity import NodeCapacity
+from adaptive_assets.planning.node_capacity import NodeCapacity, expected_cpu
 from adaptive_assets.planning.plan_state import Blocked, PlanState
 from adaptive_assets.planning.preemption_cost import core_seconds_lost, price_of_leaving
 from adaptive_assets.planning.ranks import rank_of
@@ -115,7 +115,7 @@ class Candidates:
 
 def cpu_of(run: ActiveRun, state: PlanState) -> float:
     """Cores that an active run is expected to use."""
-    return state.requests.of_run(run, run.mode).cpu
+    return expected_cpu(run, state.requests.of_run(run, run.mode))
 
 
 def memory_of(run: ActiveRun, state: PlanState) -> float:

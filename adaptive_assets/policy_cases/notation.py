@@ -110,7 +110,6 @@ _REQUIRED: Final[Mapping[str, str]] = {
     "run": "run: r1",
     "of": "of: reports",
     "p50": "p50: 2m",
-    "limit": "limit: 8",
     "verdict": "verdict: launch",
 }
 

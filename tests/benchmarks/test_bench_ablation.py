@@ -13,7 +13,7 @@ from adaptive_assets.simulation.engine.capabilities import EVERYTHING, NOTHING
 from adaptive_assets.simulation.traces.scaling import offered_load
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload
 from benchmarks import ablation, cells, planning, side_by_side
-from benchmarks.__main__ import main
+from benchmarks.__main__ import NAMED_ONLY, main
 from benchmarks.ablation_arithmetic import difference, differences, figures_of
 from benchmarks.ablation_cells import (
     KeepError,
@@ -334,4 +334,4 @@ def test_it_is_not_made_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     every = {name: lambda _, name=name: noted(name) for name in __main__.BENCHMARKS}
     monkeypatch.setattr(__main__, "BENCHMARKS", every)
     assert CliRunner().invoke(main, ["--no-save"]).exit_code == 0
-    assert made == [name for name in every if name != "ablation"]
+    assert made == [name for name in every if name not in NAMED_ONLY]

@@ -39,12 +39,11 @@ def test_other_tiers_do_not_count() -> None:
 
 
 def test_a_trace_is_played_and_asked(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Twelve runs of a minute for one core, of which all but the first wait."""
+    """Twelve runs of a minute that need most of the memory, of which all but the first wait."""
     file = tmp_path_factory.mktemp("trace") / "runs.csv"
-    rows = [f"r{n},same,{n},60,16,{2**30},batch" for n in range(12)]
-    file.write_text(
-        "\n".join(["id,name,submit_s,duration_s,cpu,memory_mb,tier", *rows]).replace(str(2**30), "100")
-    )
+    rows = [f"r{n},same,{n},60,1,20000,batch,20000" for n in range(12)]
+    header = "id,name,submit_s,duration_s,cpu,memory_mb,tier,declared_memory_mb"
+    file.write_text("\n".join([header, *rows]))
     cell, found, _ = play(Cell(str(file), 1.0, 0, NOTHING))
     assert cell.trace == str(file)
     assert found

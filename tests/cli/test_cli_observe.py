@@ -73,12 +73,12 @@ def test_a_run_is_explained_in_the_conditional(make_site: MakeSite, adaptive: Ad
 
 
 def test_a_bad_mode_is_one_sentence(make_site: MakeSite, adaptive: Adaptive) -> None:
-    """With the place, and exit code 2, as of every instance that cannot be used."""
+    """With the place, and exit code 1, as of every instance that cannot be opened."""
     site = make_site()
     file = site.home / "dagster.yaml"
     file.write_text(file.read_text().replace("dequeue_interval_seconds: 1", "mode: observ"))
     shown = adaptive("status", "--home", site.home)
-    assert shown.exit_code == 2
+    assert shown.exit_code == 1
     assert f"{file}:" in shown.stderr
     assert "`mode: observ`" in shown.stderr
     assert "did you mean `observe`?" in shown.stderr

@@ -26,7 +26,7 @@ def test_a_deployment_at_work(site: Site, adaptive: Adaptive, told: Told) -> Non
     site.beat()
     shown = adaptive("status")
     assert (shown.exit_code, shown.stderr) == (0, "")
-    for expected in ("says what is in force", "alive", "on node-1", "(guard 85%)", "1 held, 1 admitted"):
+    for expected in ("says what is in force", "alive", "on node-1", "(guard 100%)", "1 held, 1 admitted"):
         assert expected in shown.stdout
     found = told("status")
     assert found["problems"] == []

@@ -216,4 +216,4 @@ def test_hundreds_of_cycles_are_identical(
     assert any(cycle.planned.left_out for cycle in recorded)
     assert len({cycle.revision for cycle in recorded}) > 1
     verdicts = {decision.verdict for cycle in recorded for decision in cycle.decisions}
-    assert {"launch", "degrade", "defer", "slow"} <= verdicts
+    assert {"launch", "degrade", "defer", "suspend"} <= verdicts

@@ -229,9 +229,10 @@ class MachineForecast:
         """The cores that our runs are expected to use."""
         return sum(cpu for _, cpu in self.ours)
 
-    def expect(self, taken: Expected, rank: int) -> None:
-        """One of our runs uses the CPU."""
-        self.ours.append((rank, self._at_most_all(taken)))
+    def expect(self, taken: Expected, rank: int, seen: float | None = None) -> None:
+        """One of our runs uses the CPU; of what is not learned, what is ``seen`` counts if it is more."""
+        cpu = taken.cpu if taken.learned else max(taken.cpu, seen or 0.0)
+        self.ours.append((rank, min(cpu, self.reading.cpu_capacity) if self.reading else cpu))
 
     def _at_most_all(self, taken: Expected) -> float:
         return min(taken.cpu, self.reading.cpu_capacity) if self.reading else taken.cpu
@@ -245,7 +246,7 @@ class MachineForecast:
         """Count an active run."""
         settling = run.started_at is None or at - run.started_at < TUNING.settling_s
         if run.state is not RunState.SUSPENDED:
-            self.expect(taken, rank)
+            self.expect(taken, rank, run.cpu_used)
         if run.cpu_used is None:
             self.seen += self._at_most_all(taken)
         elif self.reading is None or self.reading.our_cpu is None:

@@ -141,7 +141,7 @@ def test_the_digest_tells_every_plan_from_every_other() -> None:
         replace(launched, promoted_at=1.0),
         planned(queued=TWO_KINDS[:1]),
         planned(queued=TWO_KINDS, **FULL),
-        planned(queued=TWO_KINDS, machine={"memory_used": "6.4GiB", "cpu_used": 4}, active=FULL["active"]),
+        planned(queued=TWO_KINDS, **FULL, run_limit=1),
     ]
     assert len({plan_digest(each) for each in plans}) == len(plans)
     assert plan_digest(plans[0]) == plan_digest(planned(queued=TWO_KINDS))

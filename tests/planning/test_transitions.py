@@ -59,8 +59,8 @@ def test_another_reason_is_news() -> None:
     """Also one beside the first."""
     full: dict[str, Any] = {"queued": [{"run": "r1"}], "active": [{"run": "a1"}]}
     memory = planned(machine={"memory_used": "6.4GiB"}, **full)
-    both = planned(machine={"memory_used": "6.4GiB", "cpu_used": 4}, **full)
-    assert told(memory, both) == [("defer", ["memory", "cpu"], ["r1"])]
+    both = planned(machine={"memory_used": "6.4GiB"}, run_limit=1, **full)
+    assert told(memory, both) == [("defer", ["memory", "concurrency"], ["r1"])]
     assert told(both, memory) == [("defer", ["memory"], ["r1"])]
 
 

@@ -79,7 +79,10 @@ def test_what_holds(expected: str) -> None:
             ["7:52 run `r1`: nothing says “3 cores”"],
         ),
         ("expect: [{run: r1, verdict: launch, node: n1}]", ["7:45 run `r1`: expected node n1, decided none"]),
-        ("expect: [{run: busy, verdict: slow}]", ["7:33 run `busy`: expected verdict slow, decided keep"]),
+        (
+            "expect: [{run: busy, verdict: suspend}]",
+            ["7:33 run `busy`: expected verdict suspend, decided keep"],
+        ),
         ("launched: [r2, r1]", ["7:13 the plan: expected launched [r2, r1], decided [r1, r2]"]),
         (
             "ledger: []",

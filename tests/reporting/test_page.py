@@ -125,7 +125,7 @@ def test_the_charts_have_the_numbers_of_the_outcome(compared: Comparison, text: 
     data = data_of(text)
     assert data["tiers"] == ["critical", "standard", "batch"]
     assert [tier for tier, _ in data["waits"]["tiers"]] == ["critical", "standard", "batch"]
-    assert (data["cpu"]["guard"], data["memory"]["guard"]) == (85, 80)
+    assert (data["cpu"]["guard"], data["memory"]["guard"]) == (100, 80)
     assert data["events"] == [[100, 160]]
     for drawn, planner in zip(data["planners"], compared.contenders, strict=True):
         series = drawn["series"]

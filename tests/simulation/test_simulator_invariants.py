@@ -96,7 +96,7 @@ class Whim:
     def _changes(self, snapshot: Snapshot) -> Iterator[ActiveDecision]:
         verdicts = (Verdict.KEEP, Verdict.SUSPEND, Verdict.RESUME, Verdict.REQUEUE)
         for run in snapshot.active:
-            verdict = self._random.choices(verdicts, (60, 5, 5, 28, 2))[0]
+            verdict = self._random.choices(verdicts, (60, 5, 5, 30))[0]
             if run.actions:
                 yield ActiveDecision(verdict, run.work, "batch", run.mode, WHY, (run,))
 
