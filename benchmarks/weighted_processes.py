@@ -18,9 +18,9 @@ from typing import Final
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy.weights import nice_of
 from adaptive_assets.simulation.baselines.stock import launch
 from adaptive_assets.simulation.engine.cluster import Cluster
-from adaptive_assets.simulation.engine.cpu_shares import nice_of
 from adaptive_assets.simulation.engine.policy_assignment import plain_book
 from adaptive_assets.simulation.engine.settings import Settings
 from adaptive_assets.simulation.engine.simulator import simulate

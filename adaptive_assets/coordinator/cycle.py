@@ -16,7 +16,7 @@ from adaptive_assets.coordinator.book_watch import BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.clock import ClockWatch
 from adaptive_assets.coordinator.coordinator_mode import CoordinatorMode, ModeLog
-from adaptive_assets.coordinator.data_readiness import data_states
+from adaptive_assets.coordinator.data_readiness import readable_states
 from adaptive_assets.coordinator.enactment import Enactment, line
 from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.coordinator.faults import Fault
@@ -35,7 +35,7 @@ from adaptive_assets.ledger import Ledger
 from adaptive_assets.planning.decisions import Plan
 from adaptive_assets.planning.isolation import LeftOut, plan_the_rest
 from adaptive_assets.planning.planner import Planner
-from adaptive_assets.planning.snapshot import ActiveRun, DataState, MachineReading, Snapshot, Work
+from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, Snapshot, Work
 from adaptive_assets.signals import MachineSampler, RunProcesses
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class Cycle:
         self._would = "Only observed: " if observes else ""
         self._experience = Experience()
         self._planner = Planner()
-        self._starts = StartWatch()
+        self._starts = StartWatch(observes=observes)
         self._recorder = Recorder(
             ledger,
             node=node,
@@ -141,7 +141,8 @@ class Cycle:
         book = self._policy.book
         ids = self._recorder.cycle(now, book, snapshot, decided, changed, left_out)
         free = self._enactment.enact(decided, ids)
-        self._follow.expect(self._weights.expected(decided))
+        launched = self._weights.expected(decided)
+        self._parts.attempt("launches", lambda: self._follow.expect(launched), None)
         for decision in changed:
             logger.info("%s%s", self._would, line(decision))
         self._parts.attempt("starts", lambda: self._starts.observe(snapshot, decided, book), None)
@@ -208,7 +209,7 @@ class Cycle:
             queued=queued,
             active=active,
             machine=machine,
-            data=self._data(read),
+            data=readable_states(self._instance, self._policy.assignment.catalogue, read, self._parts),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,
@@ -263,20 +264,6 @@ class Cycle:
         ids = {run.run_id for run in active}
         known = self._launches.remembered(now, ramp.every, ids)
         return self._parts.attempt("ramp", lambda: self._launches.observe(now, ramp.every, ids), known)
-
-    def _data(self, assets: set[str]) -> dict[str, DataState]:
-        """The states of ``assets``; one that cannot be read is unknown, and stops no other."""
-        catalogue = self._policy.assignment.catalogue
-        try:
-            return dict(data_states(self._instance, catalogue, assets))
-        except Exception as error:  # noqa: BLE001  whose it is shows when each is read alone
-            logger.info("The states of %d assets are read one by one: %s", len(assets), error)
-        states: dict[str, DataState] = {}
-        for asset in sorted(assets):
-            unknown: Mapping[str, DataState] = {asset: DataState(asset, unreadable=True)}
-            read = partial(data_states, self._instance, catalogue, [asset])
-            states |= self._parts.attempt("data", read, unknown, subject=f"asset {asset}")
-        return states
 
     def _is_gated(self, work: Work) -> bool:
         return self._policy.book.policy(work.gated_by or work.policy).gates.any_given

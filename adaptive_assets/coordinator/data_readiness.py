@@ -1,12 +1,15 @@
 """What the Dagster instance knows of the data that runs would read: materializations, freshness, checks."""
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 import dagster as dg
 
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import key_of
 from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
+from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.dagster_compat.events import (
     AssetCheckExecutionRecord,
     asset_records,
@@ -16,6 +19,8 @@ from adaptive_assets.dagster_compat.events import (
 from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
 
+logger = logging.getLogger("dagster.adaptive_assets")
+
 _FRESHNESS = {
     "PASS": Freshness.PASS,
     "WARN": Freshness.WARN,
@@ -23,6 +28,22 @@ _FRESHNESS = {
     "UNKNOWN": Freshness.NOT_EVALUATED,
     "NOT_APPLICABLE": Freshness.NO_POLICY,
 }
+
+
+def readable_states(
+    instance: dg.DagsterInstance, catalogue: Catalogue, assets: Collection[str], parts: Parts
+) -> dict[str, DataState]:
+    """The states of ``assets``; one that cannot be read is unknown, a fault, and stops no other."""
+    try:
+        return dict(data_states(instance, catalogue, assets))
+    except Exception as error:  # noqa: BLE001  whose it is shows when each is read alone
+        logger.info("The states of %d assets are read one by one: %s", len(assets), error)
+    states: dict[str, DataState] = {}
+    for asset in sorted(assets):
+        unknown: Mapping[str, DataState] = {asset: DataState(asset, unreadable=True)}
+        read = partial(data_states, instance, catalogue, [asset])
+        states |= parts.attempt("data", read, unknown, subject=f"asset {asset}")
+    return states
 
 
 def data_states(

@@ -1,4 +1,4 @@
-"""What the runs of this deployment have taught: estimates, use by owner, and the concurrency limit."""
+"""What the runs of this deployment have taught: estimates, and use by owner."""
 
 import json
 import logging

@@ -10,7 +10,7 @@ from typing import Final
 import dagster as dg
 
 from adaptive_assets.coordinator.run_claims import claims_of, server_of
-from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES
+from adaptive_assets.dagster_compat.runs import ACTIVE_RUN_STATUSES, RunRecord
 from adaptive_assets.signals import Belonging, RunProcesses
 
 INTERVAL_S: Final = 0.25
@@ -59,6 +59,9 @@ class LaunchFollow:
         """Wait for the processes of these runs, by id; each is given its CPU weight, or none for ``None``.
 
         They are all that may be launched now: call it in every cycle.
+
+        Raises:
+            RuntimeError: no thread can be started now; the next call tries again.
         """
         if not isinstance(self._instance.run_launcher, dg.DefaultRunLauncher):
             return
@@ -72,8 +75,9 @@ class LaunchFollow:
                 **{run_id: _Expected(weight) for run_id, weight in weights.items()},
             }
             if self._expected and self._thread is None and not self._stopped:
-                self._thread = threading.Thread(target=self._follow, name=_THREAD_NAME, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._follow, name=_THREAD_NAME, daemon=True)
+                thread.start()
+                self._thread = thread
             self._changed.notify()
 
     def stop(self) -> None:
@@ -89,11 +93,11 @@ class LaunchFollow:
                 if self._stopped:
                     return
                 expected = dict(self._expected)
+            found: set[str] = set()
             try:
-                found = self._look(expected)
-                self.problem = None
+                self.problem = self._look(expected, found)
             except Exception as error:  # noqa: BLE001 - the cycle tells it, and the next look tries again
-                found, self.problem = set(), error
+                self.problem = error
             with self._changed:
                 now = time.monotonic()
                 self._expected = {
@@ -103,20 +107,31 @@ class LaunchFollow:
                 }
                 self._changed.wait_for(lambda: self._stopped, self._interval_s)
 
-    def _look(self, expected: Mapping[str, _Expected]) -> set[str]:
-        """The runs that have told of their process; those whose process it is are followed from now on."""
+    def _look(self, expected: Mapping[str, _Expected], found: set[str]) -> Exception | None:
+        """Add to ``found`` the runs that have told of their process, and follow those whose process it is.
+
+        What one run raises stops no other, and is returned.
+        """
         active = self._instance.get_run_ids(dg.RunsFilter(statuses=list(ACTIVE_RUN_STATUSES)))
         launched = [run_id for run_id in active if run_id in expected]
         if not launched:
-            return set()
-        found: set[str] = set()
+            return None
+        problem: Exception | None = None
         for record in self._instance.get_run_records(dg.RunsFilter(run_ids=launched)):
-            run_id = record.dagster_run.run_id
             if server_of(record.dagster_run.tags) is None:
                 continue  # the launcher has not asked a code server yet, or asks one on another host
-            for claim in claims_of(self._instance, record):
-                found.add(run_id)
-                weight = expected[run_id].weight
-                if self._processes.claim(claim) in _PROVEN and weight is not None:
-                    self._processes.weigh(run_id, weight)
-        return found
+            run_id = record.dagster_run.run_id
+            try:
+                if self._claim(record, expected[run_id].weight):
+                    found.add(run_id)
+            except Exception as error:  # noqa: BLE001 - as above
+                problem = error
+        return problem
+
+    def _claim(self, record: RunRecord, weight: float | None) -> bool:
+        """Whether the run has told of a process."""
+        claims = claims_of(self._instance, record)
+        for claim in claims:
+            if self._processes.claim(claim) in _PROVEN and weight is not None:
+                self._processes.weigh(claim.run_id, weight)
+        return bool(claims)

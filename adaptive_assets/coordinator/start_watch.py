@@ -35,11 +35,13 @@ class _UnderWay:
 class StartWatch:
     """The calibration of predicted starts in a daemon: a few runs of each tier are predicted at a time.
 
-    ``clock`` measures how long that takes, in seconds.
+    ``clock`` measures how long that takes, in seconds.  Where the coordinator only ``observes``, stock
+    Dagster decides when runs start, and nothing is learned from that.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, *, observes: bool = False) -> None:
         self._clock = clock
+        self._observes = observes
         self._calibration = StartCalibration()
         self._under_way: _UnderWay | None = None
         self._rests_until = -inf
@@ -70,8 +72,10 @@ class StartWatch:
 
     def observe(self, snapshot: Snapshot, plan: Plan, book: PolicyBook) -> None:
         """Note which runs have started and which wait, and go on predicting."""
-        if not snapshot.clock_certain:
-            return  # nobody knows how long anything has waited
+        if (
+            self._observes or not snapshot.clock_certain
+        ):  # an uncertain clock: nobody knows how long runs wait
+            return
         started = {run.run_id: run.launched_at for run in snapshot.active}
         started |= {run.run_id: plan.at for decision in plan.admitted() for run in decision.runs}
         if self._calibration.started(started):

@@ -76,32 +76,46 @@ class WeightWatch:
         self.now = self._shown
         """As of the last :meth:`look`."""
         self.refused = ""
-        """What the system said when it refused the nice of the last runs' processes; empty if it did not."""
+        """What the system said when the last runs with a nice were refused it; empty if they were not."""
 
     def look(
         self, at: float, active: Iterable[ActiveRun], book: PolicyBook, machine: MachineReading | None
     ) -> None:
         """Weigh the runs that are ``active`` at ``at`` (POSIX seconds), and judge.
 
-        Raises ValueError if the kernel's files about a process cannot be made out.
+        Raises ValueError, when all of that is done, if the kernel's files about a process cannot be made out.
         """
-        seen, unseen = list[RunNice](), list[str]()
+        seen, unseen, errors = list[RunNice](), list[str](), list[ValueError]()
         for run in active:
             weight = cpu_weight_of(book.policy(run.work.policy), book)
-            nice = self._processes.weigh(run.run_id, USUAL_CPU_WEIGHT if self._observes else weight)
+            try:
+                nice = self._processes.weigh(run.run_id, USUAL_CPU_WEIGHT if self._observes else weight)
+            except ValueError as error:
+                errors.append(error)
+                unseen.append(f"it cannot be told where the nice of run {run.run_id[:8]} counts")
+                continue
             if nice is not None:
                 seen.append(nice)
-            elif run.cpu_used is not None:
-                unseen.append(
-                    f"the process of run {run.run_id[:8]} is one of a pool, and works for others too"
-                )
-            elif run.started_at is not None and at - run.started_at > UNSEEN_S:
-                unseen.append(f"the processes of run {run.run_id[:8]} are not seen on this machine")
-        if seen:
-            self.refused = next((nice.refused for nice in seen if nice.refused), "")
+            elif why := self._unweighed(at, run):
+                unseen.append(why)
+        if raised := [nice for nice in seen if nice.nice]:
+            self.refused = next((nice.refused for nice in raised if nice.refused), "")
         if seen or unseen:
             self._shown = Weighting(_against_these(seen, self.refused) or next(iter(unseen), ""))
         self.now = Weighting(_against_all(machine) or self._shown.why)
+        if errors:
+            raise errors[0]
+
+    def _unweighed(self, at: float, run: ActiveRun) -> str:
+        """Why a run has no weight; empty where it has just ended, or may be found yet."""
+        usage = self._processes.usage(run.run_id)
+        if usage is not None:
+            pooled = usage.since is not None
+            whose = f"the process of run {run.run_id[:8]} is one of a pool, and works for others too"
+            return whose if pooled else ""
+        if run.started_at is not None and at - run.started_at > UNSEEN_S:
+            return f"the processes of run {run.run_id[:8]} are not seen on this machine"
+        return ""
 
     def expected(self, plan: Plan) -> dict[str, float | None]:
         """The runs that ``plan`` lets go, by id, with the weight that each is to get when it starts."""

@@ -78,7 +78,7 @@ VALUES: Final[Mapping[type[Enum], Mapping[str, str]]] = {
 }
 """By enum, the ledger's name of each value."""
 
-_FORMER_CODES: Final[Mapping[str, str]] = {"pace": "adaptive_concurrency", "room_again": "capacity_again"}
+_FORMER_CODES: Final[Mapping[str, str]] = {"room_again": "capacity_again"}
 """Codes of reasons as ledgers of 0.1.0 have them."""
 
 

@@ -164,9 +164,10 @@ def _reserve(candidate: Candidate, steps: Ladder | None, state: PlanState) -> No
     reservation = state.reservations.reserve(
         group.work,
         group.policy.tier,
-        0 if group.promoted else group.rank,
+        group.rank,
         request,
         group.most,
+        first=group.promoted,
         strict=shareable(candidate.lacks) and has_waited >= tuning.strangers_s,
     )
     state.blocked.append(_blocked(candidate, request, reservation))

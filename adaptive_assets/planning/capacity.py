@@ -6,7 +6,7 @@ from math import inf
 
 from adaptive_assets.planning.node_capacity import SLIVER, NodeCapacity
 from adaptive_assets.planning.prices import price_of
-from adaptive_assets.planning.ranks import cpu_weights, rank_of
+from adaptive_assets.planning.ranks import nice_by_rank, rank_of
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.requests import ResourceRequests
 from adaptive_assets.planning.resource_request import FULL, ResourceRequest
@@ -46,7 +46,7 @@ class Capacity:
         """The capacity left at the instant of ``snapshot``."""
         limits = [limit for limit in (snapshot.run_limit, book.guards.concurrency) if limit is not None]
         present = snapshot.nodes or (Node("", snapshot.machine, snapshot.at, weighted=snapshot.weighted),)
-        weights = cpu_weights(book)
+        nice = nice_by_rank(book)
         nodes = {
             node.name: NodeCapacity(
                 node.name,
@@ -54,7 +54,7 @@ class Capacity:
                 node.reading,
                 tuning,
                 price=price_of(book.prices, node.node_class, snapshot.at),
-                weights=weights if node.weighted else (),
+                nice=nice if node.weighted else (),
             )
             for node in present
         }

@@ -65,8 +65,8 @@ class NodeCapacity:
     machine: MachineReading | None
     tuning: Tuning = TUNING
     price: float = 0.0
-    weights: Sequence[int] = ()
-    """The CPU weight of each tier by its rank; empty where none are in force."""
+    nice: Sequence[int] = ()
+    """That of each tier's CPU weight, by its rank; empty where weights are not in force."""
     memory: Memory = field(default_factory=Memory)
     cpu_by_rank: dict[int, float] = field(default_factory=dict)
     """Cores that our runs are expected to use, by the place of their tier."""
@@ -148,7 +148,7 @@ class NodeCapacity:
 
     def is_yielding(self, rank: int, to: int) -> bool:
         """Whether runs of the tier at ``rank`` yield the CPU to those of the tier at ``to``."""
-        return bool(self.weights) and self.weights[rank] < self.weights[to]
+        return bool(self.nice) and self.nice[rank] > self.nice[to]
 
     def memory_on_average(self, one_more: ResourceRequest | None = None) -> float:
         """Bytes in use on the whole machine once all runs have grown, as it is on average."""
@@ -184,6 +184,10 @@ class NodeCapacity:
         """The cores without which a run does not start."""
         return min(request.cpu, self.most_for_one)
 
+    def expects_of(self, cpu: float) -> float:
+        """The cores with which a run counts that would use ``cpu`` of them: no more than there are."""
+        return min(cpu, self.machine.cpu_capacity) if self.machine else cpu
+
     def fits(self, request: ResourceRequest, rank: int) -> bool:
         """Whether one more run breaks no guard of this machine."""
         if self.machine is None:
@@ -213,17 +217,14 @@ class NodeCapacity:
         self._free_memory = None
 
     def _expect(self, rank: int, cpu: float) -> None:
-        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self._at_most_all(cpu)
+        self.cpu_by_rank[rank] = self.cpu_by_rank.get(rank, 0.0) + self.expects_of(cpu)
 
     def _see(self, run: ActiveRun, request: ResourceRequest) -> None:
         """Find what of the reading is the run's: a process that is not seen yet uses the CPU all the same."""
         if run.cpu_used is None:
-            self.seen_cpu += self._at_most_all(request.cpu)
+            self.seen_cpu += self.expects_of(request.cpu)
         elif self.machine is None or self.machine.our_cpu is None:
             self.seen_cpu += run.cpu_used
-
-    def _at_most_all(self, cpu: float) -> float:
-        return min(cpu, self.machine.cpu_capacity) if self.machine else cpu
 
     def _memory_reason(self, needs: float, free: float, mode: str, machine: MachineReading) -> Reason:
         numbers: Numbers = {

@@ -55,6 +55,8 @@ class _Future:
         self._held: dict[str, tuple[str, float, float]] = {}
         self._claims: dict[str, Claims] = {}
         self._shown = {run.run_id for run in snapshot.active}
+        self._unmeasured = {run.run_id for run in snapshot.active if run.cpu_used is None}
+        """Active runs of whose CPU nothing is in what the reading has as ours."""
         for run in snapshot.active:
             request = self._requests.of_run(run, run.mode)
             self._ends[run.run_id] = ends_at(run, request, snapshot.at, TUNING)
@@ -160,18 +162,19 @@ class _Future:
         self, reading: MachineReading, name: str, still: Collection[str], at: float, *, alone: bool
     ) -> MachineReading:
         """Strangers use what they use now; of ours, what is still active or was launched meanwhile."""
-        cpu, memory = reading.cpu_used, float(reading.memory_used)
+        cpu, memory, measured = reading.cpu_used, float(reading.memory_used), 0.0
         for run_id, (node, cores, size) in tuple(self._held.items()):
             if not alone and node != name:
                 continue
             shown = run_id in self._shown
             if run_id in still and not shown:
-                cpu, memory = cpu + cores, memory + size
+                cpu, memory, measured = cpu + cores, memory + size, measured + cores
                 self._shown.add(run_id)
             elif run_id not in still and shown:
                 cpu, memory = cpu - cores, memory - size
+                measured -= 0.0 if run_id in self._unmeasured else cores
                 self._shown.discard(run_id)
-        ours = reading.our_cpu and max(0.0, reading.our_cpu + cpu - reading.cpu_used)
+        ours = None if reading.our_cpu is None else max(0.0, reading.our_cpu + measured)
         return replace(
             reading, at=at, cpu_used=max(0.0, cpu), memory_used=max(0, round(memory)), our_cpu=ours
         )

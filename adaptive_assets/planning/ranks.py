@@ -3,6 +3,7 @@
 from typing import Final
 
 from adaptive_assets.policy import Policy, PolicyBook
+from adaptive_assets.policy.weights import nice_of
 
 LEAST_CPU_WEIGHT: Final = 1
 
@@ -12,9 +13,10 @@ def rank_of(policy: Policy, book: PolicyBook) -> int:
     return len(book.tiers) if policy.opportunity else book.rank(policy.tier)
 
 
-def cpu_weights(book: PolicyBook) -> tuple[int, ...]:
-    """The CPU weight of each rank."""
-    return (*(book.cpu_weight(tier.name) for tier in book.tiers), LEAST_CPU_WEIGHT)
+def nice_by_rank(book: PolicyBook) -> tuple[int, ...]:
+    """The nice of each rank's CPU weight: weights that come to the same one are as good as equal."""
+    weights = (*(book.cpu_weight(tier.name) for tier in book.tiers), LEAST_CPU_WEIGHT)
+    return tuple(map(nice_of, weights))
 
 
 def cpu_weight_of(policy: Policy, book: PolicyBook) -> int:

@@ -24,7 +24,8 @@ class Reservation:
     """A blocked run is expected to start on ``node`` at ``start`` (infinite: nothing of ours is in its way).
 
     It takes ``takes_cpu`` and ``takes_memory``; ``cpu``, ``memory`` and ``slots`` are what will be left over
-    then.  A ``strict`` one lets nobody past.
+    then.  ``rank`` is the place of its tier, which says who yields the CPU to it.  One that goes ``first``
+    goes before all tiers.  A ``strict`` one lets nobody past.
     """
 
     work: Work
@@ -37,10 +38,11 @@ class Reservation:
     cpu: float
     memory: float
     slots: float
+    first: bool = False
     strict: bool = False
 
     def delayed_by(self, request: ResourceRequest, cpu: float, end: float) -> bool:
-        """Whether a run that insists on ``cpu`` and ends at ``end`` is in its way."""
+        """Whether a run that counts with ``cpu`` cores and ends at ``end`` is in its way."""
         if self.strict:
             return True
         if end <= self.start:
@@ -81,8 +83,8 @@ class Reservations:
         """Count a run that goes now: it takes from what reservations leave over, or ends before them."""
         name = node.name if node else ""
         end = self.end(request)
-        cpu = node.insists_on(request) if node else request.cpu
-        self._admitted.append(ExpectedCompletion(end, name, rank, cpu, request.memory))
+        cpu = node.expects_of(request.cpu) if node else request.cpu
+        self._admitted.append(ExpectedCompletion(end, name, rank, request.cpu, request.memory))
         self._completions = None
         for reservation in self.held:
             if end > reservation.start:
@@ -103,9 +105,9 @@ class Reservations:
 
         It would be on ``node``, and takes no CPU from whom it yields to.
         """
-        end, cpu = self.end(request), node.insists_on(request)
+        end, cpu = self.end(request), node.expects_of(request.cpu)
         for reservation in self.held:
-            if above is not None and reservation.rank >= above:
+            if above is not None and reservation.rank >= above and not reservation.first:
                 continue
             elsewhere = reservation.node != node.name and reservation.slots >= 1 and not reservation.strict
             takes = 0.0 if node.is_yielding(rank, reservation.rank) else cpu
@@ -121,14 +123,16 @@ class Reservations:
         request: ResourceRequest,
         most: float,
         *,
+        first: bool,
         strict: bool,
     ) -> Reservation:
         """Keep the soonest start of a blocked run, if not too many are kept already.
 
-        ``strict`` says what to do where nothing of ours is in its way: then nobody may pass.
+        ``first`` says that it goes before all tiers.  ``strict`` says what to do where nothing of ours is in
+        its way: then nobody may pass.
         """
         found = self.soonest(work, tier, rank, request, most)
-        found.strict = strict and isinf(found.start)
+        found.first, found.strict = first, strict and isinf(found.start)
         if len(self.held) < self._tuning.reserved_starts:
             self.held.append(found)
         return found
@@ -167,7 +171,7 @@ class Reservations:
             slots += 1
             if self._capacity.node_of(completion.node) is node:
                 if not node.is_yielding(completion.rank, rank):
-                    cpu += completion.cpu
+                    cpu += node.expects_of(completion.cpu)
                 memory += completion.memory
         return Reservation(work, tier, rank, node.name, inf, needs_cpu, needs_memory, inf, inf, inf)
 

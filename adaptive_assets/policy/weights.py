@@ -5,6 +5,7 @@ must.  Like the rules of names, this one works on the plain content of a book.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import log
 from typing import Final
 
 from adaptive_assets.policy.findings import Finding
@@ -14,6 +15,10 @@ USUAL_CPU_WEIGHT: Final = 100
 """The CPU weight of whatever nobody gave one to: `cpu.weight` of cgroups, nice 0."""
 MOST_CPU_WEIGHT: Final = 10_000
 """The most that cgroups know."""
+NICE_STEP: Final = 1.25
+"""How many times as much CPU a process gets as one whose nice is higher by one: the kernel's own table."""
+MOST_NICE: Final = 19
+"""The kernel knows no higher one."""
 LESS_FOR_EACH_TIER: Final = 5
 """How many times as much weight a tier has as the one below, where the file does not say."""
 
@@ -24,6 +29,14 @@ def cpu_weights(given: Iterable[int | None]) -> Iterator[int]:
     for weight in given:
         above = weight or max(1, above // LESS_FOR_EACH_TIER)
         yield above
+
+
+def nice_of(weight: float) -> int:
+    """The nearest nice, 0 to 19, to a CPU ``weight`` (100 is that of nice 0).
+
+    Never negative, which would need privileges: more weight than 100 is that of 100.
+    """
+    return min(MOST_NICE, max(0, round(log(USUAL_CPU_WEIGHT / weight) / log(NICE_STEP))))
 
 
 def broken_weights(content: Mapping[str, object]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from adaptive_assets.signals.cgroup import CpuLimit, Limits, MemoryLimit, read_l
 from adaptive_assets.signals.faults import SignalFault
 from adaptive_assets.signals.host import HostCounters, read_host
 from adaptive_assets.signals.machine import MachineReader
-from adaptive_assets.signals.nice import CAN_RENICE, RunNice, nice_of
+from adaptive_assets.signals.nice import CAN_RENICE, RunNice
 from adaptive_assets.signals.oom import OomRise
 from adaptive_assets.signals.pressure import read_pressure, stalled_share
 from adaptive_assets.signals.processes import RunProcesses, RunUsage
@@ -29,7 +29,6 @@ __all__ = [
     "RunProcesses",
     "RunUsage",
     "SignalFault",
-    "nice_of",
     "read_host",
     "read_limits",
     "read_pressure",

@@ -1,31 +1,16 @@
 """CPU weights of running processes: nice values, and those of the autogroups of their sessions."""
 
 import contextlib
-import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from adaptive_assets.policy.weights import MOST_NICE, nice_of
 from adaptive_assets.signals.task_groups import task_group
 
 CAN_RENICE: Final = hasattr(os, "setpriority")
 """Whether this system knows nice."""
-USUAL_WEIGHT: Final = 100
-"""The CPU weight of a process at nice 0."""
-STEP: Final = 1.25
-"""How many times as much CPU a process gets as one whose nice is higher by one: the kernel's own table."""
-MOST_NICE: Final = 19
-"""The kernel knows no higher one."""
-
-
-def nice_of(weight: float) -> int:
-    """The nice, 0 to 19, of a CPU ``weight`` (100 is that of nice 0).
-
-    Never negative, which would need privileges: more weight than 100 is that of 100.
-    """
-    steps = math.log(USUAL_WEIGHT / weight) / math.log(STEP)
-    return min(MOST_NICE, max(0, round(steps)))
 
 
 class RunNice:
@@ -57,11 +42,12 @@ class RunNice:
         if not self.nice:
             return
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                try:
-                    self._raise(pid)
-                except PermissionError as error:
-                    self.refused = str(error.strerror)
+            try:
+                self._raise(pid)
+            except ProcessLookupError:
+                continue
+            except OSError as error:  # no permission, or a /proc that is read-only
+                self.refused = str(error.strerror)
 
     def _raise(self, pid: int) -> None:
         for thread in _threads(pid):

@@ -1,6 +1,7 @@
 """The CPU weight of a run that a real code server starts, from its first moment."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,10 +15,11 @@ from dagster._core.workspace.load_target import PythonFileTarget
 
 from adaptive_assets.coordinator.active_watch import ActiveWatch
 from adaptive_assets.coordinator.launch_follow import LaunchFollow
+from adaptive_assets.coordinator.run_claims import claims_of
 from adaptive_assets.coordinator.weight_watch import WeightWatch
 from adaptive_assets.planning.snapshot import Work
 from adaptive_assets.policy import BUILT_IN
-from adaptive_assets.signals import RunProcesses
+from adaptive_assets.signals import Claim, RunProcesses
 from tests.conftest import MakeInstance, write_dagster_home
 from tests.coordinator.world import World
 
@@ -149,6 +151,46 @@ def test_one_run_that_cannot_be_weighed_stops_no_other(site: Site, monkeypatch: 
     wait_for(lambda: site.processes.usage(plain) is not None)
     assert as_it_was.nice() == os.getpriority(os.PRIO_PROCESS, 0)
     assert site.follow.problem is None
+
+
+def test_a_run_whose_events_cannot_be_read_stops_no_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told, and the others have their weights."""
+    older, damaged = site.create(), site.create()  # the storage returns the newest first
+
+    def read(instance: dg.DagsterInstance, record: dg.RunRecord) -> tuple[Claim, ...]:
+        if record.dagster_run.run_id == damaged:
+            raise ValueError("an event of a later version")
+        return claims_of(instance, record)
+
+    monkeypatch.setattr("adaptive_assets.coordinator.launch_follow.claims_of", read)
+    site.follow.expect({damaged: 20, older: 20})
+    site.launch(damaged)
+    wait_for(lambda: str(site.follow.problem) == "an event of a later version")
+    weighed = site.launch(older)
+    wait_for(lambda: weighed.nice() == 7)
+    assert site.follow.problem is not None
+
+
+def test_a_thread_that_cannot_be_started_is_tried_again(
+    make_instance: MakeInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is out of threads has some again later."""
+    follow = LaunchFollow(make_instance(), RunProcesses())
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError):
+            follow.expect({"run": 20})
+    follow.expect({"run": 20})
+    assert follow._thread is not None
+    assert follow._thread.is_alive()
+    follow.stop()
+    follow._thread.join()
 
 
 def test_nobody_looks_for_what_another_launcher_starts(make_instance: MakeInstance) -> None:

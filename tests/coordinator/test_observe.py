@@ -11,6 +11,7 @@ import yaml
 from adaptive_assets.assets import tags
 from adaptive_assets.cli.replay_cycles import replayed
 from adaptive_assets.coordinator.coordinator_mode import CoordinatorMode, periods
+from adaptive_assets.learning import start_calibration
 from adaptive_assets.ledger import Ledger, sqlite_ledger_url
 from tests.conftest import MakeInstance
 from tests.coordinator.conftest import MakeWorld
@@ -124,6 +125,18 @@ def test_each_run_that_joins_a_waiting_kind_is_recorded(make_world: MakeWorld) -
     assert set(runs) == set(seen)
     assert [row.verdict for row in ledger_of(world).decisions_for_run(runs[2])] == ["defer"]
     assert replayed(ledger_of(world), -math.inf, math.inf).is_identical
+
+
+def test_nothing_is_learned_of_starts_that_stock_decides(make_world: MakeWorld) -> None:
+    """They tell nothing of the plans that are predicted, and would spoil what was learned while acting."""
+    acting = make_world(FULL_MACHINE)
+    acting.submit(job="plain")
+    acting.pass_()
+    assert ledger_of(acting).kept(start_calibration.KEY) is not None
+    world = make_world(FULL_MACHINE, config={**OBSERVE, "max_concurrent_runs": 0})
+    world.submit(job="plain")
+    world.pass_()
+    assert ledger_of(world).kept(start_calibration.KEY) is None
 
 
 def test_from_act_to_observe_held_runs_go(

@@ -1,5 +1,7 @@
 """Whether CPU weights are in force, by real processes in real sessions."""
 
+import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from adaptive_assets.planning.decisions import Decision, Plan, Verdict
 from adaptive_assets.planning.snapshot import ActiveRun, MachineReading, QueuedRun, Work
 from adaptive_assets.policy import parse_policy_book
 from adaptive_assets.signals import RunProcesses
+from adaptive_assets.signals.task_groups import task_group
 
 NOW = 1_000_000.0
 BOOK = parse_policy_book(
@@ -56,8 +59,9 @@ def start() -> Iterator[Start]:
 
     yield start
     for one in started:
-        for each in psutil.Process(one.pid).children():
-            each.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for each in psutil.Process(one.pid).children():
+                each.kill()
         one.kill()
         one.communicate()
 
@@ -149,13 +153,16 @@ def test_a_pooled_process_cannot_be_weighed(start: Start) -> None:
     assert here.why(pooled) == "the process of run pooled is one of a pool, and works for others too"
 
 
-def test_a_run_whose_process_has_just_ended_says_nothing(start: Start) -> None:
+@pytest.mark.parametrize("waited_for", [False, True])
+def test_a_run_whose_process_has_just_ended_says_nothing(start: Start, waited_for: bool) -> None:
     """It was seen, and there is nothing left to weigh."""
     here, pid = Deployment(), start()
     ended = here.run("1", pid)
     here.processes.sweep(time.time())
     psutil.Process(pid).kill()
-    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    if waited_for:
+        os.waitpid(pid, 0)
+    while not waited_for and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     assert here.why(ended) == ""
 
@@ -184,6 +191,37 @@ def test_a_refusal_is_the_reason(start: Start) -> None:
     assert here.watch.refused == "Operation not permitted"
     assert here.why(here.run("2", start())) == ""
     assert here.watch.refused == ""
+
+
+def test_a_refusal_is_no_news_when_only_the_highest_tier_ran_meanwhile(start: Start) -> None:
+    """Its runs are left at the nice that they have, so nothing of theirs can be refused."""
+    here = Deployment()
+    low, high = here.run("1", start(), "nightly"), here.run("2", start(), "urgent")
+    kept = here.processes.weigh("1", 20)
+    assert kept is not None
+    kept.refused = "Operation not permitted"
+    why = here.why(low)
+    assert "refuses" in why
+    assert here.why(high) == why
+    assert here.watch.refused == "Operation not permitted"
+
+
+def test_one_run_of_which_the_kernel_tells_nonsense_stops_no_other(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others have their weights, and the error is told."""
+    here, bad, good = Deployment(), start(), start()
+    runs = [here.run("1", bad, "nightly"), here.run("2", good, "nightly")]
+
+    def broken(pid: int) -> str:
+        if pid == bad:
+            raise ValueError("/proc/1/cgroup cannot be made out")
+        return task_group(pid)
+
+    monkeypatch.setattr("adaptive_assets.signals.nice.task_group", broken)
+    with pytest.raises(ValueError, match="cannot be made out"):
+        here.why(*runs)
+    assert psutil.Process(good).nice() == 19
 
 
 def test_a_quota_below_the_cpus_stops_all_alike() -> None:

@@ -12,7 +12,8 @@ import pytest
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.deployment import open_ledger
 from adaptive_assets.coordinator.weight_watch import KEY, Weighting
-from adaptive_assets.signals import MachineReader, nice_of
+from adaptive_assets.policy.weights import nice_of
+from adaptive_assets.signals import MachineReader
 from tests.conftest import write_dagster_home
 from tests.e2e.stack import POLICIES, MakeStack, Stack, eventually
 

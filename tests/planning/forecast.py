@@ -5,7 +5,7 @@ Nothing here is shared with the planner but the values that go in and come out o
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, sqrt
+from math import inf, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -327,7 +327,12 @@ class MachineForecast:
         return not insists or strangers + counted + insists <= self.most_cpu + SLIVER
 
     def _yields(self, other: int, to: int) -> bool:
-        return self.weights is not None and self.weights[other] < self.weights[to]
+        return self.weights is not None and nice(self.weights[other]) > nice(self.weights[to])
+
+
+def nice(weight: int) -> int:
+    """The nice that has about this CPU weight: none below 0, where the weight is 100, nor above 19."""
+    return sorted((0, round(log(100 / weight) / log(1.25)), 19))[1]
 
 
 def whole_mode(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> str:

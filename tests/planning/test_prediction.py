@@ -75,3 +75,33 @@ def test_the_ramp_is_foreseen_for_runs_that_will_have_ended() -> None:
     found = predict(snapshot_of(queued=[{"run": f"r{n}"} for n in range(3)]), book, ["r0", "r1", "r2"])
     assert (found["r0"], found["r1"]) == (0.0, 0.0)
     assert 60.0 <= found["r2"] <= 60.0 + TUNING.longest_step_s
+
+
+def test_work_that_starts_on_an_idle_machine_is_no_strangers() -> None:
+    """Nothing of ours used the CPU when the machine was read; what is launched ahead is ours all the same."""
+    book = book_of(
+        {
+            "policies": [
+                {"name": "long", "estimate": {"cpu": 2, "memory": "1MiB", "duration": "1h"}},
+                {"name": "short", "estimate": {"cpu": 2, "memory": "1MiB", "duration": "60s"}},
+            ]
+        }
+    )
+    queued = [
+        {"run": "l", "policy": "long", "waited": "3m", "priority": 1},
+        {"run": "s1", "policy": "short", "waited": "2m"},
+        {"run": "s2", "policy": "short", "waited": "1m"},
+    ]
+    snapshot = snapshot_of(machine={"our_cpu": 0}, queued=queued)
+    found = predict(snapshot, book, ["l", "s1", "s2"])
+    assert found == {"l": 0.0, "s1": 0.0, "s2": pytest.approx(60.0 + TUNING.launch_s)}
+
+
+def test_a_run_whose_processes_nobody_sees_leaves_no_strangers_behind() -> None:
+    """It was in the reading and not in what was measured of ours: when it ends, it is gone from the first."""
+    book = book_of({"default": {"estimate": {"cpu": 2, "memory": "1MiB", "duration": "60s"}}})
+    unseen = {"run": "a", "launched": "10s", "started": "10s"}
+    queued = [{"run": "r1", "waited": "3m"}, {"run": "r2", "waited": "2m"}, {"run": "r3", "waited": "1m"}]
+    snapshot = snapshot_of(machine={"cpu_used": 2, "our_cpu": 0}, active=[unseen], queued=queued)
+    found = predict(snapshot, book, ["r1", "r2"])
+    assert found == {"r1": 0.0, "r2": pytest.approx(50.0)}

@@ -256,3 +256,48 @@ def test_a_run_that_has_just_started_gives_back_what_was_promised_to_it() -> Non
     by_run = plan(snapshot_of(active=[just, more], queued=queued), book).by_run()
     held = [run for run in ("small", "small2", "small3") if by_run[run].verdict is Verdict.DEFER]
     assert held, "the room that the first gives back is reserved"
+
+
+def test_a_run_admitted_now_gives_back_all_the_cpu_that_it_takes() -> None:
+    """It counts with every core that it is expected to use, though it insisted on fewer to start."""
+    book = book_of({"guards": {"cpu": "85%"}, "default": {"estimate": {"cpu": 4, "duration": "60s"}}})
+    snapshot = snapshot_of(queued=[{"run": "r1", "waited": "2m"}, {"run": "r2", "waited": "1m"}])
+    decided = plan(snapshot, book)
+    assert [decision.verdict for decision in decided.decisions] == [Verdict.LAUNCH, Verdict.DEFER]
+    assert decided.starts == {"r2": 60.0 + TUNING.launch_s}
+
+
+def test_a_run_gives_back_no_more_cores_than_the_machine_has() -> None:
+    """It was counted with no more either: two that would like 16 of 4 do not make place for three others."""
+    book = book_of(
+        {
+            "policies": [
+                {"name": "wide", "estimate": {"cpu": 16, "duration": "60s"}},
+                {"name": "long", "estimate": {"cpu": 4, "duration": "1h"}},
+            ]
+        }
+    )
+    active = [
+        {"run": name, "policy": policy, "launched": "10s", "started": "10s", "cpu_used": 2}
+        for name, policy in (("a", "wide"), ("b", "long"))
+    ]
+    snapshot = snapshot_of(active=active, queued=[{"run": "r", "policy": "wide"}])
+    assert plan(snapshot, book).starts == {"r": 3590.0}
+
+
+def test_a_wide_run_that_passes_takes_what_it_counts_with() -> None:
+    """Not what it insists on to start: all of it counts when the head of the line is to start."""
+    book = book_of(
+        {
+            "policies": [
+                {"name": "half", "estimate": {"cpu": 0, "memory": "3GiB", "duration": "10m"}},
+                {"name": "head", "estimate": {"cpu": 2, "memory": "5GiB", "duration": "10m"}},
+                {"name": "wide", "estimate": {"cpu": 4, "memory": "1MiB", "duration": "1h"}},
+            ]
+        }
+    )
+    active = {**HALF, "cpu_used": 0}
+    queued = [{"run": "h", "policy": "head", "waited": "1m", "priority": 1}, {"run": "w", "policy": "wide"}]
+    decided = plan(snapshot_of(machine={"memory_used": "3GiB"}, active=[active], queued=queued), book)
+    reasons = {run_id: decision.reason.code for run_id, decision in decided.by_run().items()}
+    assert reasons == {"h": ReasonCode.MEMORY, "w": ReasonCode.BEHIND}

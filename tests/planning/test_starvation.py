@@ -159,3 +159,27 @@ def test_what_stands_before_the_line_is_let_past_by_no_other_tier() -> None:
     assert decided["old"].verdict is Verdict.DEFER
     assert decided["long"].verdict is Verdict.DEFER
     assert decided["late"].verdict is Verdict.DEGRADE, "it ends before the reserved start"
+
+
+def test_nobody_passes_an_overdue_run_because_of_its_cpu_weight() -> None:
+    """Higher tiers do not yield the CPU to it, so what they take of it is taken from it."""
+    book = book_of(
+        {
+            "policies": [
+                {"name": "soon", "tier": "standard", "estimate": {"cpu": 1.5, "duration": "1h"}},
+                {"name": "late", "tier": "standard", "estimate": {"cpu": 2, "duration": "9h"}},
+                {"name": "light", "tier": "standard", "estimate": {"cpu": 1, "duration": "9h"}},
+                {"name": "nightly", "tier": "batch", "estimate": {"cpu": 2}},
+            ]
+        }
+    )
+    active = [
+        {"run": name, "policy": name, "launched": "10m", "started": "10m", "cpu_used": 1}
+        for name in ("soon", "late")
+    ]
+    queued = [{"run": "old", "policy": "nightly", "waited": "3h"}, {"run": "new", "policy": "light"}]
+    for weighted in (False, True):
+        decided = plan(snapshot_of(weighted=weighted, active=active, queued=queued), book)
+        reasons = {run_id: decision.reason.code for run_id, decision in decided.by_run().items()}
+        assert reasons == {"old": ReasonCode.CPU, "new": ReasonCode.BEHIND}, f"{weighted=}"
+        assert decided.starts == {"old": 3000.0}

@@ -1,5 +1,6 @@
 """CPU weights on real processes: who gets how much of a core that two want, and what is left alone."""
 
+import errno
 import os
 import threading
 import time
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from adaptive_assets.signals import RunProcesses, nice_of
+from adaptive_assets.policy.weights import nice_of
+from adaptive_assets.signals import RunProcesses
 from adaptive_assets.signals.nice import RunNice
 from adaptive_assets.signals.task_groups import WHOLE_MACHINE, task_group
 from tests.signals.conftest import FakeRoot
@@ -166,6 +168,24 @@ def test_a_process_that_has_ended_is_no_error(child: "Start") -> None:
     assert processes.problems == ()
     assert kept is not None
     assert kept.refused == ""
+
+
+def test_whatever_the_system_says_no_with_is_a_refusal(
+    child: "Start", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a read-only /proc: not that the run has ended, which would say nothing."""
+    run = child(SPIN)
+    run.hear()
+    processes = RunProcesses()
+    assert processes.watch("run", run.pid)
+
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("os.setpriority", read_only)
+    kept = processes.weigh("run", 20)
+    assert kept is not None
+    assert kept.refused == "Read-only file system"
 
 
 def test_a_pooled_process_is_left_alone(child: "Start") -> None:

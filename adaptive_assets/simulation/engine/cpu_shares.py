@@ -7,14 +7,11 @@ weights.
 
 from collections.abc import Iterable
 from functools import cache
-from math import inf, log
+from math import inf
 from typing import Final, NamedTuple
 
-USUAL: Final = 100
-"""The CPU weight of nice 0, and of whatever nobody gave a weight to."""
+from adaptive_assets.policy.weights import NICE_STEP, nice_of
 
-NICEST: Final = 19
-A_LEVEL: Final = 1.25
 NICE_0: Final = 1024.0
 
 
@@ -26,18 +23,10 @@ class Threads(NamedTuple):
     weight: float
 
 
-def nice_of(cpu_weight: int) -> int:
-    """The nearest nice level from 0 to 19 to a weight in the scale of cgroups, where 100 is usual.
-
-    Nobody goes below nice 0 without privileges, so what weighs more than usual counts as usual.
-    """
-    return min(NICEST, max(0, round(log(USUAL / cpu_weight) / log(A_LEVEL))))
-
-
 @cache
 def kernel_weight(cpu_weight: int) -> float:
     """What the nice level of ``cpu_weight`` weighs, 1024 at nice 0."""
-    return NICE_0 / A_LEVEL ** nice_of(cpu_weight)
+    return NICE_0 / NICE_STEP ** nice_of(cpu_weight)
 
 
 def share_of_weight(threads: Iterable[Threads], cores: float) -> float:

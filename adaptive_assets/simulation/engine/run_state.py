@@ -9,8 +9,9 @@ from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import FULL, LAST_GOOD, LAST_GOOD_PRIOR, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, Declaration, RunState
 from adaptive_assets.policy import Policy, PolicyBook
+from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT
 from adaptive_assets.simulation.engine.clock import Clock
-from adaptive_assets.simulation.engine.cpu_shares import USUAL, kernel_weight
+from adaptive_assets.simulation.engine.cpu_shares import kernel_weight
 from adaptive_assets.simulation.engine.policy_assignment import Kinds, TraceKind
 from adaptive_assets.simulation.engine.simulated_node import SimulatedNode
 from adaptive_assets.simulation.traces.trace import TracedRun, Workload
@@ -111,7 +112,7 @@ class Attempt:
     needs: Needs
     startup: tuple[float, float]
     """Seconds of start-up, and cores during that."""
-    cpu_weight: int = USUAL
+    cpu_weight: int = USUAL_CPU_WEIGHT
     """What it was launched with, 1 to 10,000; start-up and all."""
     started: float | None = None
     state: RunState = RunState.RUNNING

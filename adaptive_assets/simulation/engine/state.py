@@ -8,10 +8,10 @@ from typing import Any
 from adaptive_assets.planning.resource_request import FULL
 from adaptive_assets.planning.snapshot import RunState
 from adaptive_assets.policy import PolicyBook
+from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT
 from adaptive_assets.simulation.baselines.observed_requests import learner_of
 from adaptive_assets.simulation.engine.agenda import Agenda
 from adaptive_assets.simulation.engine.cluster import Cluster
-from adaptive_assets.simulation.engine.cpu_shares import USUAL
 from adaptive_assets.simulation.engine.data_readiness import Readiness
 from adaptive_assets.simulation.engine.due import promised_s
 from adaptive_assets.simulation.engine.incidents import Incidents
@@ -92,7 +92,7 @@ class SimulationState:
         settings = self.settings
         needs = self._needs(run_id, mode)
         startup = (settings.startup_s, settings.startup_cpu)
-        weight = cpu_weight if settings.weighted else USUAL
+        weight = cpu_weight if settings.weighted else USUAL_CPU_WEIGHT
         attempt = Attempt(run, mode, machine, self.now, needs, startup, weight)
         run.attempt = run.last = self.active[run_id] = attempt
         run.attempts += 1
