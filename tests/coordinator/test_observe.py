@@ -129,10 +129,6 @@ def test_each_run_that_joins_a_waiting_kind_is_recorded(make_world: MakeWorld) -
 
 def test_nothing_is_learned_of_starts_that_stock_decides(make_world: MakeWorld) -> None:
     """They tell nothing of the plans that are predicted, and would spoil what was learned while acting."""
-    acting = make_world(FULL_MACHINE)
-    acting.submit(job="plain")
-    acting.pass_()
-    assert ledger_of(acting).kept(start_calibration.KEY) is not None
     world = make_world(FULL_MACHINE, config={**OBSERVE, "max_concurrent_runs": 0})
     world.submit(job="plain")
     world.pass_()

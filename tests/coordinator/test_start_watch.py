@@ -145,3 +145,13 @@ def test_the_daemons_passes_predict(make_world: MakeWorld) -> None:
         time.sleep(0.2)
     assert not world.daemon_errors()
     ledger.dispose()
+
+
+def test_nothing_is_predicted_where_stock_dagster_decides(ledger: Ledger) -> None:
+    """The same waiting run is kept by a watch of a coordinator that acts."""
+    for observes in (True, False):
+        watch = StartWatch(Clock(0.0), observes=observes)
+        watch.recall(ledger)
+        seen(watch, full("r1", 1000.0))
+        watch.keep(ledger, 1000.0)
+        assert (ledger.kept(KEY) is None) is observes
