@@ -30,9 +30,9 @@ def located(path: str | Path, home: Path | None = None) -> Path:
     whatever the working directory of each.
     """
     file = Path(os.path.expanduser(path))  # noqa: PTH111  raises nothing, and the next does not either
-    if home is not None and not file.is_absolute() and os.path.exists(home / file):  # noqa: PTH110
-        return home / file
-    return file
+    if home is None or file.is_absolute() or not os.path.exists(home / file):  # noqa: PTH110
+        return file
+    return file if home.samefile(Path.cwd()) else home / file
 
 
 def passed_over(path: str | Path, home: Path | None) -> Path | None:
