@@ -3,7 +3,7 @@
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ def loaded_workspace(
 ) -> "Iterator[LoadedWorkspace]":
     """Load the code locations of a workspace file, or of what such a file would hold.
 
-    Those that run in this environment are loaded in this process, which spares their servers.
+    Those that run in this environment are loaded in this process, which spares their servers.  The servers of
+    the others have ended when it is left.
     """
     from dagster._core.remote_origin import (
         CodeLocationOrigin,
@@ -84,7 +85,9 @@ def loaded_workspace(
                 origins = list(location_origins_from_config(workspace, "the command line").values())
             return [near(origin) for origin in origins]
 
-    with WorkspaceProcessContext(instance, Near(), code_server_log_level="ERROR") as process:
+    context = WorkspaceProcessContext(instance, Near(), code_server_log_level="ERROR")
+    with ExitStack() as left, context as process:
+        left.callback(process._grpc_server_registry.wait_for_processes)  # noqa: SLF001
         request = process.create_request_context()
         entries = request.get_code_location_entries()
         yield LoadedWorkspace(

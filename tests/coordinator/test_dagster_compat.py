@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 import pytest
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext, DefinitionsLoadType
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -70,7 +71,11 @@ defs = dg.Definitions(
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_what_asks_for_a_resource_is_in_the_snapshots_of_a_location(tmp_path: Path, apart: bool) -> None:
-    """Of assets, of graphs and of the ops of jobs; also where the location has a process of its own."""
+    """Of assets, of graphs and of the ops of jobs; also where the location has a process of its own.
+
+    Which has ended when the workspace is left.
+    """
+    before = set(psutil.Process().children())
     file = tmp_path / "deaf_location.py"
     file.write_text(DEAF)
     executable = {"executable_path": str(Path(sys.executable).with_name("python3"))} if apart else {}
@@ -85,6 +90,7 @@ def test_what_asks_for_a_resource_is_in_the_snapshots_of_a_location(tmp_path: Pa
         assets, jobs = deaf_work(repository, "run_mode")
     assert {text_of(key) for key in assets} == {"one", "two"}
     assert jobs == {"plain"}
+    assert set(psutil.Process().children()) <= before
 
 
 def test_one_pass_asks_for_one_cycle_however_often_it_asks_for_the_config(world: World) -> None:
