@@ -12,7 +12,7 @@ POLICY_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 def policy_file(given: Path, home: Path | None = None) -> Path:
-    """The file that ``given`` means, whether it is there or not.
+    """The file that ``given`` means, whether it is there or not; as it was written where that names it too.
 
     Raises:
         click.BadParameter: two files are meant, of which the coordinator would take the one in its home.
@@ -26,7 +26,7 @@ def policy_file(given: Path, home: Path | None = None) -> Path:
             f"`{given}` is {file} for the coordinator, and {other} here, which says something else;"
             " write the whole path of the one that you mean."
         )
-    return file
+    return given if file != given and given.exists() and file.samefile(given) else file
 
 
 def existing_policy_file(given: Path, home: Path | None = None) -> Path:

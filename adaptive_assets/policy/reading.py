@@ -32,7 +32,7 @@ def located(path: str | Path, home: Path | None = None) -> Path:
     file = Path(os.path.expanduser(path))  # noqa: PTH111  raises nothing, and the next does not either
     if home is None or file.is_absolute() or not os.path.exists(home / file):  # noqa: PTH110
         return file
-    return file if home.samefile(Path.cwd()) else home / file
+    return home / file
 
 
 def passed_over(path: str | Path, home: Path | None) -> Path | None:
