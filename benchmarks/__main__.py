@@ -37,34 +37,26 @@ from benchmarks.sites import STORAGES, Storage
 
 Options = Mapping[str, Any]
 
+_CELLS: Final = {
+    "traces": "traces",
+    "loads": "loads",
+    "seeds": "seeds",
+    "first": "first_seed",
+    "jobs": "jobs",
+}
+"""What all that play cells of the simulator are told, by the option that says it."""
+
 
 def _simulation(given: Options) -> Finding:
-    names = {
-        "traces": "traces",
-        "loads": "loads",
-        "seeds": "seeds",
-        "first": "first_seed",
-        "jobs": "jobs",
-        "actions": "actions",
-    }
-    return simulation.measure(say=_say, **_chosen(given, names))
+    return simulation.measure(say=_say, **_chosen(given, {**_CELLS, "actions": "actions"}))
 
 
 def _turnaround(given: Options) -> Finding:
-    names = {
-        "traces": "traces",
-        "loads": "loads",
-        "seeds": "seeds",
-        "first": "first_seed",
-        "jobs": "jobs",
-        "share": "share",
-    }
-    return turnaround.measure_all(say=_say, **_chosen(given, names))
+    return turnaround.measure_all(say=_say, **_chosen(given, {**_CELLS, "share": "share"}))
 
 
 def _starts(given: Options) -> Finding:
-    names = {"traces": "traces", "loads": "loads", "seeds": "seeds", "first": "first_seed", "jobs": "jobs"}
-    return starts.measure(say=_say, **_chosen(given, names))
+    return starts.measure(say=_say, **_chosen(given, _CELLS))
 
 
 def _ablation(given: Options) -> Finding:
@@ -76,11 +68,7 @@ def _ablation(given: Options) -> Finding:
             param_hint="'--first-seed'",
         )
     names = {
-        "traces": "traces",
-        "loads": "loads",
-        "seeds": "seeds",
-        "first": "first_seed",
-        "jobs": "jobs",
+        **_CELLS,
         "actions": "actions",
         "share": "share",
         "keep": "keep",
