@@ -15,6 +15,8 @@ from adaptive_assets.signals import Belonging, RunProcesses
 
 INTERVAL_S: Final = 0.25
 """Between two looks while runs are being launched. A look costs one read of ids, some milliseconds."""
+STOP_WITHIN_S: Final = 5.0
+"""For how long the end of a look is awaited: the storage may hang."""
 WITHIN_S: Final = 60.0
 """For how long a run is waited for that the last cycle does not name any more: it may just be starting."""
 
@@ -81,10 +83,12 @@ class LaunchFollow:
             self._changed.notify()
 
     def stop(self) -> None:
-        """End the thread, if there is one; it does not wait for a look that is under way."""
+        """End the thread, if there is one: nothing reads the instance any more, which may now be closed."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(STOP_WITHIN_S)
 
     def _follow(self) -> None:
         while True:

@@ -135,7 +135,9 @@ class Site:
         )
 
     def close(self) -> None:
-        """Close the ledger."""
+        """End the cycle, and close the ledger."""
+        if self._cycle is not None:
+            self._cycle.close()
         if self._ledger is not None:
             self._ledger.dispose()
 

@@ -131,6 +131,26 @@ def test_runs_have_their_weight_before_a_cycle_sees_them(site: Site) -> None:
     assert all(row.cpu_seconds and row.memory_peak for row in rows)
 
 
+def test_nothing_reads_the_instance_after_the_stop(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that is under way has ended."""
+    begun, read = threading.Event(), site.world.instance.get_run_ids
+    ended: list[bool] = []
+
+    def slowly(*given: dg.RunsFilter) -> object:
+        begun.set()
+        time.sleep(0.5)
+        found = read(*given)
+        ended.append(True)
+        return found
+
+    monkeypatch.setattr(site.world.instance, "get_run_ids", slowly)
+    site.follow.expect({"a run that is never launched": 100})
+    begun.wait()
+    site.follow.stop()
+    monkeypatch.undo()
+    assert ended
+
+
 def test_one_run_that_cannot_be_weighed_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The storage fails, and is tried again; a run is killed; one has no weight, and is followed only."""
     killed, plain, routine = site.create(), site.create(), site.create()
