@@ -16,7 +16,7 @@ from adaptive_assets.dagster_compat.events import (
     freshness_states,
     latest_evaluations,
 )
-from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
+from adaptive_assets.planning.snapshot import CheckOutcome, CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
 
 logger = logging.getLogger("dagster.adaptive_assets")
@@ -81,15 +81,9 @@ def data_states(
             asset=key,
             materialized_at=materialization.timestamp if materialization else None,
             freshness=_freshness(known, fresh.freshness_state.value if fresh else None),
-            checks=_together(outcomes),
-            checks_failed=tuple(
-                name for name, state in outcomes.items() if state in (CheckState.FAIL, CheckState.WARN)
-            ),
-            checks_missing=tuple(
-                name for name, state in outcomes.items() if state is CheckState.NOT_EVALUATED
-            ),
+            outcomes=tuple(CheckOutcome(name, state) for name, state in outcomes.items() if state),
             mode=str(mode.value) if mode else tags.FULL,
-            source=known is None or not known.materializable,
+            external=known is None or not known.materializable,
         )
     return states
 
@@ -109,7 +103,8 @@ def _freshness(facts: AssetFacts | None, state: str | None) -> Freshness:
 
 def _outcome(
     record: AssetCheckExecutionRecord | None, storage_id: int | None, materialized_at: float | None
-) -> CheckState:
+) -> CheckState | None:
+    """``None``: passed."""
     evaluation = record.evaluation if record else None
     if record is None or evaluation is None:
         return CheckState.NOT_EVALUATED
@@ -123,12 +118,5 @@ def _outcome(
     if not looked_at_latest or (said is not None and said.value == NOT_EVALUATED):
         return CheckState.NOT_EVALUATED
     if evaluation.passed:
-        return CheckState.PASS
+        return None
     return CheckState.WARN if evaluation.severity is dg.AssetCheckSeverity.WARN else CheckState.FAIL
-
-
-def _together(outcomes: Mapping[str, CheckState]) -> CheckState:
-    for state in (CheckState.FAIL, CheckState.NOT_EVALUATED, CheckState.WARN, CheckState.PASS):
-        if state in outcomes.values():
-            return state
-    return CheckState.NO_CHECKS

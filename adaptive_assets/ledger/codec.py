@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, Final
 
 from adaptive_assets.ledger.errors import LedgerError
-from adaptive_assets.ledger.wire import FIELDS, GONE, VALUES
+from adaptive_assets.ledger.wire import FIELDS, FORMER, GONE, VALUES
 
 Json = Any
 """What ``json`` writes and reads: ``None``, truth values, numbers, strings, lists and string-keyed dicts."""
@@ -134,10 +134,13 @@ def _dataclass(kind: type) -> Decoder:
     hints = typing.get_type_hints(kind)
     fields = {wire: (name, _decoder(hints[name])) for name, wire, _ in _fields(kind)}
     gone = GONE.get(kind, frozenset())
+    former = FORMER.get(kind)
 
     def whole(plain: Json, long: Long) -> Any:
         if kind in long:
             return long[kind](plain)
+        if former is not None:
+            plain = former(plain)
         known = [(*fields[wire], item) for wire, item in plain.items() if wire not in gone]
         return kind(**{name: read(item, long) for name, read, item in known})
 

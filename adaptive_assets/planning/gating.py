@@ -4,24 +4,30 @@ from collections.abc import Iterator
 
 from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.planning.reasons import Number, Numbers, Reason, ReasonCode
-from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness, Snapshot, Work
+from adaptive_assets.planning.snapshot import (
+    CheckOutcome,
+    CheckState,
+    DataState,
+    Freshness,
+    QueuedRun,
+    Snapshot,
+)
 from adaptive_assets.policy import Gates
 
 
-def not_ready(gates: Gates, work: Work, snapshot: Snapshot) -> tuple[Reason, ...]:
-    """Every gate that is closed for ``work``, in the order of the assets it reads; empty when it is ready.
+def not_ready(gates: Gates, run: QueuedRun, snapshot: Snapshot) -> tuple[Reason, ...]:
+    """Every gate that is closed for ``run``, in the order of what it reads; empty when it is ready.
 
     A policy without gates is always ready.  *Not evaluated* never counts as a pass, nor does data of which
     it is not known whether the run reads it.
     """
-    if gates.fresh is None and gates.checks is None and gates.accept_degraded:
+    if not gates.any_given:
         return ()
-    unknown = (_inputs_unknown(work.undefined),) if work.undefined else ()
+    unknown = (_inputs_unknown(run.work.undefined),) if run.work.undefined else ()
     return unknown + tuple(
         reason
-        for asset in work.reads
-        if not (state := snapshot.data.get(asset, DataState(asset))).source
-        for reason in _closed(gates, state, snapshot.at)
+        for key in run.reads
+        for reason in _closed(gates, snapshot.data.get(key, DataState(key)), snapshot.at)
     )
 
 
@@ -31,22 +37,22 @@ def _inputs_unknown(undefined: tuple[str, ...]) -> Reason:
 
 def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
     if state.unreadable:
-        yield Reason(ReasonCode.INPUTS_UNKNOWN, {"asset": state.asset})
+        yield Reason(ReasonCode.INPUTS_UNKNOWN, {**_numbers(state), "problem": state.problem})
         return
-    if state.materialized_at is None:
-        yield Reason(ReasonCode.DATA_MISSING, {"asset": state.asset})
+    if state.missing or (state.materialized_at is None and not state.external):
+        yield Reason(ReasonCode.DATA_MISSING, _numbers(state), names=state.missing)
         return
-    age = max(0.0, at - state.materialized_at)
+    age = None if state.materialized_at is None else max(0.0, at - state.materialized_at)
     if gates.fresh is not None:
         yield from _stale(gates.fresh, state, age)
     if gates.checks is not None:
         yield from _unchecked(gates.checks, state, age)
     if not gates.accept_degraded and state.mode not in WHOLE:
-        yield Reason(ReasonCode.DATA_DEGRADED, {"asset": state.asset, "mode": state.mode})
+        yield Reason(ReasonCode.DATA_DEGRADED, {**_numbers(state, state.degraded), "mode": state.mode})
 
 
-def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    numbers: Numbers = {"asset": state.asset, "age_s": age, "freshness": state.freshness.value}
+def _stale(worst: str, state: DataState, age: float | None) -> Iterator[Reason]:
+    numbers: Numbers = {**_numbers(state, state.stale), "age_s": age, "freshness": state.freshness.value}
     match state.freshness:
         case Freshness.PASS | Freshness.NO_POLICY:
             return
@@ -58,16 +64,32 @@ def _stale(worst: str, state: DataState, age: float) -> Iterator[Reason]:
             yield Reason(ReasonCode.DATA_STALE, numbers)
 
 
-def _unchecked(worst: str, state: DataState, age: float) -> Iterator[Reason]:
-    if state.checks is CheckState.FAIL or (state.checks is CheckState.WARN and worst != "warn"):
-        numbers = _numbers(state, age, state.checks_failed)
-        if state.checks is CheckState.WARN:
+def _unchecked(worst: str, state: DataState, age: float | None) -> Iterator[Reason]:
+    failed = [one for one in state.outcomes if one.state in (CheckState.FAIL, CheckState.WARN)]
+    if any(one.state is CheckState.FAIL or worst != "warn" for one in failed):
+        numbers = _evidence(state, age, failed)
+        if all(one.state is CheckState.WARN for one in failed):
             numbers["severity"] = "warn"
-        yield Reason(ReasonCode.CHECK_FAILED, numbers, names=state.checks_failed)
-    if state.checks is CheckState.NOT_EVALUATED or state.checks_missing:
-        numbers = _numbers(state, age, state.checks_missing)
-        yield Reason(ReasonCode.CHECK_NOT_EVALUATED, numbers, names=state.checks_missing)
+        yield Reason(ReasonCode.CHECK_FAILED, numbers, names=_names(failed))
+    if missing := [one for one in state.outcomes if one.state is CheckState.NOT_EVALUATED]:
+        yield Reason(ReasonCode.CHECK_NOT_EVALUATED, _evidence(state, age, missing), names=_names(missing))
 
 
-def _numbers(state: DataState, age: float, checks: tuple[str, ...]) -> dict[str, Number]:
-    return {"asset": state.asset, "age_s": age, "checks": ", ".join(checks)}
+def _evidence(state: DataState, age: float | None, outcomes: list[CheckOutcome]) -> dict[str, Number]:
+    return {
+        **_numbers(state, outcomes[0].partition),
+        "age_s": age,
+        "checks": ", ".join(_names(outcomes)),
+        "said": outcomes[0].said,
+        "run": outcomes[0].run_id,
+        "evaluated_at": outcomes[0].at,
+        "good_at": state.good_at,
+    }
+
+
+def _names(outcomes: list[CheckOutcome]) -> tuple[str, ...]:
+    return tuple(one.check for one in outcomes)
+
+
+def _numbers(state: DataState, partition: str = "") -> dict[str, Number]:
+    return {"asset": state.asset, "partition": partition or state.partitions}

@@ -1,7 +1,7 @@
 """Step 2, the readiness filter: which queued runs may go at all, by data, hours, price and patience."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from math import inf
@@ -52,27 +52,48 @@ _GOES = (_Outcome.READY, _Outcome.WAIVED, _Outcome.DEGRADED, _Outcome.SPARED)
 def filter_ready(groups: Iterable[RunGroup], snapshot: Snapshot, book: PolicyBook) -> Filtered:
     """Part the groups that may go from those that wait for something else than capacity.
 
-    Gates are evaluated once per kind of work, hours and prices once per policy.
+    Gates are evaluated once per kind of work and input, hours and prices once per policy.
     """
     found = Filtered()
     hours: dict[str, tuple[Reason, ...]] = {}
     for group in groups:
         policy = group.policy
-        closed = not_ready(group.gates, group.work, snapshot)
         if policy.name not in hours:
             window = outside_window(policy.window, snapshot.at)
             hours[policy.name] = (*window, *too_dear(policy, book.prices, snapshot))
         outside = hours[policy.name]
-        if closed or outside or group.most < inf:
-            _split(group, closed, outside, found)
-        else:
-            found.ready.append(group)
+        for part, closed in _by_input(group, snapshot):
+            if closed or outside or part.most < inf:
+                _split(part, closed, outside, found)
+            else:
+                found.ready.append(part)
     if not snapshot.clock_certain:  # nobody fails for having waited by a clock that cannot be believed
         found.waiting += found.expired
         found.expired = []
     for parted in (found.waiting, found.expired):
         parted.sort(key=lambda group: group.position(group.runs[0]))
     return found
+
+
+def _by_input(group: RunGroup, snapshot: Snapshot) -> Iterator[tuple[RunGroup, tuple[Reason, ...]]]:
+    """The runs of a group by the gates that are closed for them; those for which none is, together."""
+    by_input: dict[tuple[str, ...], list[QueuedRun]] = {}
+    for run in group.runs if group.gates.any_given else group.runs[:1]:
+        by_input.setdefault(run.reads, []).append(run)
+    closed = {reads: not_ready(group.gates, runs[0], snapshot) for reads, runs in by_input.items()}
+    if len(by_input) == 1:
+        (only,) = closed.values()
+        yield group, only
+        return
+    waiting = {reads for reads, reasons in closed.items() if reasons}
+    if not waiting:
+        yield group, ()
+        return
+    if ready := [run for run in group.runs if run.reads not in waiting]:
+        yield replace(group, runs=ready), ()
+    for reads, runs in by_input.items():
+        if reads in waiting:
+            yield replace(group, runs=runs), closed[reads]
 
 
 def _split(group: RunGroup, closed: tuple[Reason, ...], outside: tuple[Reason, ...], found: Filtered) -> None:

@@ -37,7 +37,8 @@ def _never_fits(n: N, *_: Any) -> str:
 
 def _inputs_unknown(n: N, names: tuple[str, ...], _: str) -> str:
     if "asset" in n:
-        return f"the state of {_name(n['asset'])} could not be read"
+        why = f": {n['problem']}" if n.get("problem") else ""
+        return f"the state of {_input(n)} could not be read{why}"
     return (
         f"what it reads is not known: no code location that is loaded defines {_named(names)}, so mend or"
         " reload the one that does"
@@ -45,27 +46,27 @@ def _inputs_unknown(n: N, names: tuple[str, ...], _: str) -> str:
 
 
 def _data_stale(n: N, *_: Any) -> str:
-    asset, state = _name(n["asset"]), n["freshness"].upper()
-    return f"the freshness of {asset} is {state}, its latest version is {seconds(n['age_s'])} old"
+    state = n["freshness"].upper()
+    if n["age_s"] is None:
+        return f"the freshness of {_input(n)} is {state}, nothing tells of a version of it"
+    return f"the freshness of {_input(n)} is {state}, its latest version is {seconds(n['age_s'])} old"
 
 
 def _check_failed(n: N, names: tuple[str, ...], _: str) -> str:
     severity = " with severity WARN" if n.get("severity") == "warn" else ""
-    made = f"on the version made {seconds(n['age_s'])} ago"
-    return f"{_checks(names)} of {_name(n['asset'])} failed{severity} {made}"
+    return f"{_checks(names)} of {_input(n)} failed{severity}{_made(n, ' on the version made')}"
 
 
 def _check_not_evaluated(n: N, names: tuple[str, ...], _: str) -> str:
     have = "has" if len(names) == 1 else "have"
     return (
-        f"{_checks(names)} of {_name(n['asset'])} {have} not been evaluated on its latest version,"
-        f" made {seconds(n['age_s'])} ago"
+        f"{_checks(names)} of {_input(n)} {have} not been evaluated on its latest version{_made(n, ', made')}"
     )
 
 
 def _data_degraded(n: N, *_: Any) -> str:
     mode = quoted(n["mode"], LONGEST_NAME)
-    return f"{_name(n['asset'])} was last made in mode {mode}, and the policy accepts it only in full"
+    return f"{_input(n)} was last made in mode {mode}, and the policy accepts it only in full"
 
 
 def _outside_window(n: N, *_: Any) -> str:
@@ -202,10 +203,10 @@ def _capacity_again(n: N, *_: Any) -> str:
 _SENTENCES: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...], str], str]]] = {
     ReasonCode.NEVER_FITS: _never_fits,
     ReasonCode.INPUTS_UNKNOWN: _inputs_unknown,
-    ReasonCode.DATA_MISSING: lambda n, *_: f"{_name(n['asset'])} has never been materialized",
+    ReasonCode.DATA_MISSING: lambda n, *_: f"{_input(n)} has never been materialized",
     ReasonCode.DATA_STALE: _data_stale,
     ReasonCode.FRESHNESS_NOT_EVALUATED: lambda n, *_: (
-        f"the freshness of {_name(n['asset'])} has not been evaluated yet"
+        f"the freshness of {_input(n)} has not been evaluated yet"
     ),
     ReasonCode.CHECK_FAILED: _check_failed,
     ReasonCode.CHECK_NOT_EVALUATED: _check_not_evaluated,
@@ -259,8 +260,19 @@ def _name(asset: str) -> str:
     return f"`{quoted(asset, LONGEST_NAME)}`"
 
 
+def _input(n: N) -> str:
+    """The asset, with the partitions that the run would read."""
+    partition = n.get("partition")
+    return _name(f"{n['asset']}[{partition}]" if partition else n["asset"])
+
+
+def _made(n: N, after: str) -> str:
+    return "" if n["age_s"] is None else f"{after} {seconds(n['age_s'])} ago"
+
+
 def _checks(names: tuple[str, ...]) -> str:
-    return f"check{'s' * (len(names) > 1)} {_named(names)}" if names else "blocking checks"
+    known = tuple(filter(None, names))
+    return f"check{'s' * (len(known) > 1)} {_named(known)}" if known else "blocking checks"
 
 
 def _named(names: tuple[str, ...]) -> str:

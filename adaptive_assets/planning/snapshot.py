@@ -24,34 +24,60 @@ class Freshness(StrEnum):
 
 
 class CheckState(StrEnum):
-    """The blocking checks of an asset, taken together, for its latest materialization."""
+    """What a blocking check said of a version that it did not pass."""
 
-    PASS = "pass"  # noqa: S105  a verdict, not a password
     WARN = "warn"
     FAIL = "fail"
     NOT_EVALUATED = "not_evaluated"
-    NO_CHECKS = "no_checks"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """A blocking check that some version of an input did not pass.
+
+    ``partition`` is that of the version, where there are any. ``said`` is what the check found, in its own
+    words, such as ``213 of 812 rows``; ``run_id`` the run that evaluated it, and ``at`` when.
+    """
+
+    check: str
+    state: CheckState
+    partition: str = ""
+    said: str = ""
+    run_id: str = ""
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DataState:
-    """What is known of one upstream asset.
+    """What is known of one input: the partitions of one asset that some run would read, or all of the asset.
 
-    ``mode`` is the mode in which the latest materialization was made; ``checks_failed`` and
-    ``checks_missing`` name the blocking checks that failed or were never evaluated for it.
+    Of several partitions it tells the worst: the oldest version, the least fresh, each check that any of the
+    versions did not pass. A check that is not among ``outcomes`` has passed all of them.
     """
 
     asset: str
     materialized_at: float | None = None
+    """When the version that would be read was made; ``None``: there is none."""
     freshness: Freshness = Freshness.NO_POLICY
-    checks: CheckState = CheckState.NO_CHECKS
-    checks_failed: tuple[str, ...] = ()
-    checks_missing: tuple[str, ...] = ()
+    outcomes: tuple[CheckOutcome, ...] = ()
     mode: str = "full"
-    source: bool = False
-    """True for an asset that nothing here materializes; it is never waited for."""
+    """The mode in which it was made; of several versions, one below full if there is any."""
+    external: bool = False
+    """True for an asset that nothing here makes: that it was never materialized is no reason to wait."""
     unreadable: bool = False
     """True where the state could not be read: nothing is known of it now."""
+    partitions: str = ""
+    """Which partitions, for people: ``2013-02-08-17``, or ``2013-02-01 to 2013-02-28 (28)``."""
+    missing: tuple[str, ...] = ()
+    """Partitions of which there is no version, the first few."""
+    degraded: str = ""
+    """A partition whose version was made in ``mode``, where that is below full."""
+    stale: str = ""
+    """A partition that is as stale as ``freshness`` says."""
+    problem: str = ""
+    """Why nothing is known of it, where that can be said."""
+    good_at: float | None = None
+    """When the newest version was made that passed its blocking checks, where the one to be read did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +206,13 @@ class QueuedRun:
     claims: Claims | None = None
     """The slots of pools and tag concurrency limits that it takes; ``None``: none."""
     declared: Declaration | None = None
+    inputs: tuple[str, ...] | None = None
+    """The keys of the snapshot's ``data`` that it reads; ``None``: the assets that its work reads."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The keys of the snapshot's ``data`` that it reads."""
+        return self.work.reads if self.inputs is None else self.inputs
 
 
 class RunState(StrEnum):
@@ -267,6 +300,8 @@ class Snapshot:
     ``estimates`` are by ``estimate_key``.  ``usage`` is what each owner (or policy) has used of
     late, in core-seconds that count half after a half-life.  ``promoted_at`` is when a plan last let a run
     go ahead of others because it had waited for long.
+
+    ``data`` is by input: an asset, or some partitions of it.
 
     ``limits`` are those of Dagster's own of which queued runs take slots.  ``paused`` are the code locations
     of which Dagster launches nothing, with the time until which.  ``launches`` are the times at which runs

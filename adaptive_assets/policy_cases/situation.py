@@ -6,7 +6,7 @@ idle cores and eight free gibibytes, an empty queue, and work that is named afte
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
@@ -14,6 +14,7 @@ from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
     Action,
+    CheckOutcome,
     CheckState,
     DataState,
     Freshness,
@@ -126,7 +127,7 @@ class DataTerms(PolicyValue):
     """How long ago it was last materialized; `null` for never."""
     freshness: Freshness = Freshness.NO_POLICY
     """What its freshness policy last said."""
-    checks: CheckState = CheckState.NO_CHECKS
+    checks: Literal["pass", "warn", "fail", "not_evaluated", "no_checks"] = "no_checks"
     """What its blocking checks said of its latest version."""
     failed: tuple[Text, ...] = ()
     """The blocking checks that failed."""
@@ -134,15 +135,23 @@ class DataTerms(PolicyValue):
     """The blocking checks that were not evaluated."""
     mode: Text = FULL
     """The mode in which its latest version was made."""
-    source: StrictBool = False
-    """Whether nothing here makes it, so that nobody waits for it."""
+    external: StrictBool = False
+    """Whether nothing here makes it, so that nobody waits for a first version."""
 
     def data_state(self, asset: str, now: float) -> DataState:
         """The asset of that name, as it is known at ``now``."""
         made_at = None if self.age is None else now - self.age
         return DataState(
-            asset, made_at, self.freshness, self.checks, self.failed, self.missing, self.mode, self.source
+            asset, made_at, self.freshness, tuple(self._outcomes()), self.mode, external=self.external
         )
+
+    def _outcomes(self) -> Iterator[CheckOutcome]:
+        """The checks by name; one without a name where none is given."""
+        said = CheckState.WARN if self.checks == "warn" else CheckState.FAIL
+        unnamed = ("",) if self.checks in ("warn", "fail") else ()
+        yield from (CheckOutcome(name, said) for name in self.failed or unnamed)
+        unnamed = ("",) if self.checks == "not_evaluated" else ()
+        yield from (CheckOutcome(name, CheckState.NOT_EVALUATED) for name in self.missing or unnamed)
 
 
 class SnapshotTerms(PolicyValue):

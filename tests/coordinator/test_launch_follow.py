@@ -136,10 +136,10 @@ def test_nothing_reads_the_instance_after_the_stop(site: Site, monkeypatch: pyte
     begun, read = threading.Event(), site.world.instance.get_run_ids
     ended: list[bool] = []
 
-    def slowly(*given: dg.RunsFilter) -> object:
+    def slowly(filters: dg.RunsFilter) -> object:
         begun.set()
         time.sleep(0.5)
-        found = read(*given)
+        found = read(filters)
         ended.append(True)
         return found
 

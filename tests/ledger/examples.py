@@ -5,6 +5,7 @@ from adaptive_assets.planning.decisions import Decision, Verdict
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import (
     ActiveRun,
+    CheckOutcome,
     CheckState,
     DataState,
     Freshness,
@@ -44,8 +45,8 @@ def snapshot_of(*runs: QueuedRun, at: float = 1000.0) -> Snapshot:
         active=(ActiveRun("running", REPORT, "full", 800.0, cpu_used=1.5, memory_used=GIB),),
         machine=READING,
         data={
-            "departures": DataState("departures", 700.0, Freshness.WARN, CheckState.PASS, source=True),
-            "delay_model": DataState("delay_model", checks=CheckState.FAIL, checks_failed=("schema",)),
+            "departures": DataState("departures", 700.0, Freshness.WARN, external=True),
+            "delay_model": DataState("delay_model", outcomes=(CheckOutcome("schema", CheckState.FAIL),)),
         },
         run_limit=10,
     )

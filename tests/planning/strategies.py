@@ -17,6 +17,7 @@ from adaptive_assets.planning.resource_request import estimate_key
 from adaptive_assets.planning.snapshot import (
     Action,
     ActiveRun,
+    CheckOutcome,
     CheckState,
     Claims,
     DataState,
@@ -194,12 +195,15 @@ WORKS: Final = tuple(
     )
 )
 STATES: Final = tuple(
-    DataState("a", None if age is None else AT - age, freshness, checks, failed, missing, mode, source)
-    for age, freshness, checks, (failed, missing), mode, source in product(
+    DataState("a", None if age is None else AT - age, freshness, outcomes, mode, external)
+    for age, freshness, outcomes, mode, external in product(
         (None, 0.0, 600.0),
         Freshness,
-        CheckState,
-        [((), ()), (("x",), ()), (("x",), ("y", "z"))],
+        (
+            (),
+            *((CheckOutcome("x", state),) for state in CheckState),
+            (CheckOutcome("x", CheckState.FAIL), CheckOutcome("y", CheckState.NOT_EVALUATED)),
+        ),
         ("full", "reduced"),
         (False, False, False, True),
     )

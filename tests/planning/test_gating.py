@@ -1,7 +1,7 @@
 """What gates say of names that anybody may choose."""
 
 from adaptive_assets.planning.gating import not_ready
-from adaptive_assets.planning.snapshot import CheckState, DataState, Snapshot, Work
+from adaptive_assets.planning.snapshot import CheckOutcome, CheckState, DataState, QueuedRun, Snapshot, Work
 from adaptive_assets.policy import Gates
 
 HOSTILE = "a\x1b[31m\nb\ud800" + "x" * 100_000
@@ -23,13 +23,17 @@ def test_names_in_sentences_are_short_and_harmless() -> None:
             HOSTILE,
             materialized_at=0.0,
             mode=HOSTILE,
-            checks=CheckState.FAIL,
-            checks_failed=(HOSTILE,) * 2,
-            checks_missing=(HOSTILE,),
+            outcomes=(
+                CheckOutcome(HOSTILE, CheckState.FAIL, HOSTILE, HOSTILE, HOSTILE),
+                CheckOutcome(HOSTILE, CheckState.WARN),
+                CheckOutcome(HOSTILE, CheckState.NOT_EVALUATED),
+            ),
+            partitions=HOSTILE,
         ),
     )
+    run = QueuedRun("r", work, 0.0)
     for state in states:
-        reasons = not_ready(gates, work, snapshot_with(state))
+        reasons = not_ready(gates, run, snapshot_with(state))
         assert len(reasons) > 1
         assert all(reason.sentence.isprintable() and len(reason.sentence) < 700 for reason in reasons)
         assert reasons[-1].numbers["asset"] == HOSTILE

@@ -77,21 +77,20 @@ def closed_gates(
         return codes
     codes |= {ReasonCode.INPUTS_UNKNOWN for _ in work.undefined}
     fresh = {Freshness.PASS, Freshness.NO_POLICY} | ({Freshness.WARN} if gates.fresh == "warn" else set())
-    sound = {CheckState.PASS, CheckState.NO_CHECKS} | ({CheckState.WARN} if gates.checks == "warn" else set())
+    bad = {CheckState.FAIL} | ({CheckState.WARN} if gates.checks == "pass" else set())
     for asset in (each for each in work.reads if each not in but_for):
         state = snapshot.data.get(asset)
-        if state is not None and state.source:
-            continue
-        if state is None or state.materialized_at is None:
+        if state is None or (state.materialized_at is None and not state.external):
             codes.add(ReasonCode.DATA_MISSING)
             continue
         if gates.fresh and state.freshness is Freshness.NOT_EVALUATED:
             codes.add(ReasonCode.FRESHNESS_NOT_EVALUATED)
         elif gates.fresh and state.freshness not in fresh:
             codes.add(ReasonCode.DATA_STALE)
-        if gates.checks and (state.checks is CheckState.NOT_EVALUATED or state.checks_missing):
+        said = {outcome.state for outcome in state.outcomes}
+        if gates.checks and CheckState.NOT_EVALUATED in said:
             codes.add(ReasonCode.CHECK_NOT_EVALUATED)
-        if gates.checks and state.checks not in sound | {CheckState.NOT_EVALUATED}:
+        if gates.checks and said & bad:
             codes.add(ReasonCode.CHECK_FAILED)
         if not gates.accept_degraded and state.mode != "full":
             codes.add(ReasonCode.DATA_DEGRADED)

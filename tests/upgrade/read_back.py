@@ -3,7 +3,7 @@
 from typing import Any
 
 from adaptive_assets.ledger import Ledger
-from adaptive_assets.planning.snapshot import Snapshot
+from adaptive_assets.planning.snapshot import CheckState, Snapshot
 
 __all__ = ["read_back"]
 
@@ -70,7 +70,11 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "active": [[run.run_id, run.work.name, run.mode, run.memory_used] for run in snapshot.active],
         "machine": machine and [machine.at, machine.cpu_used, machine.memory_capacity, machine.memory_used],
         "data": {
-            asset: [state.materialized_at, state.checks.value, list(state.checks_failed), state.mode]
+            asset: [
+                state.materialized_at,
+                [each.check for each in state.outcomes if each.state is not CheckState.NOT_EVALUATED],
+                state.mode,
+            ]
             for asset, state in sorted(snapshot.data.items())
         },
         "estimates": sorted(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from adaptive_assets.planning.resource_request import FULL
-from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
+from adaptive_assets.planning.snapshot import CheckOutcome, CheckState, DataState, Freshness
 from adaptive_assets.simulation.scenarios.events import DataTrouble
 
 _CHECK: Final = "contract"
@@ -45,12 +45,10 @@ class Readiness:
 
     def _state(self, name: str) -> DataState:
         at, mode = self._made[name]
-        freshness, checks = Freshness.PASS, CheckState.PASS
-        failed: tuple[str, ...] = ()
-        if self._troubles[name, "late"]:
-            freshness = Freshness.FAIL
+        freshness = Freshness.FAIL if self._troubles[name, "late"] else Freshness.PASS
+        outcomes: tuple[CheckOutcome, ...] = ()
         if self._troubles[name, "broken"]:
-            checks, failed = CheckState.FAIL, (_CHECK,)
+            outcomes = (CheckOutcome(_CHECK, CheckState.FAIL),)
         elif self._troubles[name, "drifting"]:
-            checks, failed = CheckState.WARN, (_CHECK,)
-        return DataState(name, at, freshness, checks, checks_failed=failed, mode=mode)
+            outcomes = (CheckOutcome(_CHECK, CheckState.WARN),)
+        return DataState(name, at, freshness, outcomes, mode)
