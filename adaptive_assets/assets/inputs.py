@@ -13,9 +13,9 @@ _LONGEST: Final = 100
 class Input:
     """Some partitions of an asset, or all of an asset that has none.
 
-    ``asset`` is the asset's key as one text. ``partitions`` are partition keys in the order of the asset's own,
-    never empty; ``None`` for an asset without partitions. ``problem`` says why it is not known what would be
-    read, in a sentence that names the cause; the partitions are then those that are known.
+    ``asset`` is the asset's key as one text. ``partitions`` are partition keys in the order of the asset's
+    own, never empty; ``None`` for an asset without partitions. ``problem`` says why it is not known what
+    would be read, in a sentence that names the cause; the partitions are then those that are known.
     """
 
     asset: str
@@ -36,7 +36,7 @@ class Input:
 
     @cached_property
     def label(self) -> str:
-        """Its partitions, for people: ``2013-02-08``, ``2013-02-01 to 2013-02-28 (28)``; empty without any."""
+        """Its partitions, for people: ``2013-02-08``, ``2013-02-01 to 2013-02-28 (28)``; or nothing."""
         if not self.partitions:
             return ""
         if len(self.partitions) == 1:
