@@ -121,8 +121,9 @@ class SimulatedExperience:
         short_of_cpu: bool = False,
     ) -> None:
         run, at = attempt.run, self._starts_at + now
-        taken = (ending, duration_s, cpu, memory, short_of_cpu)
-        self._learner.observe(EndedRun(run.submission, attempt.mode, at, *taken))
+        taken = (ending, duration_s, cpu, memory)
+        ended = EndedRun(run.submission, attempt.mode, at, *taken, short_of_cpu=short_of_cpu)
+        self._learner.observe(ended)
         self._changed[run.kind] = None
 
 
