@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from adaptive_assets.assets.input_states import InputStates
+from adaptive_assets.assets.inputs import Input
 from adaptive_assets.assets.policy_assignment import DEFAULT, facts_of
 from adaptive_assets.coordinator.active_watch import ActiveWatch
 from adaptive_assets.coordinator.book_watch import BookWatch
@@ -92,6 +94,7 @@ class Cycle:
         self._active = ActiveWatch(instance, self._told_work_of, processes, node, kept=ledger)
         self._slots = SlotWatch(instance)
         self._launches = LaunchWatch(instance)
+        self._states = InputStates(instance)
         self._follow = LaunchFollow(instance, processes)
         self._weights = WeightWatch(instance.run_launcher, processes, observes=observes)
         self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
@@ -194,7 +197,10 @@ class Cycle:
     def _observe(self, now: float, paused: Mapping[str, float]) -> Snapshot:
         queued = self._queue.observe(now)
         kinds = {id(run.work): run.work for run in queued}.values()
-        read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
+        read = [
+            Input(asset)
+            for asset in {asset for work in kinds if self._is_gated(work) for asset in work.reads}
+        ]
         if self._machine.fault:
             self._parts.fault("signals", str(self._machine.fault))
         else:
@@ -209,7 +215,7 @@ class Cycle:
             queued=queued,
             active=active,
             machine=machine,
-            data=readable_states(self._instance, self._policy.assignment.catalogue, read, self._parts),
+            data=readable_states(self._states, self._policy.assignment.catalogue, read, now, self._parts),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,
