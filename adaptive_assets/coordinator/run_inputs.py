@@ -79,7 +79,8 @@ class RunInputs:
         if not self._is_partitioned((*assets, *reads)):
             yield from (Input(each) for each in reads)
         elif self._graph is None:
-            yield from (Input(each, problem=self._not_loaded(each)) for each in reads)
+            for each in reads:
+                yield Input(each, problem=self._not_loaded(each) if self._is_partitioned([each]) else "")
         else:
             with loading_at(self._instance, self._now):
                 yield from self._by_mapping(self._graph, assets, tags)
