@@ -2,8 +2,9 @@
 
 pandera passes data silently in several cases: a Polars lazy frame, ``PANDERA_VALIDATION_DEPTH`` and
 ``PANDERA_VALIDATION_ENABLED`` in the environment, and models that repair a copy (coercion, parsers, defaults,
-dropping invalid rows) of which the stored data knows nothing. Here its configuration is pinned, repairs are
-turned off, and two canaries that have to be caught ride along with every validation.
+dropping invalid rows or columns) of which the stored data knows nothing. Here its configuration is pinned, repairs
+are turned off, each row needs an answer of each check, and two canaries that have to be caught ride along with
+every validation.
 """
 
 import copy
@@ -11,6 +12,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from adaptive_assets.assets.contract_answers import demand_answers
 from adaptive_assets.assets.contract_findings import WARNS, ContractFinding, finding_of, first_line
 from adaptive_assets.assets.frames import kind_of
 
@@ -153,7 +155,10 @@ def _judge_only(part: Any, *, coerce: bool) -> None:
         part.add_missing_columns = False
     if hasattr(part, "default"):
         part.default = None
+    if getattr(part, "strict", None) == "filter":
+        part.strict = True
     for check in part.checks:
+        demand_answers(check)
         check.n_failure_cases = None
         # A warning would be reported as a pass; it is noted as a failure here and told apart by this mark,
         # which survives the copies that pandera makes of a column whose name is a pattern.
