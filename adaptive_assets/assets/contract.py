@@ -31,7 +31,8 @@ class NotEvaluatedError(Exception):
 class Contract:
     """A pandera model, ready to be held against frames.
 
-    With ``coerce`` the model's coercion goes first. Without ``quotes`` no finding quotes the data.
+    With ``coerce`` the model's coercion goes first. Without ``quotes`` no finding quotes the data. ``named``
+    is the name and the version to go by; otherwise it is the model's name, and no version.
 
     Raises:
         TypeError: The model is not one of pandera's for pandas or Polars.
@@ -44,21 +45,14 @@ class Contract:
         *,
         coerce: bool = False,
         quotes: bool = True,
+        named: tuple[str, str] | None = None,
     ) -> None:
-        schema: Any = model.to_schema() if isinstance(model, type) and hasattr(model, "to_schema") else model
-        library = type(schema).__module__.removeprefix("pandera.api.").partition(".")[0]
-        if library not in ("pandas", "polars") or not hasattr(schema, "columns"):
-            what = getattr(model, "__name__", None) or repr(model)
-            raise TypeError(
-                f"`{what}` is no pandera model: give a DataFrameModel class or a DataFrameSchema "
-                "of pandera.pandas or pandera.polars"
-            )
-        self.name: str = schema.name or getattr(model, "__name__", None) or "contract"
+        own_name, self._library, schema = schema_of(model)
+        self.name, self.version = named or (own_name, "")
         if not any((schema.columns, schema.index, schema.checks, schema.dtype, schema.unique, schema.strict)):
             raise ValueError(
                 f"the pandera model `{self.name}` has no column, index or check: any data would keep it"
             )
-        self._library = library
         self._schema = schema
         self._coerce = coerce
         self._quotes = quotes
@@ -111,6 +105,23 @@ class Contract:
         for part in _parts(schema):
             part.get_backend = _without_summary(part.get_backend)
         return schema
+
+
+def schema_of(model: Any) -> tuple[str, str, Any]:
+    """The name of a model, its library (``pandas`` or ``polars``) and its schema.
+
+    Raises:
+        TypeError: It is not one of pandera's for these.
+    """
+    schema: Any = model.to_schema() if isinstance(model, type) and hasattr(model, "to_schema") else model
+    library = type(schema).__module__.removeprefix("pandera.api.").partition(".")[0]
+    if library not in ("pandas", "polars") or not hasattr(schema, "columns"):
+        what = getattr(model, "__name__", None) or repr(model)
+        raise TypeError(
+            f"`{what}` is no pandera model: give a DataFrameModel class or a DataFrameSchema "
+            "of pandera.pandas or pandera.polars"
+        )
+    return schema.name or getattr(model, "__name__", None) or "contract", library, schema
 
 
 def _errors(schema: Any, frame: Any) -> "list[SchemaError]":

@@ -181,10 +181,14 @@ def test_polars_nulls_count_where_they_should() -> None:
 
 def test_a_polars_answer_that_is_null_where_there_is_a_value_is_no_pass() -> None:
     """A null in a row with a value, or for the whole frame."""
-    schema = polars(lambda data: data.lazyframe.select(pl.when(pl.col(data.key) != 1).then(None)), name="mute")
+    schema = polars(
+        lambda data: data.lazyframe.select(pl.when(pl.col(data.key) != 1).then(None)), name="mute"
+    )
     assert passes(schema, POLARS)
     assert found(schema, POLARS)[0][2] == [0, 2]
-    whole = polars(lambda data: data.lazyframe.select((pl.col(data.key) > 9).filter(pl.col(data.key) > 9).max()))
+    whole = polars(
+        lambda data: data.lazyframe.select((pl.col(data.key) > 9).filter(pl.col(data.key) > 9).max())
+    )
     assert passes(whole, POLARS)
     assert found(whole, POLARS)
 
