@@ -2,9 +2,9 @@
 
 pandera passes data silently in several cases: a Polars lazy frame, ``PANDERA_VALIDATION_DEPTH`` and
 ``PANDERA_VALIDATION_ENABLED`` in the environment, and models that repair a copy (coercion, parsers, defaults,
-dropping invalid rows or columns) of which the stored data knows nothing. Here its configuration is pinned, repairs
-are turned off, each row needs an answer of each check, and two canaries that have to be caught ride along with
-every validation.
+dropping invalid rows or columns) of which the stored data knows nothing. Here its configuration is pinned,
+repairs are turned off, each row needs an answer of each check, and two canaries that have to be caught ride
+along with every validation.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """The answers of a pandera model's checks, of which each row needs one: no answer is not a pass.
 
 pandera counts a null in an answer as a pass (in pandas always, so that ``ignore_na=False`` finds no null of a
-nullable column; in Polars unless ``ignore_na=False``), and an answer for fewer rows than there are as one for all.
+nullable column; in Polars unless ``ignore_na=False``), and an answer for some of the rows as one for all.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,12 @@ def demand_answers(check: Any) -> None:
     A null is excused in a row of the data with a null, unless the check says ``ignore_na=False``. One value
     for the whole frame (in Polars a frame of one row, too) is an answer for each row.
     """
-    get_backend: Callable[[Any], type[Any]] = check.get_backend
+    get_backend: Callable[[Any], Any] = check.get_backend
     check.get_backend = lambda data: _strict(get_backend(data))
 
 
 @cache
-def _strict(backend: type[Any]) -> type[Any]:
+def _strict(backend: Any) -> Any:
     def postprocess(self: Any, data: Any, answer: Any) -> Any:
         whole = _whole_polars if type(answer).__module__.startswith("polars") else _whole_pandas
         return backend.postprocess(self, data, whole(data, answer, ignore_na=self.check.ignore_na))

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import dagster as dg
 
-from adaptive_assets.assets.asset_keys import text_of
-from adaptive_assets.assets.contract_needs import NEEDS, Needs
+from adaptive_assets.assets.asset_keys import key_of, text_of
+from adaptive_assets.assets.check_states import CONTRACT
+from adaptive_assets.assets.contract_needs import NEEDS, Needs, needs_in
 from adaptive_assets.assets.contract_table import (
     COLUMN_LINEAGE,
     COLUMN_SCHEMA,
@@ -15,7 +16,7 @@ from adaptive_assets.assets.contract_table import (
     table_schema,
 )
 from adaptive_assets.assets.data_contract import DataContract
-from adaptive_assets.assets.pandera_checks import CONTRACT, CONTRACT_TERMS, pandera_checks
+from adaptive_assets.assets.pandera_checks import CONTRACT_TERMS, pandera_checks
 from adaptive_assets.policy.suggesting import did_you_mean
 
 Asset = TypeVar("Asset", dg.AssetsDefinition, dg.AssetSpec)
@@ -40,10 +41,12 @@ def with_contract(
     samples: int = 5,
     coerce: bool = False,
 ) -> Contracted:
-    """Attach a contract to an asset: ``departures, checks = with_contract(departures, DEPARTURES)``.
+    """Attach a contract to an asset, and check what it stores against it::
 
-    The asset gets the contract's owners and freshness where it has none, and in its metadata the schema of its
-    columns (``dagster/column_schema``) and the contract as JSON. The checks are those of `pandera_checks`.
+        departures, checks = with_contract(departures, DEPARTURES)
+
+    The asset gets the contract's owners and freshness where it has none, and in its metadata the schema of
+    its columns (``dagster/column_schema``) and the contract as JSON. The check is that of `pandera_checks`.
 
     Args:
         asset: The asset, or the spec of one that is made elsewhere.
@@ -55,10 +58,15 @@ def with_contract(
         coerce: Let the model's coercion go first.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: The definition makes several assets, or none of that key; the
-            asset has a schema of its own without a column that the contract demands.
+        dagster.DagsterInvalidDefinitionError: The definition makes several assets, or none of the key; the
+            asset has a contract already, or a schema of its own without a column that the contract demands.
     """
     spec = _spec_of(asset, key, "with_contract()")
+    if CONTRACT_TERMS in spec.metadata:
+        raise dg.DagsterInvalidDefinitionError(
+            f"with_contract(): the asset `{text_of(spec.key)}` has the contract `{spec.metadata[CONTRACT]}` "
+            "already; check another model by `pandera_checks()`"
+        )
     _compare_columns(spec, contract)
     terms = contract.stored_terms(coerced=coerce)
     added: dict[str, Any] = {
@@ -67,7 +75,8 @@ def with_contract(
     }
     if COLUMN_SCHEMA not in spec.metadata:
         added[COLUMN_SCHEMA] = dg.MetadataValue.table_schema(table_schema(terms))
-    freshness = contract.freshness and dg.FreshnessPolicy.time_window(fail_window=contract.freshness)
+    window = contract.freshness
+    freshness = None if window is None else dg.FreshnessPolicy.time_window(fail_window=window)
 
     def contracted(own: dg.AssetSpec) -> dg.AssetSpec:
         return own.replace_attributes(
@@ -89,10 +98,12 @@ def with_contract(
 
 
 def with_needs(asset: Asset, needs: Mapping[str, Needs], *, key: Key | None = None) -> Asset:
-    """Say what an asset needs of those that it reads: ``with_needs(forecast, {"departures": Needs([...])})``.
+    """Say what an asset needs of those that it reads::
 
-    `adapt()` refuses definitions in which the contract of an upstream asset does not meet such a need. Where a
-    need gives a lineage, the asset's metadata has it as ``dagster/column_lineage``.
+        forecast = with_needs(forecast, {"departures": Needs({"delay": "float64"})})
+
+    `adapt()` refuses definitions in which the contract of an upstream asset does not meet such a need. Where
+    a need gives a lineage, the asset's metadata has it as ``dagster/column_lineage``.
 
     Args:
         asset: The consuming asset.
@@ -100,7 +111,7 @@ def with_needs(asset: Asset, needs: Mapping[str, Needs], *, key: Key | None = No
         key: The consuming asset's key, where the definition makes several assets.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: The definition makes several assets, or none of that key; the
+        dagster.DagsterInvalidDefinitionError: The definition makes several assets, or none of the key; the
             asset does not depend on an asset that it needs something of.
     """
     spec = _spec_of(asset, key, "with_needs()")
@@ -111,12 +122,19 @@ def with_needs(asset: Asset, needs: Mapping[str, Needs], *, key: Key | None = No
             raise dg.DagsterInvalidDefinitionError(
                 f"with_needs(): the asset `{text_of(spec.key)}` does not depend on `{name}`; {hint}"
             )
-    said = {name: needed.as_json() for name, needed in needs.items()}
+    before = needs_in(spec.metadata)
+    together = {**before, **needs}
+    said = {name: needed.as_json() for name, needed in together.items()}
     added: dict[str, Any] = {NEEDS: dg.MetadataValue.json(said)}
-    lineage = column_lineage({upstream[name]: needed for name, needed in needs.items()})
-    if lineage and COLUMN_LINEAGE not in spec.metadata:
+    lineage = column_lineage({key_of(name): needed for name, needed in together.items()})
+    if lineage and (before or COLUMN_LINEAGE not in spec.metadata):
         added[COLUMN_LINEAGE] = dg.MetadataValue.column_lineage(lineage)
-    return _changed(asset, spec.key, lambda own: own.replace_attributes(metadata={**own.metadata, **added}))
+
+    def needing(own: dg.AssetSpec) -> dg.AssetSpec:
+        return own.replace_attributes(metadata={**own.metadata, **added})
+
+    changed: Asset = _changed(asset, spec.key, needing)
+    return changed
 
 
 def _spec_of(asset: object, key: Key | None, where: str) -> dg.AssetSpec:
@@ -150,9 +168,10 @@ def _compare_columns(spec: dg.AssetSpec, contract: DataContract) -> None:
     if columns is None:
         return
     for column in contract.terms.columns:
-        if column.required and not (column.pattern or column.is_level or column.name in columns):
+        free = column.pattern or column.is_level or not column.required
+        if not free and column.name not in columns:
             raise dg.DagsterInvalidDefinitionError(
-                f"with_contract(): the contract `{contract.terms}` demands the column `{column.name}`, and the "
-                f"`{COLUMN_SCHEMA}` of the asset `{text_of(spec.key)}` has no such column; "
+                f"with_contract(): the contract `{contract.terms}` demands the column `{column.name}`, and "
+                f"the `{COLUMN_SCHEMA}` of the asset `{text_of(spec.key)}` has no such column; "
                 f"{did_you_mean(column.name, list(columns), 'it has')}"
             )

@@ -1,4 +1,4 @@
-"""What has changed between two contracts, and whom it breaks: readers by the old one, or data stored under it."""
+"""What has changed between two contracts, and whom it breaks: readers, or data that is stored."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -195,7 +195,8 @@ def _told(check: CheckTerm, other: CheckTerm | None) -> tuple[str, str]:
 
 
 def _how(check: CheckTerm) -> str:
-    return f" ({'a warning' if check.warns else 'an error'}, nulls {'ignored' if check.ignores_nulls else 'count'})"
+    nulls = "ignored" if check.ignores_nulls else "count"
+    return f" ({'a warning' if check.warns else 'an error'}, nulls {nulls})"
 
 
 def _fresh(terms: ContractTerms) -> str:

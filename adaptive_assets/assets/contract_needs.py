@@ -96,6 +96,31 @@ class Needs:
         return needs
 
 
+def needs_in(metadata: Mapping[str, Any]) -> dict[str, Needs]:
+    """The needs that an asset's metadata states, by upstream asset.
+
+    Raises:
+        TermsError: Something else is there under that name.
+    """
+    stated = json_in(metadata, NEEDS)
+    return {upstream: Needs.from_json(value) for upstream, value in stated.items()}
+
+
+def json_in(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The JSON object that metadata has under a name; empty where it has none.
+
+    Raises:
+        TermsError: Something else is there.
+    """
+    value = metadata.get(name)
+    stated = getattr(value, "value", value)
+    if stated is None:
+        return {}
+    if not isinstance(stated, dict):
+        raise TermsError(f"it should be JSON, and is {stated!r}")
+    return stated
+
+
 def unmet(
     consumer: str, producer: str, needs: Needs, contract: ContractTerms | None, blocking_checks: Iterable[str]
 ) -> Iterator[str]:
@@ -111,10 +136,16 @@ def unmet(
     named = set(blocking_checks)
     if contract is None:
         if needs.terms.columns or needs.terms.checks:
-            yield f"`{consumer}` needs columns of `{producer}`, which states no contract: give it one by `with_contract()`"
+            yield (
+                f"`{consumer}` needs columns of `{producer}`, which states no contract: "
+                "give it one by `with_contract()`"
+            )
         for check in needs.checks:
             if check not in named:
-                yield f"`{consumer}` needs `{producer}` to have the blocking check `{check}`, and it has no such one"
+                yield (
+                    f"`{consumer}` needs `{producer}` to have the blocking check `{check}`, and it has "
+                    "no such check"
+                )
         return
     whose = f"{contract}`{_owned_by(contract)}"
     known = [one.name for one in contract.columns]
@@ -182,6 +213,7 @@ def _type(column: str, given: object) -> str:
     named = _PYTHON_TYPES.get(given, given)
     if not isinstance(named, str):
         raise TypeError(
-            f"the type of the column `{column}` is {given!r}; give its name, as `float64` or `datetime64[us, UTC]`"
+            f"the type of the column `{column}` is {given!r}; give its name, as `float64` or "
+            "`datetime64[us, UTC]`"
         )
     return named

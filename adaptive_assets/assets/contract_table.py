@@ -70,6 +70,6 @@ def _told(check: CheckTerm) -> str:
 
 
 def columns_of(schema: Any) -> Iterable[str] | None:
-    """The names of the columns of an asset's metadata ``dagster/column_schema``; ``None`` if it is no schema."""
+    """The names of the columns of a schema in an asset's metadata; ``None`` for what is no schema."""
     value = getattr(schema, "schema", schema)
     return [column.name for column in value.columns] if isinstance(value, dg.TableSchema) else None

@@ -1,9 +1,11 @@
-"""What a contract demands, as plain data: read from a pandera model, written to JSON and read back, compared."""
+"""What a contract demands, as plain data that is written to JSON and read back."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
+
+from typing_extensions import override
 
 Compatibility = Literal["backward", "forward", "full", "none"]
 """Who is protected from a change: readers by the old terms (``backward``), data stored under the old terms
@@ -28,6 +30,7 @@ class CheckTerm:
     ignores_nulls: bool = True
     warns: bool = False
 
+    @override
     def __str__(self) -> str:
         said = [
             f"{name}={value!r}"
@@ -77,6 +80,7 @@ class ContractTerms:
     ordered: bool = False
     description: str = ""
 
+    @override
     def __str__(self) -> str:
         return f"{self.name} {self.version}".strip()
 

@@ -26,9 +26,9 @@ _SAME: Final = {
 
 @cache
 def logical_type(name: str) -> str:
-    """What a column of a type holds: ``int64`` for ``int64``, ``Int64`` and ``int64[pyarrow]`` alike.
+    """What a column of a type holds: ``int64`` is that of ``int64``, ``Int64`` and ``int64[pyarrow]``.
 
-    ``float64``, ``string``, ``bool``, ``category``, ``datetime[us, UTC]``; a name that is not known is itself.
+    ``float64``, ``string``, ``bool``, ``category``, ``datetime[us, UTC]``; any other name is itself.
     """
     arrow = name.endswith("[pyarrow]")
     plain = name.removesuffix("[pyarrow]").removesuffix("[python]").strip()

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from adaptive_assets.assets.asset_keys import key_of, text_of
-from adaptive_assets.assets.contract_needs import NEEDS, Needs, together, unmet
+from adaptive_assets.assets.contract_needs import NEEDS, Needs, json_in, needs_in, together, unmet
 from adaptive_assets.assets.contract_terms import ContractTerms, TermsError
 from adaptive_assets.assets.pandera_checks import CONTRACT_TERMS
 from adaptive_assets.dagster_compat.definitions import is_reconstruction
@@ -98,23 +98,13 @@ def unmet_needs(assets: Mapping[dg.AssetKey, Stated]) -> Iterator[str]:
                 yield from unmet(text_of(key), upstream, needed, contract, blocking)
 
 
-def needs_in(metadata: Mapping[str, Any]) -> dict[str, Needs]:
-    """The needs that an asset's metadata states, by upstream asset.
-
-    Raises:
-        TermsError: Something else is there under that name.
-    """
-    stated = _json(metadata.get(NEEDS))
-    return {upstream: Needs.from_json(value) for upstream, value in stated.items()}
-
-
 def contract_in(metadata: Mapping[str, Any]) -> ContractTerms | None:
     """The contract that the metadata of an asset or of a check states.
 
     Raises:
         TermsError: Something else is there under that name.
     """
-    stated = _json(metadata.get(CONTRACT_TERMS))
+    stated = json_in(metadata, CONTRACT_TERMS)
     return ContractTerms.from_json(stated) if stated else None
 
 
@@ -136,12 +126,3 @@ def _lost_lineage(asset: str, needs: Mapping[str, Needs], contract: ContractTerm
                     f"the column `{own}` of `{asset}` is made of columns of `{upstream}`, and the contract "
                     f"`{contract}` of `{asset}` has no such column; {did_you_mean(own, known, 'it has')}"
                 )
-
-
-def _json(value: Any) -> dict[str, Any]:
-    stated = getattr(value, "value", value)
-    if stated is None:
-        return {}
-    if not isinstance(stated, dict):
-        raise TermsError(f"it should be JSON, and is {stated!r}")
-    return stated

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pandera.api.dataframe.container import DataFrameSchema
     from pandera.api.dataframe.model import DataFrameModel
 
+__all__ = ["CONTRACT", "CONTRACT_TERMS", "pandera_checks"]
+
 CONTRACT_TERMS: Final = "adaptive/contract_terms"
 """Metadata of a check, or of an asset with a contract: what the contract demands, as JSON."""
 
@@ -41,13 +43,13 @@ def pandera_checks(
     that nobody reads, and are turned off.
 
     Each result has the metadata ``adaptive/check_state``: ``evaluated``, or ``not_evaluated`` with the cause.
-    A contract that was not evaluated (the asset is no frame, a check of the model raised) never passes. The
-    metadata ``adaptive/contract`` names the contract, and ``adaptive/contract_version`` its version if it has one.
+    A contract that was not evaluated (the asset is no frame, a check of the model raised) never passes.
+    ``adaptive/contract`` names the contract, and ``adaptive/contract_version`` its version if it has one.
 
     Args:
         asset: The asset to check.
-        model: A ``DataFrameModel`` class or ``DataFrameSchema`` of ``pandera.pandas`` or ``pandera.polars``, or a
-            `DataContract` with one; `with_contract` also tells the asset of that.
+        model: A ``DataFrameModel`` class or ``DataFrameSchema`` of ``pandera.pandas`` or ``pandera.polars``,
+            or a `DataContract` with one; `with_contract` also tells the asset of it.
         name: The check's name; an asset with two contracts needs two names.
         blocking: Whether a failure keeps what is downstream in the same run from starting.
         severity: The severity of a failure. Where only checks of the model fail that are marked

@@ -20,8 +20,8 @@ def unfit(defs: dg.Definitions, assignment: PolicyAssignment) -> list[Problem]:
     """All in which the policies and the definitions do not fit together, each at its line of the policy file.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions; an asset
-            needs what the contract of another does not promise.
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions; an
+            asset needs what the contract of another does not promise.
     """
     _check_contracts(defs)
     refuse_broken_needs(defs)

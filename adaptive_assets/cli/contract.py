@@ -51,12 +51,12 @@ def diff(ctx: click.Context, old: str, new: str, rule: str | None, as_json: bool
             kind = click.style("breaking" if broken else "compatible", fg="red" if broken else None)
             click.echo(f"{kind}: {change.subject}: {change.was} → {change.now}")
         click.echo(
-            f"{count(len(found), 'change')} from `{before}` to `{after}`, {len(breaking):,} breaking ({governing})"
+            f"{count(len(found), 'change')} from `{before}` to `{after}`, "
+            f"{len(breaking):,} breaking ({governing})"
         )
     if breaking and before.version == after.version:
-        note(
-            f"The version is {before.version or 'empty'} in both: give a contract with breaking changes a new one."
-        )
+        version = before.version or "empty"
+        note(f"The version is {version} in both: a breaking change deserves a new one.")
     ctx.exit(PROBLEMS if breaking else 0)
 
 

@@ -42,9 +42,9 @@ def _add(assets: "dict[dg.AssetKey, Stated]", location: "CodeLocation") -> None:
     for repository in location.get_repositories().values():
         graph = repository.asset_graph
         blocking: defaultdict[dg.AssetKey, set[str]] = defaultdict(set)
-        for key, check in graph.remote_asset_check_nodes_by_key.items():
+        for checked, check in graph.remote_asset_check_nodes_by_key.items():
             if check.asset_check.blocking:
-                blocking[key.asset_key].add(key.name)
+                blocking[checked.asset_key].add(checked.name)
         for key, node in graph.remote_asset_nodes_by_key.items():
             known = assets.get(key)
             names = frozenset(blocking[key]) | (known.blocking if known else frozenset())
