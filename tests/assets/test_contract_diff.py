@@ -142,7 +142,7 @@ def test_the_frame_and_the_contract_itself() -> None:
     assert one(replace(OLD, freshness=60.0), replace(OLD, freshness=61.0)).breaks_readers
     assert not one(OLD, replace(OLD, freshness=60.0)).breaks_readers
     for told in ({"version": "2"}, {"owners": ("team:a",)}, {"name": "other"}, {"compatibility": "none"}):
-        change = one(OLD, replace(OLD, **told))  # type: ignore[arg-type]
+        change = one(OLD, replace(OLD, **told))
         assert not change.breaks("full")
 
 

@@ -45,13 +45,13 @@ CONTRACT = DataContract(
 def asset(name: str, *deps: str, **options: Any) -> dg.AssetsDefinition:
     """An asset that makes nothing."""
 
-    @dg.asset(name=name, deps=deps, **options)
     def made() -> None: ...
 
-    return made
+    defined: dg.AssetsDefinition = dg.asset(name=name, deps=deps, **options)(made)
+    return defined
 
 
-def spec_of(defined: Any) -> dg.AssetSpec:
+def spec_of(defined: Any) -> Any:
     """The one spec of an asset, or the spec itself."""
     if isinstance(defined, dg.AssetSpec):
         return defined
@@ -122,7 +122,7 @@ def test_what_the_asset_says_itself_stays() -> None:
     )
     spec = spec_of(made)
     assert (tuple(spec.owners), spec.freshness_policy) == (("me@flights.org",), own)
-    assert len(spec.metadata["dagster/column_schema"].value.columns) == 4
+    assert len(spec.metadata["dagster/column_schema"].columns) == 4
 
 
 def test_a_contract_for_a_column_that_never_was_is_refused() -> None:
@@ -308,13 +308,8 @@ def test_a_model_that_is_only_checked_is_a_contract_too() -> None:
     assert refused(made, needed, checks=both) == []
     (line,) = refused(made, needed, checks=both[:1])
     assert "column `flight`" in line
-    assert (
-        refused(made, needed)
-        == [
-            "`forecast` needs columns of `departures`, which states no contract: give it one by `with_contract()` (1 of 1)"
-        ]
-        or len(refused(made, needed)) == 1
-    )
+    (line,) = refused(made, needed)
+    assert line.startswith("`forecast` needs columns of `departures`, which states no contract: give it")
 
 
 def test_a_coerced_column_may_be_stored_as_anything() -> None:
