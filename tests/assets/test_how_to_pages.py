@@ -65,7 +65,8 @@ def test_contracts(run_page: Any, tmp_path: Path) -> None:
     page = (PAGES / "contracts.md").read_text()
     console = blocks("contracts.md", "console")[-1].split("$ adaptive ")[1:]
     changed = blocks("contracts.md", "python")[0].replace("lt=1440", "lt=2000")
-    old, new = names["DEPARTURES"].terms.as_json(), {"__name__": "changed"}
+    old: dict[str, Any] = names["DEPARTURES"].terms.as_json()
+    new: dict[str, Any] = {"__name__": "changed"}
     exec(
         compile(changed.replace("    delay: float", "    gate: str\n    delay: float"), "changed", "exec"),
         new,
@@ -78,7 +79,7 @@ def test_contracts(run_page: Any, tmp_path: Path) -> None:
     renamed = (
         blocks("contracts.md", "python")[0].replace("    delay:", "    delays:").replace("1.0.0", "2.0.0")
     )
-    broken = {"__name__": "renamed"}
+    broken: dict[str, Any] = {"__name__": "renamed"}
     exec(compile(renamed, "renamed", "exec"), broken)
     consumer = compile(blocks("contracts.md", "python")[1], "renamed", "exec")
     with pytest.raises(dg.DagsterInvalidDefinitionError) as error:
