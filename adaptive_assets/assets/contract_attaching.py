@@ -97,7 +97,7 @@ def with_contract(
     return Contracted(_changed(asset, spec.key, contracted), checks)
 
 
-def with_needs(asset: Asset, needs: Mapping[str, Needs], *, key: Key | None = None) -> Asset:
+def with_needs(asset: Asset, needs: Mapping[Any, Needs], *, key: Key | None = None) -> Asset:
     """Say what an asset needs of those that it reads::
 
         forecast = with_needs(forecast, {"departures": Needs({"delay": "float64"})})
@@ -107,7 +107,7 @@ def with_needs(asset: Asset, needs: Mapping[str, Needs], *, key: Key | None = No
 
     Args:
         asset: The consuming asset.
-        needs: What it needs, by the key of the upstream asset (``a/b`` for one with a prefix).
+        needs: What it needs, by the key of the upstream asset: an ``AssetKey``, or text as ``a/b``.
         key: The consuming asset's key, where the definition makes several assets.
 
     Raises:
@@ -115,15 +115,16 @@ def with_needs(asset: Asset, needs: Mapping[str, Needs], *, key: Key | None = No
             asset does not depend on an asset that it needs something of.
     """
     spec = _spec_of(asset, key, "with_needs()")
-    upstream = {text_of(dep.asset_key): dep.asset_key for dep in spec.deps}
-    for name in needs:
+    upstream = {text_of(dep.asset_key) for dep in spec.deps}
+    named = {name if isinstance(name, str) else text_of(name): needed for name, needed in needs.items()}
+    for name in named:
         if name not in upstream:
             hint = did_you_mean(name, upstream, "it depends on") if upstream else "it depends on nothing"
             raise dg.DagsterInvalidDefinitionError(
                 f"with_needs(): the asset `{text_of(spec.key)}` does not depend on `{name}`; {hint}"
             )
     before = needs_in(spec.metadata)
-    together = {**before, **needs}
+    together = {**before, **named}
     said = {name: needed.as_json() for name, needed in together.items()}
     added: dict[str, Any] = {NEEDS: dg.MetadataValue.json(said)}
     lineage = column_lineage({key_of(name): needed for name, needed in together.items()})

@@ -63,9 +63,13 @@ def implied(check: CheckTerm, by: Iterable[CheckTerm], column: ColumnTerms | Non
         return True
     if not check.ignores_nulls and nullable:
         return False
-    if check.code:
-        return False
-    return _by_values(check, strong) or _by_range(check, strong)
+    plain = [one for one in strong if _is_plain(one)]
+    return _is_plain(check) and (_by_values(check, plain) or _by_range(check, plain))
+
+
+def _is_plain(check: CheckTerm) -> bool:
+    """Whether a check is one of pandera's own, and of each value by itself."""
+    return not check.code and "groupby" not in check.arguments
 
 
 def _same(one: CheckTerm, other: CheckTerm) -> bool:
@@ -126,8 +130,6 @@ def _refused(check: CheckTerm) -> Values | None:
 
 def _range_of(check: CheckTerm) -> _Range | None:
     """The range that a check allows, of values or, for ``str_length``, of lengths."""
-    if check.code:
-        return None
     match check.name, check.arguments:
         case "greater_than", {"min_value": low}:
             return _Range(low=low, low_counts=False)

@@ -15,6 +15,8 @@ from adaptive_assets.assets.contract_terms import CheckTerm, ColumnTerms, Contra
 
 _MOST_VALUES: Final = 1_000
 """Of one argument of a check: a longer list is kept as its digest."""
+_HOW: Final = ("groupby", "groups", "samples", "relationship", "relationship_kwargs")
+"""What a check demands beside its arguments: of which groups, and what a statistical test is to show."""
 
 
 def terms_of(model: Any, *, coerced: bool = False) -> ContractTerms:
@@ -72,6 +74,9 @@ def _levels(index: Any) -> Iterator[ColumnTerms]:
 
 def _check(check: Any) -> CheckTerm:
     arguments = {str(name): _plain(value) for name, value in (check.statistics or {}).items()}
+    for name in _HOW:
+        if value := getattr(check, name, None):
+            arguments[name] = _digest(value) if callable(value) else _plain(value)
     return CheckTerm(
         name=str(check.name or check.error or "check"),
         arguments=arguments,
@@ -82,10 +87,13 @@ def _check(check: Any) -> CheckTerm:
 
 
 def _code(check: Any) -> str:
-    """A digest of the source of a check's function, without comments and layout; empty for pandera's own."""
+    """A digest of the function of a check that the project wrote; empty for pandera's own."""
     function = _of_the_project(check._check_fn)  # noqa: SLF001  pandera has no other name for it
-    if function is None:
-        return ""
+    return "" if function is None else _digest(function)
+
+
+def _digest(function: Callable[..., Any]) -> str:
+    """A digest of a function's source, without comments, docstrings and layout."""
     try:
         source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):

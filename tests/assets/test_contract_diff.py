@@ -175,6 +175,20 @@ def test_a_check_of_the_projects_own_is_known_by_its_code() -> None:
     assert change.breaks_readers
 
 
+def test_what_a_statistical_test_is_to_show_is_part_of_it() -> None:
+    """Another level of significance is another check, and so are other groups."""
+
+    def of(alpha: float, group: str = "sex") -> ContractTerms:
+        test = pa.Hypothesis.two_sample_ttest(
+            sample1="M", sample2="F", groupby=group, relationship="greater_than", alpha=alpha
+        )
+        return schema(height=pa.Column(float, test), sex=pa.Column(), age=pa.Column())
+
+    assert changes(of(0.05), of(0.05)) == []
+    assert one(of(0.05), of(0.5)).breaks_readers
+    assert one(of(0.05), of(0.05, "age")).breaks_readers
+
+
 def test_a_pattern_stands_for_the_columns_that_it_matches() -> None:
     """A column that was named may be promised by a pattern, but no longer that it is there."""
     new = schema(**{"delay_.*": pa.Column(float, regex=True)})
