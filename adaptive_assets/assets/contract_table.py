@@ -42,12 +42,6 @@ def column_lineage(needs: Mapping[dg.AssetKey, Needs]) -> dg.TableColumnLineage 
     return dg.TableColumnLineage(made_of) if made_of else None
 
 
-def stated_lineage(definition_metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The lineage in an asset's own metadata, for that of a materialization, where Dagster shows it."""
-    lineage = (definition_metadata or {}).get(COLUMN_LINEAGE)
-    return {} if lineage is None else {COLUMN_LINEAGE: lineage}
-
-
 def _constraints(column: ColumnTerms) -> Iterator[str]:
     yield from map(_told, column.checks)
     if not column.required:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from adaptive_assets.assets.asset_keys import key_of, text_of
+from adaptive_assets.assets.check_states import CONTRACT
 from adaptive_assets.assets.contract_needs import NEEDS, Needs, json_in, needs_in, together, unmet
 from adaptive_assets.assets.contract_terms import ContractTerms, TermsError
 from adaptive_assets.assets.pandera_checks import CONTRACT_TERMS
@@ -21,7 +22,8 @@ _log = logging.getLogger("adaptive_assets")
 def refuse_broken_needs(defs: dg.Definitions) -> None:
     """Raise where an asset needs what another does not promise; in the process of a run, only log it.
 
-    A run was launched by the definitions before an edit, which it must not die of.
+    A contract that nothing checks promises nothing, and is refused as well. A run was launched by the
+    definitions before an edit, which it must not die of.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: It tells every such need, each on a line.
@@ -48,19 +50,24 @@ class Stated:
     """The metadata of those checks, which names the contracts that they hold the asset against."""
     here: bool = True
     """It is made by what is looked at: then no contract means that there is none."""
+    held: bool = True
+    """A check holds it against its contract, as far as is known."""
 
 
 def broken_needs(defs: dg.Definitions) -> Iterator[str]:
-    """Each need of an asset that the contract of another one does not meet, as a sentence.
+    """Each need that a contract does not meet, and each contract that nothing checks, as a sentence.
 
     Assets of other code locations are not known here, and nothing is said of them.
     """
     graph = defs.resolve_asset_graph()
     checks: defaultdict[dg.AssetKey, list[dg.AssetCheckSpec]] = defaultdict(list)
+    held: set[dg.AssetKey] = set()
     for check in sorted(graph.asset_check_keys, key=str):
         spec = graph.get_check_spec(check)
         if spec.blocking:
             checks[check.asset_key].append(spec)
+        if CONTRACT in spec.metadata:
+            held.add(check.asset_key)
     yield from unmet_needs(
         {
             node.key: Stated(
@@ -68,6 +75,7 @@ def broken_needs(defs: dg.Definitions) -> Iterator[str]:
                 frozenset(spec.name for spec in checks[node.key]),
                 tuple(spec.metadata for spec in checks[node.key]),
                 node.is_materializable,
+                node.key in held or not node.is_materializable,
             )
             for node in graph.asset_nodes
         }
@@ -82,6 +90,12 @@ def unmet_needs(assets: Mapping[dg.AssetKey, Stated]) -> Iterator[str]:
             promises[key] = _promised(stated)
         except TermsError as error:
             yield f"the contract of `{text_of(key)}`, in its metadata `{CONTRACT_TERMS}`: {error}"
+            continue
+        if not stated.held and CONTRACT_TERMS in stated.metadata:
+            yield (
+                f"`{text_of(key)}` states a contract that nothing checks: give `Definitions` the checks that "
+                "`with_contract()` returns"
+            )
     for key, stated in sorted(assets.items()):
         try:
             needs = needs_in(stated.metadata)

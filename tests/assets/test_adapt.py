@@ -474,11 +474,11 @@ def test_a_broken_edit_does_not_reach_runs(book: Any, tmp_path: Path) -> None:
 
 
 CONTRACTED = """
-import dagster as dg, pandera.pandas as pa
+import dagster as dg, pandas as pd, pandera.pandas as pa
 from adaptive_assets import DataContract, Needs, adapt, with_contract, with_needs
 
 @dg.asset
-def raw(): return 1
+def raw(): return pd.DataFrame({"delay": [1.0]})
 
 @dg.asset(deps=["raw"])
 def forecast(): return "made"
@@ -486,7 +486,8 @@ def forecast(): return "made"
 model = pa.DataFrameSchema({"delay": pa.Column(float)}, name="Delays")
 raw, checks = with_contract(raw, DataContract(model))
 forecast = with_needs(forecast, {"raw": Needs(["COLUMN"])})
-defs = adapt(dg.Definitions([raw, forecast], jobs=[dg.define_asset_job("nightly", "forecast")]))
+nightly = dg.define_asset_job("nightly", "forecast")
+defs = adapt(dg.Definitions([raw, forecast], jobs=[nightly], asset_checks=checks))
 """
 
 

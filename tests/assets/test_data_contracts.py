@@ -269,6 +269,18 @@ def test_needs_that_a_contract_does_not_meet_are_refused(needed: Any, told: str)
     assert told in line
 
 
+def test_a_contract_that_nothing_checks_is_refused() -> None:
+    """It would be a promise that nobody keeps; an asset that is made elsewhere is checked there."""
+    made, checks = producer()
+    (line,) = refused(made)
+    assert line.startswith(
+        "`departures` states a contract that nothing checks: give `Definitions` the checks"
+    )
+    assert refused(made, checks=checks) == []
+    elsewhere, _ = with_contract(dg.AssetSpec("departures"), CONTRACT)
+    assert refused(elsewhere) == []
+
+
 def test_all_broken_needs_are_told_at_once() -> None:
     """Of all consumers."""
     made, checks = producer()
