@@ -42,21 +42,41 @@ def _whole_pandas(data: Any, answer: Any, *, ignore_na: bool) -> Any:
         if pd.api.types.is_scalar(answer) and pd.isna(answer):
             raise UnansweredError(f"its answer is {'nothing' if answer is None else 'null'}")
         return answer
-    grouped = isinstance(data, dict)
-    if not grouped and len(answer) != len(data):
-        raise UnansweredError(f"it answered for {len(answer):,} of {len(data):,} rows; {_ADVICE}")
+    # a check of groups answers for each group
+    rows = not isinstance(data, dict)
+    if rows:
+        _refuse_another_shape(data, answer)
+    if isinstance(answer, pd.Series) and _is_text(answer):
+        raise UnansweredError("its answers are neither true nor false")
     if not (nulls := answer.isna().to_numpy()).any():
         return answer
     passed = answer.to_numpy(dtype=bool, na_value=False)
-    if ignore_na and not grouped:
+    if ignore_na and rows:
         excused = data.isna().to_numpy()
         if isinstance(data, pd.DataFrame) and isinstance(answer, pd.Series):
             excused = excused.any(axis=1)
-        if excused.shape == nulls.shape:
-            passed |= nulls & excused
+        passed |= nulls & excused
     if isinstance(answer, pd.Series):
         return pd.Series(passed, index=answer.index)
     return pd.DataFrame(passed, index=answer.index, columns=answer.columns)
+
+
+def _refuse_another_shape(data: Any, answer: Any) -> None:
+    if len(answer) != len(data):
+        raise UnansweredError(f"it answered for {len(answer):,} of {len(data):,} rows; {_ADVICE}")
+    if answer.ndim == 2 and answer.shape != data.shape:
+        columns = data.shape[1] if data.ndim == 2 else 1
+        raise UnansweredError(f"it answered for {answer.shape[1]:,} of {columns:,} columns; {_ADVICE}")
+
+
+def _is_text(answer: Any) -> bool:
+    """Whether an answer has values that are true only because they are not empty."""
+    import pandas as pd
+
+    dtype = answer.dtype
+    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
+        return False
+    return pd.api.types.infer_dtype(answer, skipna=True) not in {"boolean", "empty", "integer"}
 
 
 def _whole_polars(data: Any, answer: Any, *, ignore_na: bool) -> Any:

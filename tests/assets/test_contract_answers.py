@@ -8,6 +8,8 @@ import pandera.pandas as pa
 import pandera.polars as pp
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from adaptive_assets.assets.contract import Contract
@@ -146,6 +148,40 @@ def test_no_answer_at_all_is_not_evaluated(answer: Any, told: str) -> None:
     schema = pa.DataFrameSchema({"a": pa.Column(int)}, checks=pa.Check(lambda _: answer, name="mute"))
     (finding,) = Contract(schema).findings(pd.DataFrame({"a": [1]}))
     assert (finding.crashed, finding.problem) == (True, f"its answer is {told}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (lambda frame: frame["b"], "its answers are neither true nor false"),
+        (lambda frame: frame[["a"]] > 0, "it answered for 1 of 2 columns; "),
+    ],
+    ids=["text", "some columns"],
+)
+def test_an_answer_that_says_something_else_is_not_evaluated(answer: Any, told: str) -> None:
+    """Texts, which are all true for pandera, and an answer for some columns."""
+    schema = pa.DataFrameSchema({"a": pa.Column(int)}, checks=pa.Check(answer, name="odd"))
+    (finding,) = Contract(schema).findings(pd.DataFrame({"a": [1, 2], "b": ["False", "no"]}))
+    assert finding.crashed
+    assert finding.problem.startswith(told)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-2, 2)), min_size=1, max_size=12),
+    st.sampled_from(["Int64", "Float64", "float64", "int64[pyarrow]", "double[pyarrow]", "polars"]),
+    st.booleans(),
+)
+def test_any_rows_of_any_type_are_judged_alike(values: list[int | None], dtype: str, ignore_na: bool) -> None:
+    """The rows found are those that break the check, and the nulls where they count."""
+    wrong = [row for row, value in enumerate(values) if (not ignore_na if value is None else value <= 0)]
+    if dtype == "polars":
+        frame: Any = pl.DataFrame({"a": values}, schema={"a": pl.Int64})
+        schema: Any = polars(positive, name="positive", ignore_na=ignore_na)
+    else:
+        frame = pd.DataFrame({"a": pd.Series(values, dtype=dtype)})
+        column = pa.Column(dtype, pa.Check.gt(0, ignore_na=ignore_na), nullable=True)
+        schema = pa.DataFrameSchema({"a": column})
+    assert [rows for _, _, rows in found(schema, frame)] == ([wrong] if wrong else [])
 
 
 def test_groups_answer_for_themselves() -> None:
