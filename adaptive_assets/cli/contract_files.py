@@ -29,7 +29,10 @@ def load_contract(named: str) -> "ContractTerms":
         return _from_json(Path(named))
     if not place or not name:
         raise CliError(f"{named} names no contract.", f"To name one, {FORMS}.")
-    return _terms(named, _attribute(named, _module(place), name))
+    file = Path(place)
+    folder = file.resolve().parent if file.suffix == ".py" else Path.cwd()
+    with _importing(folder):
+        return _terms(named, _attribute(named, _module(place), name))
 
 
 def _from_json(file: Path) -> "ContractTerms":
@@ -56,16 +59,14 @@ def _module(place: str) -> ModuleType:
     if is_file and not file.is_file():
         raise CliError(f"There is no file {file}.")
     try:
-        with _importing(file.resolve().parent if is_file else Path.cwd()):
-            return _of_file(file) if is_file else importlib.import_module(place)
+        return _of_file(file) if is_file else importlib.import_module(place)
     except (Exception, SystemExit) as error:
         told = f"{type(error).__name__}: {one_line(error)}"
         raise CliError(f"{place} cannot be loaded: {told}") from error
 
 
 def _of_file(file: Path) -> ModuleType:
-    # a name for each file: an old and a new version may have the same
-    name = f"contract_file_{abs(hash(file.resolve())):x}"
+    name = f"contract_file_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
@@ -77,13 +78,31 @@ def _of_file(file: Path) -> ModuleType:
 
 @contextmanager
 def _importing(folder: Path) -> Iterator[None]:
-    """Modules beside what is loaded are found, and what it prints stays out of our output."""
+    """Modules beside what is loaded are found, and what it prints stays out of our output.
+
+    They are forgotten afterwards: those beside another version of the contract may have the same names.
+    """
+    known = set(sys.modules)
     sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
         sys.path.remove(str(folder))
+        for name in set(sys.modules) - known:
+            if _is_beside(name, folder):
+                del sys.modules[name]
+
+
+def _is_beside(name: str, folder: Path) -> bool:
+    """Whether a module is of the project in a folder; an environment in there is none of its code."""
+    file = getattr(sys.modules[name], "__file__", None)
+    if not file or name.partition(".")[0] == __name__.partition(".")[0]:
+        return False
+    path = Path(file).resolve()
+    installed = path.is_relative_to(Path(sys.prefix).resolve()) or "site-packages" in path.parts
+    return path.is_relative_to(folder) and not installed
 
 
 def _attribute(named: str, module: ModuleType, name: str) -> Any:
