@@ -123,6 +123,14 @@ class RunInputs:
         if not graph.has(key_of(parent)):
             yield Input(parent, problem=self._not_loaded(parent))
             return
+        facts = self._catalogue.assets.get(asset)
+        if facts and parent in facts.own_mappings:
+            yield Input(
+                parent,
+                problem=f"`{asset}` reads it by a partition mapping of the project's own, which Dagster tells"
+                " nobody: use one of Dagster's",
+            )
+            return
         try:
             found = mapped(graph, key_of(asset), partitions, key_of(parent))
         except Exception as error:  # noqa: BLE001  as above

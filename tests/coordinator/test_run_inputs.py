@@ -196,6 +196,49 @@ def test_a_dynamic_partition_that_comes_is_found_in_time(asked: Asked, world: Wo
     assert asked.of("of_shop", tags={PARTITION: "paris"})[0].problem
 
 
+OWN = """
+import warnings
+import dagster as dg
+from adaptive_assets import adapt
+
+warnings.simplefilter("ignore")
+days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
+
+class Strange(dg.PartitionMapping):
+    description = "strange"
+    def get_downstream_partitions_for_partitions(self, *given, **named): return days.empty_subset()
+    def get_upstream_mapped_partitions_result_for_partitions(self, *given, **named): raise NotImplementedError
+    def validate_partition_mapping(self, *given): ...
+
+@dg.asset(partitions_def=days)
+def daily() -> None: ...
+
+@dg.asset(partitions_def=days, deps=[dg.AssetDep(daily, partition_mapping=Strange())])
+def strange() -> None: ...
+
+@dg.asset(partitions_def=days, deps=[daily])
+def usual() -> None: ...
+
+defs = adapt(dg.Definitions(assets=[daily, strange, usual]))
+"""
+
+
+def test_a_mapping_of_the_projects_own_is_never_guessed(tmp_path: Path) -> None:
+    """Dagster would follow another one in its place, and other partitions would be looked at."""
+    policies = tmp_path / "policies.yaml"
+    policies.write_text("version: 1\n")
+    with (
+        dg.DagsterInstance.from_config(str(write_dagster_home(tmp_path / "home"))) as instance,
+        open_world(instance, tmp_path, policies, OWN) as world,
+    ):
+        asked = Asked(world)
+        asked.inputs.look(1_800_000_000.0, world.process_context, asked.catalogue)
+        (found,) = asked.of("strange", tags={PARTITION: DAY})
+        assert found.asset == "daily"
+        assert "a partition mapping of the project's own" in found.problem
+        assert asked.of("usual", tags={PARTITION: DAY}) == [Input("daily", (DAY,))]
+
+
 def test_a_location_that_is_not_loaded_is_named(world: World) -> None:
     """Its assets are known from before, and what they read is not."""
     asked = Asked(world)
