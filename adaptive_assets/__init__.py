@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from adaptive_assets.assets.adapt import adapt
+    from adaptive_assets.assets.conditions import checks_passed, contract_kept, inputs_ready, not_degraded
     from adaptive_assets.assets.io_manager import FrameIOManager
     from adaptive_assets.assets.pandera_checks import pandera_checks
     from adaptive_assets.assets.run_mode import Mode, RunMode
     from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
 
-__all__ = ["AdaptiveRunCoordinator", "FrameIOManager", "Mode", "RunMode", "adapt", "pandera_checks"]
+__all__ = [
+    "AdaptiveRunCoordinator",
+    "FrameIOManager",
+    "Mode",
+    "RunMode",
+    "adapt",
+    "checks_passed",
+    "contract_kept",
+    "inputs_ready",
+    "not_degraded",
+    "pandera_checks",
+]
 
 _HOMES: Final = {
     "AdaptiveRunCoordinator": "adaptive_assets.coordinator.run_coordinator",
@@ -22,6 +34,10 @@ _HOMES: Final = {
     "Mode": "adaptive_assets.assets.run_mode",
     "RunMode": "adaptive_assets.assets.run_mode",
     "adapt": "adaptive_assets.assets.adapt",
+    "checks_passed": "adaptive_assets.assets.conditions",
+    "contract_kept": "adaptive_assets.assets.conditions",
+    "inputs_ready": "adaptive_assets.assets.conditions",
+    "not_degraded": "adaptive_assets.assets.conditions",
     "pandera_checks": "adaptive_assets.assets.pandera_checks",
 }
 
