@@ -9,18 +9,33 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 from dagster._core.event_api import EventLogRecord
+from dagster._core.events import StepMaterializationData
+from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
+from dagster._core.utils import make_new_run_id
 
 from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
 
+__all__ = ["EventLogRecord", "evaluate", "freshness", "latest", "materialize"]
+
 
 def materialize(
-    instance: dg.DagsterInstance, asset: str, partition: str | None = None, mode: str | None = None
+    instance: dg.DagsterInstance,
+    asset: str,
+    partition: str | None = None,
+    mode: str | None = None,
+    *,
+    at: float | None = None,
 ) -> EventLogRecord:
-    """Report a version of an asset, or of a partition of it; returns its record."""
+    """Report a version of an asset, or of a partition of it, made ``at`` a time; returns its record."""
     metadata: dict[str, Any] = {} if mode is None else {"adaptive/mode": mode}
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(asset, partition=partition, metadata=metadata)
+    materialization = dg.AssetMaterialization(asset, partition=partition, metadata=metadata)
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+        job_name=RUNLESS_JOB_NAME,
+        event_specific_data=StepMaterializationData(materialization, []),
     )
+    when = time.time() if at is None else at
+    instance.report_dagster_event(event, run_id=RUNLESS_RUN_ID, timestamp=when)
     return latest(instance, asset, partition)
 
 
@@ -42,25 +57,34 @@ def evaluate(
     partition: str | None = None,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     evaluated: bool = True,
+    run_id: str | None = None,
 ) -> None:
-    """Report an evaluation of a blocking check ``of`` a version; without one, of the asset as it is."""
+    """Report an evaluation of a blocking check ``of`` a version, or of no version, by a run of its own.
+
+    ``run_id`` names the run. Dagster keeps one evaluation of a check and partition by run, and SQLite makes a
+    file for each run that has events.
+    """
     target = None
     if of is not None:
         target = AssetCheckEvaluationTargetMaterializationData(
             storage_id=of.storage_id, run_id=of.run_id, timestamp=of.timestamp
         )
-    instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(asset),
-            check_name=check,
-            passed=passed,
-            metadata={} if evaluated else {CHECK_STATE: NOT_EVALUATED},
-            target_materialization_data=target,
-            severity=severity,
-            blocking=True,
-            partition=partition,
-        )
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(asset),
+        check_name=check,
+        passed=passed,
+        metadata={} if evaluated else {CHECK_STATE: NOT_EVALUATED},
+        target_materialization_data=target,
+        severity=severity,
+        blocking=True,
+        partition=partition,
     )
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+        job_name=RUNLESS_JOB_NAME,
+        event_specific_data=evaluation,
+    )
+    instance.report_dagster_event(event, run_id=run_id or make_new_run_id())
 
 
 def freshness(instance: dg.DagsterInstance, asset: str, state: FreshnessState) -> None:
