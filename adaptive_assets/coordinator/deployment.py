@@ -114,6 +114,8 @@ class Deployment:
             ValueError: what it has was written by another version.
         """
         ledger = open_ledger(instance, self._ledger_url, existing=True)
+        if ledger.file and ledger.file.parent.is_dir() and not ledger.file.exists():
+            return Catalogue()
         try:
             bodies = ledger.catalogues()
         except NoLedgerError:

@@ -1,6 +1,7 @@
 """Conditions on the readiness of data: true of a partition if, and only if, a gate would let its run go."""
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,14 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState
+from typing_extensions import override
 
 from adaptive_assets import adapt, checks_passed, contract_kept, inputs_ready, not_degraded
+from adaptive_assets.assets import tick_states
+from adaptive_assets.assets.input_states import InputStates
+from adaptive_assets.assets.inputs import Input
+from adaptive_assets.planning.snapshot import DataState
+from adaptive_assets.policy import Catalogue
 from tests.data_events import evaluate, freshness, materialize
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -342,3 +349,30 @@ def test_adapted_they_are_evaluated_in_users_code(
     (request,) = tick.run_requests or ()
     assert request.partition_key == D2
     assert request.asset_selection == [dg.AssetKey("below")]
+
+
+def test_all_conditions_of_a_tick_see_the_same(
+    instance_sqlite: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has been read is not read again in a tick, however many conditions look at it; nor is it kept."""
+    gc.collect()
+    before = len(tick_states._TICKS)
+    asked: list[Input] = []
+
+    class Counted(InputStates):
+        @override
+        def of(self, catalogue: Catalogue, inputs: Collection[Input], now: float) -> Mapping[str, DataState]:
+            asked.extend(inputs)
+            return super().of(catalogue, inputs, now)
+
+    monkeypatch.setattr("adaptive_assets.assets.tick_states.InputStates", Counted)
+    every = dg.AutomationCondition.all_deps_match
+    defs = project(inputs_ready() & every(checks_passed()) & every(not_degraded()), of=DAYS, read=DAYS)
+    for day in (D1, D2):
+        version(instance_sqlite, day)
+    assert wanted(defs, instance_sqlite) == {D1, D2}
+    assert sorted(each.label for each in asked) == [D1, D2, D3, D4]
+    assert wanted(defs, instance_sqlite) == {D1, D2}
+    assert len(asked) == 8
+    gc.collect()
+    assert len(tick_states._TICKS) - before <= 1, "Dagster itself holds on to the last tick"

@@ -119,5 +119,6 @@ def test_whoever_asks_for_the_run(make_instance: MakeInstance, tmp_path: Path, w
 
 
 def _reader(run: dg.DagsterRun) -> str:
-    (key,) = run.asset_selection or ()
+    assert run.asset_selection
+    (key,) = run.asset_selection
     return key.to_user_string()
