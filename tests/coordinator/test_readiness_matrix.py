@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -88,11 +89,40 @@ def _said(found: frozenset[str] | None, *, launched: bool) -> str:
     return what if not found else f"{what}: {', '.join(sorted(found))}"
 
 
-def test_every_cell(make_instance: MakeInstance, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reads", Reads)
+def test_every_cell(make_instance: MakeInstance, tmp_path: Path, reads: Reads) -> None:
     """Launched or held, with exactly the reasons that the rules give."""
-    with deployment(make_instance, tmp_path, ALL) as world:
-        runs = {submit(world, cell, gate): (cell, gate) for cell, gate in ALL}
+    asked = [(cell, gate) for cell, gate in ALL if cell.reads is reads]
+    with deployment(make_instance, tmp_path, asked) as world:
+        runs = {submit(world, cell, gate): (cell, gate) for cell, gate in asked}
         assert not (bad := wrong(world, runs, world.pass_())), bad
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_automation_asks_for_what_the_gates_let_go(make_instance: MakeInstance, tmp_path: Path) -> None:
+    """The condition `inputs_ready()` is true in each cell in which the run is launched, and in no other."""
+    asked = [(cell, gate) for cell, gate in ALL if cell.same_location]
+    instance = make_instance()
+    project: dict[str, Any] = {"__name__": "here"}
+    exec(compile(code(asked)["here"], "here.py", "exec"), project)
+    for cell in dict.fromkeys(cell for cell, _ in asked):
+        bring_about(instance, cell)
+    found = dg.evaluate_automation_conditions(project["defs"], instance)
+    lines = []
+    for cell, gate in asked:
+        partitions = found.get_requested_partitions(dg.AssetKey(cell.reader(gate)))
+        if (wanted(cell) <= partitions) == bool(reasons(cell, gate)):
+            lines.append(
+                f"{cell.reader(gate)}: {sorted(map(str, partitions))}; {reasons(cell, gate) or 'ready'}"
+            )
+    assert not lines, "\n".join([f"{len(lines)} of {len(asked)} are wrong:", *sorted(lines)])
+
+
+def wanted(cell: Cell) -> set[str | None]:
+    """The partitions of the reader that the run of the cell makes."""
+    if not cell.partitioned:
+        return {None}
+    return {"a", "b", "c"} if cell.reads is Reads.RANGE else {"b"}
 
 
 def test_some_cells_on_postgres(make_instance: MakeInstance, tmp_path: Path) -> None:

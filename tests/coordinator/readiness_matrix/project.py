@@ -27,12 +27,19 @@ from datetime import timedelta
 
 import dagster as dg
 
+from adaptive_assets import inputs_ready
+
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 parts = dg.StaticPartitionsDefinition({list(PARTITIONS)!r})
 policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=2), warn_window=timedelta(hours=1))
 outside = []
 made = {{None: [], parts: []}}
 checked = {{None: [], parts: []}}
+# the same of automation as of runs
+asks = {{
+    "strict": inputs_ready(fresh="pass", checks="pass", accept_degraded=False),
+    "mild": inputs_ready(fresh="warn", checks="warn"),
+}}
 
 def asset(specs, key, partitions, **given):
     specs.append(dg.AssetSpec(key, partitions_def=partitions, **given))
@@ -86,4 +93,5 @@ def _reader(cell: Cell, gate: Gate) -> str:
     mapping = 'dg.StaticPartitionMapping({"a": "b", "b": "c"})' if cell.reads is Reads.MAPPED else None
     dep = f"dg.AssetDep({cell.name!r}, partition_mapping={mapping})"
     given = f"{cell.reader(gate)!r}, {partitions}, deps=[{dep}], group_name={str(gate)!r}"
+    given += f", automation_condition=asks[{str(gate)!r}]"
     return f"asset(made[{partitions}], {given})\n"
