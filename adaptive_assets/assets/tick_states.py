@@ -47,8 +47,15 @@ class TickStates:
         if fresh:
             for asset in {each.asset for each in fresh} - self._facts.keys():
                 self._facts[asset] = self._facts_of(view, asset)
-            self._read.update(self._states.of(Catalogue(self._facts), fresh, self._now))
+            known = [each for each in fresh if each.partitions is not None or not self._is_partitioned(each)]
+            self._read.update(self._states.of(Catalogue(self._facts), known, self._now))
+            for each in fresh:
+                if each.key not in self._read:
+                    self._read[each.key] = _unknown(each)
         return {each.key: self._read[each.key] for each in inputs}
+
+    def _is_partitioned(self, one: Input) -> bool:
+        return bool(self._facts[one.asset].partitions)
 
     def _facts_of(self, view: AssetGraphView, asset: str) -> AssetFacts:
         """Of the whole workspace where the coordinator knows it, as for gates; else what stands here."""
@@ -59,6 +66,16 @@ class TickStates:
             return AssetFacts(asset, materializable=False, stub=True)
         checks = tuple(CheckFacts(name, blocking=True) for name in sorted(blocking_checks(view, key)))
         return facts_of_asset(view.asset_graph.get(key), checks=checks)
+
+
+def _unknown(one: Input) -> DataState:
+    """The state of a partitioned asset of another code location, which this one takes for one without."""
+    problem = (
+        f"`{one.asset}` has partitions, and this code location does not say which: declare"
+        f" `dg.AssetSpec({one.asset!r}, partitions_def=…)` in it; until then nothing that reads it is ready"
+    )
+    logger.warning("%s", problem)
+    return DataState(one.asset, unreadable=True, problem=problem)
 
 
 _TICKS: WeakKeyDictionary[AssetGraphView, TickStates] = WeakKeyDictionary()
