@@ -91,6 +91,13 @@ class Cell:
         """Whether the check is defined with the partitions of its asset: both ways are in use."""
         return self.partitioned and self.number % 2 == 0
 
+    @property
+    def others_reported(self) -> bool:
+        """Whether there are versions of other partitions: of external assets both are in use."""
+        return self.partitioned and not (
+            self.external and self.same_location and self.reads in (Reads.SAME, Reads.MAPPED)
+        )
+
     def reader(self, gate: Gate) -> str:
         """The asset that reads the upstream one under a policy."""
         return f"{gate}__{self.name}"

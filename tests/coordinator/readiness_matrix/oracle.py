@@ -2,7 +2,8 @@
 
 * A run reads the latest version of the very partitions that it names or that its mappings lead to. What
   other partitions are like is none of its concern.
-* No version: it waits, unless nothing here makes the asset; then there is nothing to be late.
+* No version: it waits, unless nothing here makes the asset and nobody has ever reported a version of it.
+  Then there is nothing to be late. Where versions of its partitions are reported, any other has not come yet.
 * A gate ``fresh: pass`` takes fresh data alone, ``fresh: warn`` takes data that is getting old as well.
 * A check that failed closes the gate. A check that did not look at that version, or never looked at all, has
   not been evaluated, and closes it as well.
@@ -26,7 +27,8 @@ def reasons(cell: Cell, gate: Gate) -> frozenset[str]:
     if cell.reads is Reads.OTHER:
         return frozenset()
     if cell.age is Age.MISSING:
-        return _CHECKS[cell.checked] if cell.external else frozenset({"data_missing"})
+        never_reported = cell.external and not cell.others_reported
+        return _CHECKS[cell.checked] if never_reported else frozenset({"data_missing"})
     found = _CHECKS[cell.checked]
     if cell.age is Age.STALE or (cell.age is Age.WARN and gate is Gate.STRICT):
         found |= {"data_stale"}

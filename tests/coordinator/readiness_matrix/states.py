@@ -50,8 +50,8 @@ def _beside(cell: Cell) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]
             return [("b", True)], []
         case Reads.RANGE:
             return [("a", True)], [("c", True)]
-        case _ if cell.external and cell.age is Age.MISSING:
-            return [], []  # nobody has ever reported a version of any partition
+        case _ if cell.age is Age.MISSING and not cell.others_reported:
+            return [], []
         case Reads.SAME:
             return [], [("c", False)]
         case Reads.MAPPED:
