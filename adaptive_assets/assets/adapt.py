@@ -78,7 +78,8 @@ def adapt(
         PolicyError: The policy file is not right, or asks what the definitions cannot do: two policies select
             one asset; one computation makes assets of two policies; freshness below Dagster's minute.
             It tells every problem with its line.
-        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions; an
+            asset needs what the contract of another does not promise. All such needs are told at once.
     """
     if not isinstance(defs, dg.Definitions):
         raise TypeError(

@@ -9,6 +9,7 @@ import dagster as dg
 from typing_extensions import override
 
 from adaptive_assets.assets.asset_keys import key_of, text_of
+from adaptive_assets.assets.check_states import CONTRACT
 from adaptive_assets.assets.inputs import Input
 from adaptive_assets.assets.tick_states import at_tick
 from adaptive_assets.dagster_compat.automation import (
@@ -26,9 +27,6 @@ from adaptive_assets.policy import Gates
 
 Accepted = Literal["pass", "warn"]
 Partitions = frozenset[str | None]
-
-CONTRACT: Final = "adaptive/contract"
-"""Metadata of a check that holds data to a contract."""
 
 _NOTHING: Final = Work(name="", policy="")
 

@@ -76,12 +76,14 @@ class RunInputs:
         self, assets: Sequence[str], reads: Sequence[str], tags: Sequence[str | None]
     ) -> Iterator[Input]:
         """One input of each asset, and one for each that is not known."""
-        graph = self._graph
-        if graph is None or not self._is_partitioned((*assets, *reads)):
+        if not self._is_partitioned((*assets, *reads)):
             yield from (Input(each) for each in reads)
-            return
-        with loading_at(self._instance, self._now):
-            yield from self._by_mapping(graph, assets, tags)
+        elif self._graph is None:
+            for each in reads:
+                yield Input(each, problem=self._not_loaded(each) if self._is_partitioned([each]) else "")
+        else:
+            with loading_at(self._instance, self._now):
+                yield from self._by_mapping(self._graph, assets, tags)
 
     def _by_mapping(
         self, graph: AssetGraph, assets: Sequence[str], tags: Sequence[str | None]
