@@ -1,7 +1,7 @@
 """Conditions on the readiness of data: true of a partition if, and only if, a gate would let its run go."""
 
 import gc
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,14 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from typing_extensions import override
 
 from adaptive_assets import adapt, checks_passed, contract_kept, inputs_ready, not_degraded
 from adaptive_assets.assets import tick_states
 from adaptive_assets.assets.input_states import InputStates
 from adaptive_assets.assets.inputs import Input
-from adaptive_assets.planning.snapshot import DataState
 from adaptive_assets.policy import Catalogue
 from tests.data_events import evaluate, freshness, materialize
 
@@ -361,7 +362,7 @@ def test_all_conditions_of_a_tick_see_the_same(
 
     class Counted(InputStates):
         @override
-        def of(self, catalogue: Catalogue, inputs: Collection[Input], now: float) -> Mapping[str, DataState]:
+        def of(self, catalogue: Catalogue, inputs: Collection[Input], now: float) -> Any:
             asked.extend(inputs)
             return super().of(catalogue, inputs, now)
 
@@ -376,3 +377,27 @@ def test_all_conditions_of_a_tick_see_the_same(
     assert len(asked) == 8
     gc.collect()
     assert len(tick_states._TICKS) - before <= 1, "Dagster itself holds on to the last tick"
+
+
+def test_reads_do_not_grow_with_partitions(instance_sqlite: dg.DagsterInstance) -> None:
+    """A tick makes as many queries for three hundred partitions as for ten."""
+
+    def queries(number: int) -> int:
+        parts = dg.StaticPartitionsDefinition([str(each) for each in range(number)])
+        made: list[str] = []
+
+        def note(*told: Any) -> None:
+            made.append(told[2])
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            found = wanted(project(inputs_ready(), of=parts, read=parts), instance_sqlite)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert found == {"0", "2"}
+        return len(made)
+
+    version(instance_sqlite, "0")
+    version(instance_sqlite, "1", fails=["form"])
+    version(instance_sqlite, "2")
+    assert queries(300) == queries(10)
