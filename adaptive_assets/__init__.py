@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from adaptive_assets.assets.adapt import adapt
+    from adaptive_assets.assets.conditions import checks_passed, contract_kept, inputs_ready, not_degraded
     from adaptive_assets.assets.contract_attaching import with_contract, with_needs
     from adaptive_assets.assets.contract_needs import Needs
     from adaptive_assets.assets.data_contract import DataContract
@@ -25,6 +26,10 @@ __all__ = [
     "Needs",
     "RunMode",
     "adapt",
+    "checks_passed",
+    "contract_kept",
+    "inputs_ready",
+    "not_degraded",
     "pandera_checks",
     "with_contract",
     "with_needs",
@@ -38,6 +43,10 @@ _HOMES: Final = {
     "Needs": "adaptive_assets.assets.contract_needs",
     "RunMode": "adaptive_assets.assets.run_mode",
     "adapt": "adaptive_assets.assets.adapt",
+    "checks_passed": "adaptive_assets.assets.conditions",
+    "contract_kept": "adaptive_assets.assets.conditions",
+    "inputs_ready": "adaptive_assets.assets.conditions",
+    "not_degraded": "adaptive_assets.assets.conditions",
     "pandera_checks": "adaptive_assets.assets.pandera_checks",
     "with_contract": "adaptive_assets.assets.contract_attaching",
     "with_needs": "adaptive_assets.assets.contract_attaching",

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import dagster as dg
 
+from adaptive_assets.assets.catalogues import merged
 from adaptive_assets.coordinator.book_watch import BookState, BookWatch
 from adaptive_assets.coordinator.catalogue_store import CatalogueStore
 from adaptive_assets.coordinator.cycle import Cycle
 from adaptive_assets.coordinator.lease import Lease
 from adaptive_assets.coordinator.submission import Submission
 from adaptive_assets.dagster_compat.storage import keep_connections, sqlite_directory, storage_url
-from adaptive_assets.ledger import Ledger, LedgerError, at_home, ledger_url, sqlite_ledger_url
+from adaptive_assets.ledger import Ledger, LedgerError, NoLedgerError, at_home, ledger_url, sqlite_ledger_url
 from adaptive_assets.ledger.outbox import DIRECTORY as OUTBOX
-from adaptive_assets.policy import BUILT_IN, PolicyBook
+from adaptive_assets.policy import BUILT_IN, Catalogue, PolicyBook
 from adaptive_assets.signals import MachineReader, MachineSampler, RunProcesses
 
 logger = logging.getLogger("dagster.adaptive_assets")
@@ -104,6 +105,24 @@ class Deployment:
                 self._lease = Lease(ledger)
                 self._lease.start()
             return self._lease
+
+    def known_catalogue(self, instance: dg.DagsterInstance) -> Catalogue:
+        """What the ledger has of the assets of all code locations; nothing where there is no ledger yet.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+            ValueError: what it has was written by another version.
+        """
+        ledger = open_ledger(instance, self._ledger_url, existing=True)
+        if ledger.file and ledger.file.parent.is_dir() and not ledger.file.exists():
+            return Catalogue()
+        try:
+            bodies = ledger.catalogues()
+        except NoLedgerError:
+            return Catalogue()
+        finally:
+            ledger.dispose()
+        return merged({location: Catalogue.from_json(body) for location, body in bodies.items()})
 
     def record_fault(self, now: float, part: str, message: str) -> None:
         """Put a fault into the ledger, if there is one to put it in."""

@@ -33,6 +33,7 @@ from adaptive_assets.dagster_compat.daemon import (
     paused_locations,
     report_daemon_error,
 )
+from adaptive_assets.policy import Catalogue
 
 DAY_S = 86_400.0
 
@@ -165,6 +166,15 @@ class AdaptiveRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
         if self._pass is not None and self._pass[0] == threading.get_ident():
             return self._pass[1]
         return super().get_run_queue_config() if self._observes else self._queue_config(self._given_limit)
+
+    def known_catalogue(self) -> Catalogue:
+        """What is known of the assets of all code locations, in any process that has the instance.
+
+        Raises:
+            LedgerError: the ledger, which has it, cannot be read.
+            ValueError: what it has was written by another version.
+        """
+        return self._deployment.known_catalogue(self._instance)
 
     @override
     def dispose(self) -> None:

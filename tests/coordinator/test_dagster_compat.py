@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import dagster as dg
 import psutil
@@ -504,3 +505,48 @@ def test_the_time_that_a_pass_is_told_to_go_by(world: World) -> None:
     world.pass_()
     list(world.daemon.run_iteration(world.process_context, fixed_iteration_time=7.0))
     assert told == [None, 7.0]
+
+
+def test_what_a_condition_sees_of_a_tick(instance_sqlite: dg.DagsterInstance) -> None:
+    """Subsets of a view, mapped upwards; views can be kept weakly, by identity."""
+    days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-04")
+    later = dg.DailyPartitionsDefinition("2024-01-02", end_date="2024-01-04")
+    before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(partitions_def=later)
+    def above() -> None: ...
+
+    @dg.asset_check(asset=above, blocking=True, metadata={"of": "a contract"})
+    def strict() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset_check(asset=above)
+    def mild() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset(partitions_def=days, deps=[above, dg.AssetDep("below", partition_mapping=before)])
+    def below() -> None: ...
+
+    @dg.asset(deps=[above])
+    def whole() -> None: ...
+
+    defs = dg.Definitions(assets=[above, below, whole], asset_checks=[strict, mild])
+    view = compat.automation.AssetGraphView.for_test(defs, instance_sqlite)
+    assert WeakKeyDictionary({view: 1})[view] == 1
+    assert view.effective_dt.timestamp() <= time.time()
+    full, single = view.get_full_subset(key=below.key), view.get_full_subset(key=whole.key)
+    assert compat.automation.parents_of(view, below.key) == [above.key, below.key]
+    assert compat.automation.partitions_in(full) == {"2024-01-01", "2024-01-02", "2024-01-03"}
+    assert compat.automation.partitions_in(single) == {None}
+    assert compat.automation.partitions_in(compat.automation.narrowed(view, single, [])) == set()
+    assert compat.automation.narrowed(view, single, [None]) is single
+    two = compat.automation.narrowed(view, full, ["2024-01-01", "2024-01-02"])
+    for parent, read, absent in (
+        (above.key, {"2024-01-02"}, {"2024-01-01"}),
+        (below.key, {"2024-01-01"}, set[str]()),
+    ):
+        found = compat.automation.read_by(view, two, parent)
+        assert [compat.automation.partitions_in(each) for each in found] == [read, absent]
+    found = compat.automation.read_by(view, single, above.key)
+    assert [compat.automation.partitions_in(each) for each in found] == [{"2024-01-02", "2024-01-03"}, set()]
+    assert compat.automation.blocking_checks(view, above.key) == {"strict": {"of": "a contract"}}

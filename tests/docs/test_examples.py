@@ -24,7 +24,7 @@ POLICIES = [
     if block.title not in {"dagster.yaml", "refused"} and not block.title.endswith("cases.yaml")
 ]
 PYTHON = [block for page in pages() for block in blocks(page, "python")]
-RUN_HERE = ["adopt-in-your-project.md", "take-it-out.md"]
+RUN_HERE = ["adopt-in-your-project.md", "automate-on-readiness.md", "take-it-out.md"]
 """Pages whose code stands for itself; other pages are run by the tests of what they are about."""
 
 
