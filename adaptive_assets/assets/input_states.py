@@ -55,6 +55,8 @@ class _Asset:
     """By partition (``None``: of all of it) the id of the version that would be read."""
     newest: int | None = None
     """The id of its latest materialization, of whatever partition."""
+    unreported: dict[str | None, VersionRow] = field(default_factory=dict)
+    """What stands for its versions, by partition, where it is external and none was ever reported."""
     freshness: Freshness = Freshness.NO_POLICY
     """What Dagster says of all of it."""
 
@@ -121,6 +123,11 @@ class InputStates:
                 asset.latest[None] = asset.newest
             if asset.partitions and asset.newest is not None:
                 asset.latest.update(latest_versions(self._instance, asset.key, asset.partitions))
+            if asset.newest is None and _is_external(asset.facts):
+                parts = (*((None,) if asset.whole else ()), *sorted(asset.partitions))
+                asset.unreported = {
+                    part: VersionRow(-number, part, "", 0.0, {}) for number, part in enumerate(parts, 1)
+                }
             told = fresh.get(asset.key)
             asset.freshness = freshness_of(asset.facts, told.freshness_state.value if told else None)
         wanted = {number for asset in assets.values() for number in asset.latest.values()}
@@ -131,18 +138,18 @@ class InputStates:
             self._versions = {}
         self._versions |= versions(self._instance, [each for each in ids if each not in self._versions])
 
-    def _outcomes(self, assets: Mapping[str, _Asset]) -> dict[str, dict[int | None, list[CheckOutcome]]]:
-        """By asset and version (``None``: an external asset without any) the checks that it did not pass."""
+    def _outcomes(self, assets: Mapping[str, _Asset]) -> dict[str, dict[int, list[CheckOutcome]]]:
+        """By asset and version the checks that it did not pass."""
         return self._judged({name: (asset, self._wanted(asset)) for name, asset in assets.items()})
 
     def _judged(
-        self, wanted: Mapping[str, tuple[_Asset, Sequence[VersionRow | None]]]
-    ) -> dict[str, dict[int | None, list[CheckOutcome]]]:
+        self, wanted: Mapping[str, tuple[_Asset, Sequence[VersionRow]]]
+    ) -> dict[str, dict[int, list[CheckOutcome]]]:
         checked = [(asset, of) for asset, of in wanted.values() if asset.checks]
         by_check = self._evaluations(
             [check for asset, _ in checked for check in asset.checks],
-            [each for _, of in checked for each in of if each is not None],
-            latest=any(None in of for _, of in checked),
+            [each for _, of in checked for each in of if each.id > 0],
+            latest=any(asset.unreported for asset, _ in checked),
         )
         found = {
             name: [
@@ -153,20 +160,19 @@ class InputStates:
             for name, (asset, of) in wanted.items()
         }
         self._know_evaluations(row for rows in found.values() for _, _, row in rows if row and not row.passed)
-        outcomes: dict[str, dict[int | None, list[CheckOutcome]]] = {}
+        outcomes: dict[str, dict[int, list[CheckOutcome]]] = {}
         for name, (_, of) in wanted.items():
-            outcomes[name] = {version.id if version else None: [] for version in of}
+            outcomes[name] = {version.id: [] for version in of}
             for version, check, row in found[name]:
                 outcome = self._outcome(check.name, version, row)
                 if outcome is not None:
-                    outcomes[name][version.id if version else None].append(outcome)
+                    outcomes[name][version.id].append(outcome)
         return outcomes
 
-    def _wanted(self, asset: _Asset) -> list[VersionRow | None]:
-        """The versions of it that are asked for; ``None`` for all of an external asset without any."""
+    def _wanted(self, asset: _Asset) -> list[VersionRow]:
+        """The versions of it that are asked for."""
         found = [self._versions.get(number) for number in sorted(set(asset.latest.values()))]
-        known: list[VersionRow | None] = [each for each in found if each is not None]
-        return known or ([None] if asset.whole and _is_external(asset.facts) else [])
+        return [*(each for each in found if each is not None), *asset.unreported.values()]
 
     def _evaluations(
         self, checks: Collection[dg.AssetCheckKey], of: Sequence[VersionRow], *, latest: bool
@@ -187,11 +193,9 @@ class InputStates:
         for number, said in evaluation_events(self._instance, missing).items():
             self._said[number, missing[number]] = said
 
-    def _outcome(
-        self, check: str, version: VersionRow | None, row: EvaluationRow | None
-    ) -> CheckOutcome | None:
+    def _outcome(self, check: str, version: VersionRow, row: EvaluationRow | None) -> CheckOutcome | None:
         """``None``: the check passed."""
-        partition = (version.partition if version else None) or ""
+        partition = version.partition or ""
         if row is None:
             return CheckOutcome(check, CheckState.NOT_EVALUATED, partition)
         if row.passed:
@@ -210,17 +214,16 @@ class InputStates:
         self,
         wanted: Input,
         asset: _Asset,
-        outcomes: Mapping[int | None, Sequence[CheckOutcome]],
+        outcomes: Mapping[int, Sequence[CheckOutcome]],
         now: float,
     ) -> DataState:
         parts = wanted.partitions if wanted.partitions is not None else (None,)
         read = [(part, self._versions.get(asset.latest.get(part, -1))) for part in parts]
         made = [version for _, version in read if version is not None]
         external = _is_external(asset.facts)
+        unreported = [asset.unreported[part] for part in parts if part in asset.unreported]
         missing = tuple(part for part, version in read if version is None and part is not None)
-        told = {version.id: outcomes.get(version.id, ()) for version in made}
-        if not made and None in outcomes:
-            told = {-1: outcomes[None]}
+        told = {version.id: outcomes.get(version.id, ()) for version in (*made, *unreported)}
         together = _together(each for of in told.values() for each in of)
         fresh, stale = self._freshness(asset, made, now)
         modes = [(_mode(version), version.partition or "") for version in made]
@@ -233,7 +236,7 @@ class InputStates:
             mode=mode,
             external=external,
             partitions=wanted.label,
-            missing=() if external and not made else missing[:MOST_NAMED],
+            missing=() if unreported else missing[:MOST_NAMED],
             degraded=degraded,
             stale=stale,
             good_at=self._good_at(wanted.asset, asset, made, together),
@@ -272,17 +275,18 @@ class InputStates:
         return self._good[key]
 
 
-def speaks_for(row: EvaluationRow, version: VersionRow | None, newest: int | None) -> bool:
-    """Whether an evaluation is of ``version``: of an external asset that has none, any is.
+def speaks_for(row: EvaluationRow, version: VersionRow, newest: int | None) -> bool:
+    """Whether an evaluation is of ``version``.
 
     A check may be yielded before the output that it looks at, so what the version's own run evaluated is of
     it, whatever Dagster noted as the latest version then. ``newest`` is the latest of the asset: what no run
-    evaluated, and of which nobody said the version, is of that, or of the latest of its partition.
+    evaluated, and of which nobody said the version, is of that, or of the latest of its partition. Where no
+    version was ever reported, whatever was evaluated is of what is there.
     """
-    if version is None:
-        return True
     if row.partition and version.partition and row.partition != version.partition:
         return False
+    if version.id < 0:
+        return True
     if row.target == version.id or (row.run_id and row.run_id == version.run_id):
         return True
     if row.target is not None or row.run_id or row.id < version.id:
@@ -300,9 +304,7 @@ def words_of(said: dg.AssetCheckEvaluation) -> str:
     return quoted(first, _SAID)
 
 
-def _newest(
-    rows: Sequence[EvaluationRow], version: VersionRow | None, newest: int | None
-) -> EvaluationRow | None:
+def _newest(rows: Sequence[EvaluationRow], version: VersionRow, newest: int | None) -> EvaluationRow | None:
     return next((each for each in rows if speaks_for(each, version, newest)), None)
 
 

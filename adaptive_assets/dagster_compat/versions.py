@@ -122,7 +122,7 @@ def evaluations(
     """The completed executions of some checks that are of versions with these ids, or in these runs.
 
     With those that no run made and of which nobody said the version, if they came after the first of these
-    versions. ``latest``: and the latest one of each check at all.
+    versions. ``latest``: and the latest one of each check and partition at all.
     """
     column = AssetCheckExecutionsTable.c
     known = {(key.asset_key.to_string(), key.name): key for key in keys}
@@ -148,7 +148,9 @@ def evaluations(
     if latest:
         newest = db_select([func.max(column.evaluation_event_storage_id)]).where(of_checks)
         conditions.append(
-            column.evaluation_event_storage_id.in_(newest.group_by(column.asset_key, column.check_name))
+            column.evaluation_event_storage_id.in_(
+                newest.group_by(column.asset_key, column.check_name, column.partition)
+            )
         )
     narrow = [
         column.id,
