@@ -21,11 +21,11 @@ from adaptive_assets.policy.terms import (
     USUAL_TIERS,
     Guards,
     Policy,
-    PolicyValue,
     Price,
     Tier,
 )
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT, broken_weights, cpu_weights
 
 

@@ -5,7 +5,8 @@ from pydantic import Field, StrictBool, StrictInt
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Claims, QueuedRun, RunState, Work
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, SizeInUse, Text
-from adaptive_assets.policy.terms import DEFAULT, FULL, PolicyValue
+from adaptive_assets.policy.terms import DEFAULT, FULL
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy_cases.estimates import EstimateTerms
 
 HERE = "here"

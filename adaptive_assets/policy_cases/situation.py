@@ -34,7 +34,8 @@ from adaptive_assets.policy.fields import (
     SizeInUse,
     Text,
 )
-from adaptive_assets.policy.terms import FULL, PolicyValue
+from adaptive_assets.policy.terms import FULL
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError
 from adaptive_assets.policy_cases.estimates import LearnedTerms
