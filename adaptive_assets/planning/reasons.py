@@ -40,6 +40,12 @@ class Reason:
         self._sentence = sentence
         self._own_words = sentence is not None
 
+    def with_number(self, name: str, value: Number) -> "Reason":
+        """The same reason with another number."""
+        sentence = self._sentence if self._own_words else None
+        numbers = {**self.numbers, name: value}
+        return Reason(self.code, numbers, because=self.because, names=self.names, sentence=sentence)
+
     @property
     def sentence(self) -> str:
         """What people read."""

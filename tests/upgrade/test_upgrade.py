@@ -160,7 +160,7 @@ def test_the_commands_speak_of_it(home: Home) -> None:
         "report": "held",
         "housekeeping": "held",
     }
-    assert "check `plausible` of `readings` failed" in queue[home.queued["report"]]["reason"]
+    assert "`readings` failed `plausible`" in queue[home.queued["report"]]["reason"]
     status = home.told("status")
     assert status["policy"]["in_force"] == home.expected["ledger"]["decisions"][-1]["revision"]
     for run_id in (*home.queued.values(), *home.expected["ended"]):
