@@ -1,5 +1,6 @@
 """``adaptive explain``: what was decided about a run, when, and why."""
 
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -149,7 +150,17 @@ def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRu
         started_at=record.start_time,
         ended_at=record.end_time,
         deadline_s=objective.deadline if objective else None,
+        inputs_degraded=_modes(run.tags.get(tags.INPUTS_DEGRADED, "")),
     )
+
+
+def _modes(text: str) -> dict[str, str]:
+    """What the tag says; nothing where it was written by hand and is no object."""
+    try:
+        modes = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(name): str(mode) for name, mode in modes.items()} if isinstance(modes, dict) else {}
 
 
 def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:

@@ -8,6 +8,7 @@ import click
 
 from adaptive_assets.cli.text import clock, iso, labelled, record, short_id, wrapped
 from adaptive_assets.planning.formatting import cores, seconds, share, size
+from adaptive_assets.policy.text import quoted
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.expected_start import ExpectedStart
@@ -72,6 +73,9 @@ def _lines(found: "Explanation") -> Iterator[tuple[str, str]]:
         yield "mode", run.mode
     if run.reason:
         yield "reason", run.reason
+    if run.inputs_degraded:
+        modes = (f"{quoted(name)} in mode {quoted(mode)}" for name, mode in run.inputs_degraded.items())
+        yield "degraded", f"when it was let go, of what it reads: {', '.join(modes)}"
     yield "submitted", clock(run.submitted_at)
     if run.started_at is not None:
         yield "started", f"{clock(run.started_at)}, after {seconds(run.started_at - run.submitted_at)}"
@@ -147,6 +151,8 @@ def _decision(row: "DecisionRow", submitted: float | None, observed: bool) -> It
     kind = ""
     if row.run_id is None and row.runs > 1:
         kind = f", with the {row.runs} runs of its kind that wait"
+    if row.run_id is None and any(_names_partition(reason) for reason in row.reasons):
+        kind += "; of partitions, told for the first in the queue"
     verdict = click.style(f"only observed: would {row.verdict}" if observed else row.verdict, bold=True)
     yield f"{clock(row.at)}{after}  {verdict}{mode}{parameters}{kind}"
     for reason in row.reasons:
@@ -164,12 +170,19 @@ def _decision(row: "DecisionRow", submitted: float | None, observed: bool) -> It
     )
 
 
+def _names_partition(reason: Mapping[str, Any]) -> bool:
+    numbers = reason.get("numbers")
+    return isinstance(numbers, Mapping) and bool(numbers.get("partition"))
+
+
 def number(code: str, key: str, value: object) -> str:
     """One of the numbers behind a reason, in the unit that its rule counts in."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "-" if value is None else str(value)
     if key == "guard":
         return share(value)
+    if key.endswith("_at"):
+        return clock(value)
     if key.endswith("_s"):
         return seconds(value)
     if code in {"memory", "never_fits"} or key == "memory":

@@ -33,25 +33,25 @@ def _inputs_unknown(n: N, names: tuple[str, ...]) -> str:
             " reload the one that does"
         )
     if problem := n.get("problem"):
-        return f"the state of {_input(n)} is not known: {quoted(problem, LONGEST_NAME)}"
-    return f"the state of {_input(n)} could not be read"
+        return f"the state of {input_name(n)} is not known: {quoted(problem, LONGEST_NAME)}"
+    return f"the state of {input_name(n)} could not be read"
 
 
 def _data_missing(n: N, names: tuple[str, ...]) -> str:
     if len(names) > 1:
         return f"partitions {_named(names)} of {_name(n['asset'])} have never been materialized"
-    return f"{_input(n)} has never been materialized"
+    return f"{input_name(n)} has never been materialized"
 
 
 def _data_stale(n: N, _: tuple[str, ...]) -> str:
     state = n["freshness"].upper()
     if n["age_s"] is None:
-        return f"the freshness of {_input(n)} is {state}, nothing tells of a version of it"
-    return f"the freshness of {_input(n)} is {state}, its latest version is {seconds(n['age_s'])} old"
+        return f"the freshness of {input_name(n)} is {state}, nothing tells of a version of it"
+    return f"the freshness of {input_name(n)} is {state}, its latest version is {seconds(n['age_s'])} old"
 
 
 def _freshness_not_evaluated(n: N, _: tuple[str, ...]) -> str:
-    return f"the freshness of {_input(n)} has not been evaluated yet"
+    return f"the freshness of {input_name(n)} has not been evaluated yet"
 
 
 def _check_failed(n: N, names: tuple[str, ...]) -> str:
@@ -61,7 +61,7 @@ def _check_failed(n: N, names: tuple[str, ...]) -> str:
     good = n.get("good_s")
     last = "" if good is None else f"; the last good version is {seconds(good)} old"
     evaluated = _evaluated(n) or ("" if n["age_s"] is None else f" on the version made {seconds(n['age_s'])} ago")
-    return f"{_input(n)} failed {_checks(names)}{severity}{_said(n)}{evaluated}{more}{last}"
+    return f"{input_name(n)} failed {_checks(names)}{severity}{_said(n)}{evaluated}{more}{last}"
 
 
 def _check_not_evaluated(n: N, names: tuple[str, ...]) -> str:
@@ -70,12 +70,12 @@ def _check_not_evaluated(n: N, names: tuple[str, ...]) -> str:
     checks = f"check{'s' * (len(known) > 1)} {_named(known)}" if known else "blocking checks"
     made = "" if n["age_s"] is None else f", made {seconds(n['age_s'])} ago"
     tried = f"; it was tried{_evaluated(n)}{_said(n)}" if _evaluated(n) or _said(n) else ""
-    return f"{checks} of {_input(n)} {have} not been evaluated on its latest version{made}{tried}"
+    return f"{checks} of {input_name(n)} {have} not been evaluated on its latest version{made}{tried}"
 
 
 def _data_degraded(n: N, _: tuple[str, ...]) -> str:
     mode = quoted(n["mode"], LONGEST_NAME)
-    return f"{_input(n)} was last made in mode {mode}, and the policy accepts it only in full"
+    return f"{input_name(n)} was last made in mode {mode}, and the policy accepts it only in full"
 
 
 _SENTENCES: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...]], str]]] = {
@@ -96,8 +96,8 @@ def _name(asset: str) -> str:
     return f"`{quoted(asset, LONGEST_NAME)}`"
 
 
-def _input(n: N) -> str:
-    """The asset, with the partitions that the run would read."""
+def input_name(n: N) -> str:
+    """The asset, with the partitions that the run would read, as sentences have it."""
     partition = n.get("partition")
     return _name(f"{n['asset']}[{partition}]" if partition else n["asset"])
 

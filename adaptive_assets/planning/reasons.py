@@ -5,6 +5,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from adaptive_assets.planning.data_sentences import input_name
 from adaptive_assets.planning.reason_codes import ReasonCode
 from adaptive_assets.planning.sentences import Number, Numbers, sentence_of
 from adaptive_assets.planning.short_forms import short_form
@@ -53,6 +54,11 @@ class Reason:
             because = self.because.sentence if self.because else ""
             self._sentence = sentence_of(self.code, self.numbers, self.names, because)
         return self._sentence
+
+    @property
+    def subject(self) -> str:
+        """The input that it is about, as its sentence has it; empty where it is about none."""
+        return input_name(self.numbers) if "asset" in self.numbers else ""
 
     @property
     def short(self) -> str:
