@@ -60,7 +60,9 @@ def _check_failed(n: N, names: tuple[str, ...]) -> str:
     more = f"; checks of {others} more partition{'s' * (others > 1)} failed too" if others else ""
     good = n.get("good_s")
     last = "" if good is None else f"; the last good version is {seconds(good)} old"
-    evaluated = _evaluated(n) or ("" if n["age_s"] is None else f" on the version made {seconds(n['age_s'])} ago")
+    evaluated = _evaluated(n) or (
+        "" if n["age_s"] is None else f" on the version made {seconds(n['age_s'])} ago"
+    )
     return f"{input_name(n)} failed {_checks(names)}{severity}{_said(n)}{evaluated}{more}{last}"
 
 

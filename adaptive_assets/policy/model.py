@@ -16,7 +16,6 @@ from adaptive_assets.policy.places import Path, Place, Places
 from adaptive_assets.policy.stages import broken_stages
 from adaptive_assets.policy.terms import (
     DEFAULT,
-    MOST_LISTED,
     USUAL_TIER,
     USUAL_TIERS,
     Guards,
@@ -25,7 +24,7 @@ from adaptive_assets.policy.terms import (
     Tier,
 )
 from adaptive_assets.policy.units import UnitError
-from adaptive_assets.policy.values import PolicyValue
+from adaptive_assets.policy.values import MOST_LISTED, PolicyValue
 from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT, broken_weights, cpu_weights
 
 

@@ -35,9 +35,9 @@ from adaptive_assets.policy.fields import (
     Text,
 )
 from adaptive_assets.policy.terms import FULL
-from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy_cases.estimates import LearnedTerms
 from adaptive_assets.policy_cases.runs import HERE, ActiveTerms, QueuedTerms, WorkTerms
 

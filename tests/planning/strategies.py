@@ -197,20 +197,24 @@ WORKS: Final = tuple(
         ((), (), (), ("a",)),
     )
 )
-STATES: Final = tuple(
-    DataState("a", None if age is None else AT - age, freshness, outcomes, mode, external)
-    for age, freshness, outcomes, mode, external in product(
-        (None, 0.0, 600.0),
-        Freshness,
-        (
-            (),
-            *((CheckOutcome("x", state),) for state in CheckState),
-            (CheckOutcome("x", CheckState.FAIL), CheckOutcome("y", CheckState.NOT_EVALUATED)),
-        ),
-        ("full", "reduced"),
-        (False, False, False, True),
-    )
-) + (DataState("a", unreadable=True), DataState("a", AT, missing=("1",)))
+STATES: Final = (
+    DataState("a", unreadable=True),
+    DataState("a", AT, missing=("1",)),
+    *(
+        DataState("a", None if age is None else AT - age, freshness, outcomes, mode, external)
+        for age, freshness, outcomes, mode, external in product(
+            (None, 0.0, 600.0),
+            Freshness,
+            (
+                (),
+                *((CheckOutcome("x", state),) for state in CheckState),
+                (CheckOutcome("x", CheckState.FAIL), CheckOutcome("y", CheckState.NOT_EVALUATED)),
+            ),
+            ("full", "reduced"),
+            (False, False, False, True),
+        )
+    ),
+)
 INPUTS: Final = (*ASSETS, "a[1]", "a[2]", "b[1]", "b[1 to 3 (3)]")
 """The keys of what runs read: whole assets, and partitions of them."""
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adaptive_assets.policy import (
+    ChecksGate,
     Cost,
     DeclaredEstimate,
     Gates,
@@ -93,7 +94,7 @@ def test_work_without_a_tier_is_standard_or_else_of_the_lowest_tier() -> None:
         (Gates(), False),
         (Gates(wait_at_most=60.0, then="launch"), False),
         (Gates(fresh="warn"), True),
-        (Gates(checks="pass"), True),
+        (Gates(checks=ChecksGate()), True),
         (Gates(accept_degraded=False), True),
     ],
 )
