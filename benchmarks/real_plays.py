@@ -160,4 +160,4 @@ def _ended(instance: dg.DagsterInstance, request: Request, run_id: str, submitte
 
 def _busy_core_s() -> float:
     times = psutil.cpu_times()
-    return float(times.user + times.system)
+    return float(times.user + times.system + getattr(times, "nice", 0.0))

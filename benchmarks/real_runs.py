@@ -171,7 +171,7 @@ def _is_over(pid: int) -> bool:
 def _busy_core_s() -> float:
     """CPU time that was used on the whole machine, in core-seconds since it was started."""
     times = psutil.cpu_times()
-    return float(times.user + times.system)
+    return float(times.user + times.system + getattr(times, "nice", 0.0))
 
 
 @contextmanager

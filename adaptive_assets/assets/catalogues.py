@@ -8,6 +8,7 @@ import dagster as dg
 
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.dagster_compat.definitions import BaseAssetNode, is_stub, partitions_kind
+from adaptive_assets.dagster_compat.freshness import freshness_text, windows_text
 from adaptive_assets.dagster_compat.workspace import CodeLocation, RemoteRepository
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 
@@ -70,6 +71,8 @@ def facts_of_asset(
         observable=node.is_observable,
         stub=is_stub(node),
         has_freshness_policy=node.freshness_policy is not None,
+        freshness=freshness_text(node),
+        windows=windows_text(node),
         partitions=partitions_kind(node),
         jobs=tuple(sorted(jobs)),
     )
@@ -116,6 +119,7 @@ def _together(found: list[AssetFacts]) -> AssetFacts:
         parents=tuple(sorted({parent for facts in found for parent in facts.parents})),
         checks=tuple(CheckFacts(name, blocks) for name, blocks in sorted(blocking.items())),
         has_freshness_policy=any(facts.has_freshness_policy for facts in found),
+        freshness=next((facts.freshness for facts in (taken, *found) if facts.freshness), ""),
         jobs=tuple(sorted(jobs.pop(taken.location, ()))),
         jobs_elsewhere={location: tuple(sorted(names)) for location, names in jobs.items()},
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from adaptive_assets.assets.input_states import InputStates
 from adaptive_assets.assets.policy_assignment import DEFAULT, facts_of
 from adaptive_assets.coordinator.active_watch import ActiveWatch
 from adaptive_assets.coordinator.book_watch import BookWatch
@@ -28,6 +29,7 @@ from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.policy_in_force import PolicyInForce
 from adaptive_assets.coordinator.queue_watch import QueueWatch
 from adaptive_assets.coordinator.recording import Recorder
+from adaptive_assets.coordinator.run_inputs import RunInputs
 from adaptive_assets.coordinator.slot_watch import SlotWatch
 from adaptive_assets.coordinator.start_watch import StartWatch
 from adaptive_assets.coordinator.weight_watch import WeightWatch
@@ -92,9 +94,11 @@ class Cycle:
         self._active = ActiveWatch(instance, self._told_work_of, processes, node, kept=ledger)
         self._slots = SlotWatch(instance)
         self._launches = LaunchWatch(instance)
+        self._states = InputStates(instance)
         self._follow = LaunchFollow(instance, processes)
         self._weights = WeightWatch(instance.run_launcher, processes, observes=observes)
-        self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of)
+        self._inputs = RunInputs(instance)
+        self._queue = QueueWatch(instance, self._work_of, self._slots.claims_of, self._inputs_of)
         self._enactment = (Observation if observes else Enactment)(instance, self._queue, self._parts)
         self._mode_log = ModeLog(CoordinatorMode.OBSERVE if observes else CoordinatorMode.ACT)
         self._would = "Only observed: " if observes else ""
@@ -133,6 +137,9 @@ class Cycle:
         self._look_at_the_clock(now, elapsed)
         if self._parts.attempt("govern", lambda: self._policy.update(now, workspace), False):
             self._queue.reassess()
+        catalogue = self._policy.assignment.catalogue
+        if self._parts.attempt("inputs", lambda: self._inputs.look(now, workspace, catalogue), False):
+            self._queue.look_again()
         self._parts.attempt("learn", lambda: self._learn(now), None)
         snapshot = self._with_estimates(self._observe(now, paused))
         decided, left_out = self._plan(snapshot)
@@ -169,6 +176,9 @@ class Cycle:
         """The kind of work that ``run`` is; raises what its tags, its origin or the catalogue may cause."""
         return self._policy.assignment.work_of(facts_of(run))
 
+    def _inputs_of(self, run: dg.DagsterRun, work: Work) -> tuple[str, ...] | None:
+        return self._inputs.of(run, work) if self._is_gated(work) else None
+
     def _look_at_the_clock(self, now: float, elapsed: float) -> None:
         self._clock.look(now, elapsed)
         if self._clock.ahead_s:
@@ -193,8 +203,7 @@ class Cycle:
 
     def _observe(self, now: float, paused: Mapping[str, float]) -> Snapshot:
         queued = self._queue.observe(now)
-        kinds = {id(run.work): run.work for run in queued}.values()
-        read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
+        read = {key for run in queued if self._is_gated(run.work) for key in run.reads}
         if self._machine.fault:
             self._parts.fault("signals", str(self._machine.fault))
         else:
@@ -209,7 +218,9 @@ class Cycle:
             queued=queued,
             active=active,
             machine=machine,
-            data=readable_states(self._instance, self._policy.assignment.catalogue, read, self._parts),
+            data=readable_states(
+                self._states, self._policy.assignment.catalogue, self._inputs.by_key(read), now, self._parts
+            ),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from adaptive_assets.learning import (
     LEARNING,
+    BusyTimes,
     DecayedUsage,
     EndedRun,
     Ending,
@@ -49,6 +50,8 @@ class Experience:
         self._book = PolicyBook(version=1)
         self._tuning = tuning
         self._learner, self._usage = self._nothing()
+        self._busy = BusyTimes()
+        """Of this machine, since this process began: what was learned before is kept."""
         self._promoted_at: float | None = None
         self._recalled = False
         self._early: deque[tuple[Work, RunUsageRow]] = deque(maxlen=REMEMBERED)
@@ -121,7 +124,7 @@ class Experience:
                 self._early.append((work, usage))
 
     def _learn(self, work: Work, usage: RunUsageRow) -> None:
-        self._learner.observe(ended_run(work, usage))
+        self._learner.observe(ended_run(work, usage, self._busy))
         if usage.cpu_seconds is not None:
             policy = self._book.policy(usage.policy)
             self._usage.add(policy.owner or policy.name, usage.cpu_seconds, usage.ended_at)
@@ -133,6 +136,8 @@ class Experience:
     def into(self, snapshot: Snapshot) -> Snapshot:
         """``snapshot`` with what is known of the work in it."""
         most_memory = self._most_memory(snapshot)
+        if machine := snapshot.machine:
+            self._busy.read(machine.at, machine.cpu_used, machine.cpu_capacity)
         return replace(
             snapshot,
             queued=self._told(snapshot.queued, most_memory),
@@ -191,8 +196,11 @@ def _opened(sealed: str) -> Mapping[str, Any]:
     return dict(json.loads(text))
 
 
-def ended_run(work: Work, usage: RunUsageRow) -> EndedRun:
-    """What is learned from, of a run of ``work`` whose ``usage`` was recorded."""
+def ended_run(work: Work, usage: RunUsageRow, busy: BusyTimes | None = None) -> EndedRun:
+    """What is learned from, of a run of ``work`` whose ``usage`` was recorded.
+
+    ``busy`` says when all cores of its machine were.
+    """
     duration = None if usage.started_at is None else max(0.0, usage.ended_at - usage.started_at)
     # the process works before the run is started, and its CPU time covers that: imports, the definitions
     worked = usage.cpu_seconds
@@ -201,6 +209,7 @@ def ended_run(work: Work, usage: RunUsageRow) -> EndedRun:
     if ending is Ending.FAILED and usage.out_of_memory is not None:
         ending = Ending.OUT_OF_MEMORY
     root = usage.root_run_id or usage.run_id
+    since = usage.ended_at if usage.started_at is None else usage.started_at - TUNING.launch_s
     submitted = SubmittedRun(work, root, usage.input_size, usage.declared)
     return EndedRun(
         submitted,
@@ -210,5 +219,6 @@ def ended_run(work: Work, usage: RunUsageRow) -> EndedRun:
         duration_s=duration,
         cpu=cpu,
         memory=usage.memory_peak,
+        short_of_cpu=busy is not None and busy.short_of_cpu(since, usage.ended_at),
         run_id=usage.run_id,
     )

@@ -27,7 +27,8 @@ class QueueWatch:
     """Follows the queue: all ids in every cycle, the bodies only of runs that are new or were changed.
 
     ``work_of`` says what kind of work a run is; when it changes (policies, catalogue), call
-    :meth:`reassess`.  ``claims_of`` says which slots of Dagster's own limits it takes.
+    :meth:`reassess`.  ``claims_of`` says which slots of Dagster's own limits it takes, and ``inputs_of``
+    what it reads: when that may be something else, call :meth:`look_again`.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class QueueWatch:
         instance: dg.DagsterInstance,
         work_of: Callable[[dg.DagsterRun], Work],
         claims_of: Callable[[dg.DagsterRun], Claims | None],
+        inputs_of: Callable[[dg.DagsterRun, Work], tuple[str, ...] | None],
     ) -> None:
         self._instance = instance
         self._work_of = work_of
         self._claims_of = claims_of
+        self._inputs_of = inputs_of
         self._seen: dict[str, _Seen] = {}
         self._read_at: float | None = None
 
@@ -73,8 +76,16 @@ class QueueWatch:
     def reassess(self) -> None:
         """Ask again what kind of work every queued run is."""
         for run_id, seen in self._seen.items():
-            queued = replace(seen.queued, work=self._work_of(seen.run))
+            work = self._work_of(seen.run)
+            queued = replace(seen.queued, work=work, inputs=self._inputs_of(seen.run, work))
             self._seen[run_id] = _Seen(seen.run, queued)
+
+    def look_again(self) -> None:
+        """Ask again what every queued run reads; a run of which nothing changed stays the same object."""
+        for run_id, seen in self._seen.items():
+            inputs = self._inputs_of(seen.run, seen.queued.work)
+            if inputs != seen.queued.inputs:
+                self._seen[run_id] = _Seen(seen.run, replace(seen.queued, inputs=inputs))
 
     def _changed(self, now: float) -> list[RunRecord]:
         since = min(self._read_at if self._read_at is not None else now, now) - OVERLAP_S
@@ -99,8 +110,8 @@ class QueueWatch:
 
     def _describe(self, run: dg.DagsterRun, submitted_at: float) -> QueuedRun:
         queued = queued_run(run, self._work_of(run), submitted_at)
-        claims = self._claims_of(run)
-        return queued if claims is None else replace(queued, claims=claims)
+        claims, inputs = self._claims_of(run), self._inputs_of(run, queued.work)
+        return queued if claims is None and inputs is None else replace(queued, claims=claims, inputs=inputs)
 
 
 def queued_run(run: dg.DagsterRun, work: Work, submitted_at: float) -> QueuedRun:

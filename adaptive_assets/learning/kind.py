@@ -61,11 +61,22 @@ class Kind:
             return
         size = logarithm(ended.run.input_size)
         at = math.nan if size is None else size
-        taken = (ended.duration_s, ended.cpu, ended.memory)
+        taken = (ended.duration_s, self._cpu(ended, at), ended.memory)
         for record, value in zip(self.records, taken, strict=True):
             if value is not None:
                 record.add(record.quantity.to_scale(value), at)
         self._headroom.succeeded(ended.memory)
+
+    def _cpu(self, ended: EndedRun, size: float) -> float | None:
+        """The cores that the run has shown it takes.
+
+        A mean that was measured while all cores were busy is a lower bound. Were it taken for the mean, more
+        runs would be admitted the shorter of CPU they are, and each of them would get less.
+        """
+        cpu, known = ended.cpu, self.records[1]
+        if cpu is None or not ended.short_of_cpu:
+            return cpu
+        return cpu if known.is_above(known.quantity.to_scale(cpu), size) else None
 
     def stand_with(self, similar: SimilarWork) -> None:
         """Note how kin stand when it has run: with enough runs of its own it keeps to that for a while."""

@@ -41,6 +41,10 @@ class Record:
         """The scatter assumed while the runs at this level are few: that at the level before, if any."""
         self._sized = 0
 
+    def is_above(self, value: float, size: float) -> bool:
+        """Whether ``value``, on the scale, is more than what is usual; not where nothing is known."""
+        return bool(self.values) and self._residual(value, size) > self.level.mean
+
     def add(self, value: float, size: float) -> float:
         """Take in one run; how far it was off what was expected of it, on the scale (0 for the first)."""
         residual = self._residual(value, size)

@@ -37,6 +37,10 @@ class AssetFacts:
     stub: bool = False
     """Whether its code location only names it, as what another asset reads."""
     has_freshness_policy: bool = False
+    freshness: str = ""
+    """Its freshness policy, as text."""
+    windows: str = ""
+    """Its partitions as text, where they have time windows."""
     partitions: str = ""
     """``static``, ``dynamic``, ``time`` or ``multipartitions``; empty for an asset without partitions."""
     jobs: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.ledger import Ledger, RunUsageRow, sqlite_ledger_url
 from adaptive_assets.planning.estimates import Source
 from adaptive_assets.planning.resource_request import estimate_key
-from adaptive_assets.planning.snapshot import QueuedRun, Snapshot
+from adaptive_assets.planning.snapshot import MachineReading, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.work_key import work_key
 from tests.coordinator.conftest import MakeWorld
 from tests.coordinator.world import World, open_world
@@ -97,6 +97,24 @@ def test_runs_teach_once(world: World) -> None:
     assert known.estimates[estimate_key(work, "full")].runs == pytest.approx(1.0, abs=0.5)
     experience.ended([(work, usage("r2", key, snapshot.at, 100.0))])
     assert experience.into(snapshot).usage["default"] == pytest.approx(50.0, rel=0.01)
+
+
+def test_a_run_that_ended_while_all_cores_were_busy_does_not_lower_what_is_known_of_its_cpu() -> None:
+    """The machine's readings, as the cycles saw them, say when that was."""
+    experience, work = Experience(), Work("w", "default")
+    queued = (QueuedRun("q", work, 0.0),)
+
+    def known_after(at: float, cores: float, seconds: float) -> float:
+        machine = MachineReading(at, 4.0, cores, 8 * GIB, GIB)
+        experience.into(Snapshot(at, queued, machine=machine))
+        row = replace(usage(f"r{at}", "k", at + 60.0, 60.0), cpu_seconds=seconds)
+        experience.ended([(work, row)])
+        return experience.into(Snapshot(at + 60.0, queued)).estimates[estimate_key(work, "full")].cpu.p50
+
+    calm = known_after(1000.0, 1.0, 62.0)
+    assert calm == pytest.approx(1.0, rel=0.05)
+    assert known_after(2000.0, 4.0, 6.0) == calm
+    assert known_after(3000.0, 1.0, 6.0) < calm
 
 
 def kept_by(world: World, ends: range, *, until: float) -> tuple[Ledger, Experience]:

@@ -12,7 +12,7 @@ from adaptive_assets.coordinator.experience import Experience
 from adaptive_assets.learning import LearningTuning
 from adaptive_assets.ledger import OutOfMemory, RunUsageRow
 from adaptive_assets.planning.estimates import Estimate
-from adaptive_assets.planning.resource_request import estimate_key
+from adaptive_assets.planning.resource_request import PRIOR, estimate_key
 from adaptive_assets.planning.snapshot import Declaration, MachineReading, QueuedRun, Snapshot
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import DeclaredEstimate, Policy, PolicyBook, Rung
@@ -220,15 +220,26 @@ def test_the_runs_that_both_are_fed_with_are_told_apart() -> None:
 
 
 def test_the_cpu_that_is_learned_is_the_mean_from_launch_to_end() -> None:
-    """Two runs of a core on one core used half of one each; start-up counts as it does in production."""
-    runs = [TracedRun(f"r{n}", "a", 0.0, duration_s=100.0, cpu=1.0, memory=GIB) for n in range(2)]
-    later = TracedRun("later", "a", 300.0, duration_s=1.0, cpu=1.0, memory=GIB)
-    for startup_s, startup_cpu, cpu in ((0.0, 1.0, 0.5), (10.0, 0.0, 100 / 210)):
+    """Start-up counts as it does in production."""
+    run = TracedRun("r", "a", 0.0, duration_s=100.0, cpu=0.5, memory=GIB)
+    later = TracedRun("later", "a", 300.0, duration_s=1.0, cpu=0.5, memory=GIB)
+    for startup_s, startup_cpu, cpu in ((0.0, 1.0, 0.5), (10.0, 0.0, 50 / 110)):
         planner = Scripted(hold={"later": 400.0})
         world = replace(BARE, startup_s=startup_s, startup_cpu=startup_cpu)
-        play(*runs, later, planner=planner, settings=world)
+        play(run, later, planner=planner, settings=world)
         (known,) = planner.at(350).estimates.values()
         assert known.cpu.p50 == pytest.approx(cpu, rel=0.05)
+
+
+def test_runs_that_shared_a_core_teach_nothing_of_the_cpu_that_they_take() -> None:
+    """Four of a core each on one core used a quarter of one; what is assumed of their kind stands."""
+    runs = [TracedRun(f"r{n}", "a", 0.0, duration_s=100.0, cpu=1.0, memory=GIB) for n in range(4)]
+    later = TracedRun("later", "a", 500.0, duration_s=1.0, cpu=1.0, memory=GIB)
+    planner = Scripted(hold={"later": 600.0})
+    play(*runs, later, planner=planner, settings=BARE)
+    (known,) = planner.at(550).estimates.values()
+    assert known.cpu.p50 == PRIOR.cpu
+    assert known.duration.p50 == pytest.approx(400.0, rel=0.05)
 
 
 def test_a_rule_of_the_learner_can_be_switched_off_in_a_simulation() -> None:

@@ -62,7 +62,8 @@ class SimulatedExperience:
         startup_s, startup_cpu = attempt.startup
         core_s = startup_s * startup_cpu + needs.cpu * needs.duration
         cpu = core_s / lasted if lasted > 0 else needs.cpu
-        self._observe(attempt, now, Ending.SUCCEEDED, needs.memory, ran, cpu)
+        short = attempt.node.busy.short_of_cpu(attempt.launched, now)
+        self._observe(attempt, now, Ending.SUCCEEDED, needs.memory, ran, cpu, short_of_cpu=short)
 
     def killed(self, attempt: Attempt, held: int, now: float) -> None:
         """The attempt was killed for want of memory when it held so many bytes."""
@@ -116,9 +117,13 @@ class SimulatedExperience:
         memory: int,
         duration_s: float | None = None,
         cpu: float | None = None,
+        *,
+        short_of_cpu: bool = False,
     ) -> None:
         run, at = attempt.run, self._starts_at + now
-        self._learner.observe(EndedRun(run.submission, attempt.mode, at, ending, duration_s, cpu, memory))
+        taken = (ending, duration_s, cpu, memory)
+        ended = EndedRun(run.submission, attempt.mode, at, *taken, short_of_cpu=short_of_cpu)
+        self._learner.observe(ended)
         self._changed[run.kind] = None
 
 

@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 from math import exp
 from typing import Final, Generic
 
+from adaptive_assets.learning import BusyTimes
 from adaptive_assets.simulation.engine.clock import Clock, R, Rider
 from adaptive_assets.simulation.engine.cluster import NodeSpec
 from adaptive_assets.simulation.engine.cpu_shares import NICE_0, Threads, share_of_weight
@@ -54,6 +55,8 @@ class SimulatedNode(Generic[R]):
         """Cores that runs use now."""
         self.core_s = 0.0
         """Core-seconds that runs have used."""
+        self.busy = BusyTimes()
+        """When all cores were, as the readings say."""
         self.event = 0
         """The number of the event at which the next stage ends here; those with other numbers are void."""
         self._now = 0.0
@@ -206,6 +209,7 @@ class SimulatedNode(Generic[R]):
     def _read(self, at: float) -> None:
         cpu, ours, *stalled = self._smoothed(max(0.0, at - self._now))
         self.reading = (at, cpu, ours, self.memory_in_use, stalled[0], stalled[1], stalled[2])
+        self.busy.read(at, cpu, self.spec.cores)
         self._next_reading = at + self._every_s
 
 

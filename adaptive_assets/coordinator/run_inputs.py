@@ -1,0 +1,159 @@
+"""The inputs of queued runs: the very partitions that they would read, by Dagster's partition mappings."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from adaptive_assets.assets.asset_keys import key_of
+from adaptive_assets.assets.inputs import Input
+from adaptive_assets.dagster_compat.partition_mappings import (
+    PARTITION_TAGS,
+    AssetGraph,
+    asset_graph,
+    loading_at,
+    mapped,
+    partitions_of,
+)
+from adaptive_assets.dagster_compat.workspace import code_locations
+from adaptive_assets.planning.snapshot import Work
+from adaptive_assets.policy import Catalogue
+from adaptive_assets.policy.text import quoted
+
+AGAIN_S: Final = 15.0
+"""After how long it is looked again what a run reads: time windows end, dynamic partitions come and go."""
+
+_LONGEST: Final = 100
+"""Characters of a partition key in a sentence."""
+
+_Asked = tuple[tuple[str, ...], tuple[str, ...], tuple[str | None, ...]]
+"""What the inputs of a run depend on: its assets, what they read, and its partitions."""
+
+
+class RunInputs:
+    """The inputs of runs, worked out once for all that make the same partitions of the same assets."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._entries: object = None
+        self._graph: AssetGraph | None = None
+        self._catalogue = Catalogue()
+        self._known: dict[_Asked, tuple[Input, ...]] = {}
+        self._by_key: dict[str, Input] = {}
+        self._looked_at: float | None = None
+        self._now = 0.0
+
+    def look(self, now: float, workspace: Any | None, catalogue: Catalogue) -> bool:
+        """Note what is known at ``now`` (POSIX seconds); true when runs may have other inputs than before."""
+        self._now = now
+        entries = None if workspace is None else code_locations(workspace)
+        changed = entries is not self._entries or catalogue is not self._catalogue
+        due = self._looked_at is None or not 0 <= now - self._looked_at < AGAIN_S
+        if not changed and not due:
+            return False
+        if entries is not self._entries:
+            self._graph = None if workspace is None else asset_graph(workspace)
+            self._entries = entries
+        self._catalogue, self._looked_at = catalogue, now
+        self._known, self._by_key = {}, {}
+        return True
+
+    def of(self, run: dg.DagsterRun, work: Work) -> tuple[str, ...] | None:
+        """The keys of the inputs of ``run``; ``None``: the assets that its work reads, all of each."""
+        asked = (work.assets, work.reads, tuple(run.tags.get(tag) for tag in PARTITION_TAGS))
+        inputs = self._known.get(asked)
+        if inputs is None:
+            inputs = self._known[asked] = tuple(self._found(*asked))
+            self._by_key |= {each.key: each for each in inputs}
+        keys = tuple(each.key for each in inputs)
+        return None if keys == work.reads else keys
+
+    def by_key(self, keys: Iterable[str]) -> list[Input]:
+        """The inputs with these keys: those of the runs that were asked about, or whole assets."""
+        return [self._by_key.get(key) or Input(key) for key in keys]
+
+    def _found(
+        self, assets: Sequence[str], reads: Sequence[str], tags: Sequence[str | None]
+    ) -> Iterator[Input]:
+        """One input of each asset, and one for each that is not known."""
+        graph = self._graph
+        if graph is None or not self._is_partitioned((*assets, *reads)):
+            yield from (Input(each) for each in reads)
+            return
+        with loading_at(self._instance, self._now):
+            yield from self._by_mapping(graph, assets, tags)
+
+    def _by_mapping(
+        self, graph: AssetGraph, assets: Sequence[str], tags: Sequence[str | None]
+    ) -> Iterator[Input]:
+        made: dict[str, Sequence[str] | None] = {}
+        for asset in assets:
+            if not graph.has(key_of(asset)):
+                yield Input(asset, problem=self._not_loaded(asset))
+                continue
+            try:
+                made[asset] = partitions_of(graph, key_of(asset), tags)
+            except LookupError as error:
+                gone = quoted(str(error.args[0]), _LONGEST)
+                yield Input(asset, problem=f"its partition `{gone}` does not exist (any more)")
+            except Exception as error:  # noqa: BLE001  Dagster raises whatever its parsers do
+                yield Input(asset, problem=f"its partitions cannot be made out: {_said(error)}")
+        read: dict[str, dict[str, None] | None] = {}
+        for asset, partitions in made.items():
+            for parent in self._parents(asset):
+                yield from self._read(graph, (asset, partitions), parent, made, read)
+        for parent, found in sorted(read.items()):
+            if found is None:
+                yield Input(parent)
+            elif found:
+                yield Input(parent, tuple(found))
+
+    def _read(
+        self,
+        graph: AssetGraph,
+        child: tuple[str, Sequence[str] | None],
+        parent: str,
+        made: Mapping[str, Sequence[str] | None],
+        read: dict[str, dict[str, None] | None],
+    ) -> Iterator[Input]:
+        """Add to ``read`` what ``child`` reads of ``parent``; yields what is not known of it."""
+        asset, partitions = child
+        if not graph.has(key_of(parent)):
+            yield Input(parent, problem=self._not_loaded(parent))
+            return
+        try:
+            found = mapped(graph, key_of(asset), partitions, key_of(parent))
+        except Exception as error:  # noqa: BLE001  as above
+            yield Input(
+                parent, problem=f"which of its partitions `{asset}` reads is not known: {_said(error)}"
+            )
+            return
+        if found is None:
+            if parent not in made:
+                read[parent] = None
+            return
+        if found.nonexistent:
+            gone = ", ".join(f"`{quoted(each, _LONGEST)}`" for each in found.nonexistent[:3])
+            more = f" and {len(found.nonexistent) - 3} more" if len(found.nonexistent) > 3 else ""
+            yield Input(parent, problem=f"`{asset}` reads its partition {gone}{more}, which does not exist")
+        own = set(made.get(parent) or ())
+        into = read.setdefault(parent, {})
+        if into is not None:
+            into |= dict.fromkeys(each for each in found.partitions if each not in own)
+
+    def _is_partitioned(self, assets: Iterable[str]) -> bool:
+        known = (self._catalogue.assets.get(each) for each in assets)
+        return any(facts is not None and facts.partitions for facts in known)
+
+    def _parents(self, asset: str) -> Sequence[str]:
+        facts = self._catalogue.assets.get(asset)
+        return facts.parents if facts else ()
+
+    def _not_loaded(self, asset: str) -> str:
+        facts = self._catalogue.assets.get(asset)
+        where = f"the code location `{facts.location}`" if facts and facts.location else "its code location"
+        return f"{where} is not loaded, so its partitions are not known: mend it and reload it"
+
+
+def _said(error: Exception) -> str:
+    return quoted(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}", 200)
