@@ -218,6 +218,7 @@ class InputStates:
         made = [version for _, version in read if version is not None]
         external = _is_external(asset.facts)
         missing = tuple(part for part, version in read if version is None and part is not None)
+        missing = () if external and not made else missing
         told = {version.id: outcomes.get(version.id, ()) for version in made}
         if not made and None in outcomes:
             told = {-1: outcomes[None]}
@@ -233,7 +234,8 @@ class InputStates:
             mode=mode,
             external=external,
             partitions=wanted.label,
-            missing=() if external and not made else missing[:MOST_NAMED],
+            missing=missing[:MOST_NAMED],
+            more_missing=max(0, len(missing) - MOST_NAMED),
             degraded=degraded,
             stale=stale,
             good_at=self._good_at(wanted.asset, asset, made, together),

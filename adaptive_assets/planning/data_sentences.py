@@ -39,7 +39,8 @@ def _inputs_unknown(n: N, names: tuple[str, ...]) -> str:
 
 def _data_missing(n: N, names: tuple[str, ...]) -> str:
     if len(names) > 1:
-        return f"partitions {_named(names)} of {_name(n['asset'])} have never been materialized"
+        partitions = _named(names, n.get("missing"))
+        return f"partitions {partitions} of {_name(n['asset'])} have never been materialized"
     return f"{input_name(n)} has never been materialized"
 
 
@@ -108,9 +109,11 @@ def _checks(names: tuple[str, ...]) -> str:
     return _named(tuple(filter(None, names))) or "blocking checks"
 
 
-def _named(names: tuple[str, ...]) -> str:
-    shown = ", ".join(_name(name) for name in names[:MOST_NAMED])
-    return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown
+def _named(names: tuple[str, ...], of: int | None = None) -> str:
+    """The first few names, and how many more there are ``of`` them all."""
+    shown = names[:MOST_NAMED]
+    more = (of or len(names)) - len(shown)
+    return ", ".join(map(_name, shown)) + (f" and {more} more" if more > 0 else "")
 
 
 def _said(n: N) -> str:

@@ -47,8 +47,11 @@ def _closed(gates: Gates, state: DataState, at: float) -> Iterator[Reason]:
         yield Reason(ReasonCode.INPUTS_UNKNOWN, {**_numbers(state), "problem": state.problem})
         return
     if state.missing or (state.materialized_at is None and not state.external):
-        only = state.missing[0] if len(state.missing) == 1 else ""
-        yield Reason(ReasonCode.DATA_MISSING, _numbers(state, only), names=state.missing)
+        number = len(state.missing) + state.more_missing
+        numbers = _numbers(state, state.missing[0] if number == 1 else "")
+        if number > 1:
+            numbers["missing"] = number
+        yield Reason(ReasonCode.DATA_MISSING, numbers, names=state.missing)
         return
     age = None if state.materialized_at is None else max(0.0, at - state.materialized_at)
     if gates.fresh is not None:
@@ -80,11 +83,16 @@ def _unchecked(worst: str, state: DataState, asked: list[CheckOutcome], at: floa
         numbers = _evidence(state, failed, at)
         if all(one.state is CheckState.WARN for one in failed):
             numbers["severity"] = "warn"
-        if state.good_at is not None:
+        if state.good_at is not None and failed[0].partition == _first_failed(state).partition:
             numbers["good_s"] = max(0.0, at - state.good_at)
         yield Reason(ReasonCode.CHECK_FAILED, numbers, names=_names(failed))
     if missing := [one for one in asked if one.state is CheckState.NOT_EVALUATED]:
         yield Reason(ReasonCode.CHECK_NOT_EVALUATED, _evidence(state, missing, at), names=_names(missing))
+
+
+def _first_failed(state: DataState) -> CheckOutcome:
+    """The one whose partition ``good_at`` is about, whichever checks a gate asks for."""
+    return next((one for one in state.outcomes if one.state is CheckState.FAIL), state.outcomes[0])
 
 
 def _evidence(state: DataState, outcomes: list[CheckOutcome], at: float) -> dict[str, Number]:
