@@ -151,8 +151,6 @@ def _decision(row: "DecisionRow", submitted: float | None, observed: bool) -> It
     kind = ""
     if row.run_id is None and row.runs > 1:
         kind = f", with the {row.runs} runs of its kind that wait"
-    if row.run_id is None and any(_names_partition(reason) for reason in row.reasons):
-        kind += "; of partitions, told for the first in the queue"
     verdict = click.style(f"only observed: would {row.verdict}" if observed else row.verdict, bold=True)
     yield f"{clock(row.at)}{after}  {verdict}{mode}{parameters}{kind}"
     for reason in row.reasons:
@@ -168,11 +166,6 @@ def _decision(row: "DecisionRow", submitted: float | None, observed: bool) -> It
     yield wrapped(
         f"policy book {row.revision}, snapshot {row.cycle_id}, decision {row.id}, on {row.node}", INDENT
     )
-
-
-def _names_partition(reason: Mapping[str, Any]) -> bool:
-    numbers = reason.get("numbers")
-    return isinstance(numbers, Mapping) and bool(numbers.get("partition"))
 
 
 def number(code: str, key: str, value: object) -> str:

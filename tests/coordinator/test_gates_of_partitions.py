@@ -117,7 +117,35 @@ def test_each_run_tells_what_holds_its_own_partition(world: World) -> None:
     assert told.endswith("UTC; 2 runs wait for it")
     assert reason(world, again) == told
     assert reason(world, other).startswith("check_failed: `extra[02]` failed `contract`")
-    assert "`extra[02]` failed `contract`" in explained(world, other).split("submitted")[0]
+    shown = explained(world, other)
+    assert shown.count("`extra[02]` failed `contract`") == 2
+    assert "raw[01]" not in shown
+    assert explained(world, bad).count("`raw[01]` failed `contract`") == 2
+
+
+def test_of_runs_of_a_kind_that_wait_for_other_rules_each_is_explained_by_its_own(world: World) -> None:
+    """One waits for a check, and the other for a version."""
+    ready(world, "01")
+    check(world, "raw", "contract", "01", False)
+    bad, early = (world.submit("report", tags={"dagster/partition": day}) for day in ("01", "02"))
+    assert world.pass_() == []
+    assert "data_missing" not in explained(world, bad)
+    assert "check_failed" not in explained(world, early)
+    assert "`raw[02]` has never been materialized" in explained(world, early)
+
+
+def test_a_run_that_came_after_the_cycle_says_itself_what_it_waits_for(world: World) -> None:
+    """No cycle records it; its own tag has the reason."""
+    for partition in ("01", "02"):
+        ready(world, partition)
+        check(world, "raw", "contract", partition, False)
+    world.submit("report", tags={"dagster/partition": "01"})
+    assert world.pass_() == []
+    later = world.submit("report", tags={"dagster/partition": "02"})
+    assert world.pass_() == []
+    shown = explained(world, later)
+    assert shown.count("check_failed: `raw[02]` failed `contract`") == 2
+    assert "raw[01]" not in shown
 
 
 def test_a_run_that_waits_for_another_asset_is_told_so(world: World) -> None:
