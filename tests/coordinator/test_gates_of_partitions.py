@@ -40,8 +40,8 @@ ESTIMATE = "estimate: {cpu: 0, memory: 1MiB, duration: 1s}"
 GATED = (
     IDLE
     + "policies:\n"
-    + "  - {name: report, select: 'key:report', gates: {checks: {except: [lax]}}, %s}\n" % ESTIMATE
-    + "  - {name: summary, select: 'key:summary', gates: {checks: {only: [lax]}}, %s}\n" % ESTIMATE
+    + f"  - {{name: report, select: 'key:report', gates: {{checks: {{except: [lax]}}}}, {ESTIMATE}}}\n"
+    + f"  - {{name: summary, select: 'key:summary', gates: {{checks: {{only: [lax]}}}}, {ESTIMATE}}}\n"
 )
 
 
@@ -65,7 +65,7 @@ def check(world: World, asset: str, name: str, partition: str, passed: bool, **s
     """Evaluate a check of the latest version of the partition, in a run of its own; returns the run's id."""
     filter_ = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
     (record,) = world.instance.fetch_materializations(filter_, limit=1).records
-    run = create_run_for_test(world.instance, f"check_{asset}")
+    run: dg.DagsterRun = create_run_for_test(world.instance, f"check_{asset}")
     target = AssetCheckEvaluationTargetMaterializationData(
         storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
     )
