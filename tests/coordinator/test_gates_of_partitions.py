@@ -144,6 +144,7 @@ def test_a_run_that_came_after_the_cycle_says_itself_what_it_waits_for(world: Wo
     later = world.submit("report", tags={"dagster/partition": "02"})
     assert world.pass_() == []
     shown = explained(world, later)
+    assert world.run(later).tags[tags.REASON].startswith("check_failed: `raw[02]` failed")
     assert shown.count("check_failed: `raw[02]` failed `contract`") == 2
     assert "raw[01]" not in shown
 
@@ -190,3 +191,19 @@ def test_a_launched_run_tells_which_of_its_inputs_were_degraded(world: World) ->
     assert json.loads(world.run(partly).tags[tags.INPUTS_DEGRADED]) == {"raw[02]": "reduced"}
     assert "when it was let go, of what it reads: raw[02] in mode reduced" in explained(world, partly)
     assert "degraded" not in explained(world, whole)
+
+
+def test_of_a_run_that_went_since_nothing_is_told_that_was_anothers(world: World) -> None:
+    """It came after the recorded cycle, waited, and carries nothing of that any more."""
+    for partition in ("01", "02"):
+        ready(world, partition)
+        check(world, "raw", "contract", partition, False)
+    world.submit("report", tags={"dagster/partition": "01"})
+    assert world.pass_() == []
+    later = world.submit("report", tags={"dagster/partition": "02"})
+    assert world.pass_() == []
+    check(world, "raw", "contract", "02", True)
+    assert world.pass_() == [later]
+    shown = explained(world, later)
+    assert "raw[01]" not in shown
+    assert "launch" in shown
