@@ -9,20 +9,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from adaptive_assets.assets.adapt import adapt
+    from adaptive_assets.assets.contract_attaching import with_contract, with_needs
+    from adaptive_assets.assets.contract_needs import Needs
+    from adaptive_assets.assets.data_contract import DataContract
     from adaptive_assets.assets.io_manager import FrameIOManager
     from adaptive_assets.assets.pandera_checks import pandera_checks
     from adaptive_assets.assets.run_mode import Mode, RunMode
     from adaptive_assets.coordinator.run_coordinator import AdaptiveRunCoordinator
 
-__all__ = ["AdaptiveRunCoordinator", "FrameIOManager", "Mode", "RunMode", "adapt", "pandera_checks"]
+__all__ = [
+    "AdaptiveRunCoordinator",
+    "DataContract",
+    "FrameIOManager",
+    "Mode",
+    "Needs",
+    "RunMode",
+    "adapt",
+    "pandera_checks",
+    "with_contract",
+    "with_needs",
+]
 
 _HOMES: Final = {
     "AdaptiveRunCoordinator": "adaptive_assets.coordinator.run_coordinator",
+    "DataContract": "adaptive_assets.assets.data_contract",
     "FrameIOManager": "adaptive_assets.assets.io_manager",
     "Mode": "adaptive_assets.assets.run_mode",
+    "Needs": "adaptive_assets.assets.contract_needs",
     "RunMode": "adaptive_assets.assets.run_mode",
     "adapt": "adaptive_assets.assets.adapt",
     "pandera_checks": "adaptive_assets.assets.pandera_checks",
+    "with_contract": "adaptive_assets.assets.contract_attaching",
+    "with_needs": "adaptive_assets.assets.contract_attaching",
 }
 
 

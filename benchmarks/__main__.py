@@ -13,6 +13,7 @@ from adaptive_assets.simulation.engine.capabilities import Capabilities
 from adaptive_assets.simulation.traces.trace import TraceError
 from benchmarks import (
     ablation,
+    contract_overhead,
     fidelity,
     kills,
     launching,
@@ -104,6 +105,10 @@ def _real(given: Options) -> Finding:
     return real.measure(say=_say, **_chosen(given, names))
 
 
+def _contracts(given: Options) -> Finding:
+    return finding("contracts", contract_overhead.measure(**_chosen(given, {"repeats": "repeats"})))
+
+
 def _passes(given: Options) -> Finding:
     storages: tuple[Storage, ...] = given["storages"] or STORAGES
     chosen = _chosen(given, {"queued": "queued", "repeats": "repeats"})
@@ -147,6 +152,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "passes": _passes,
     "submission": _against_stock("submission", submission.measure, repeats="repeats"),
     "launching": _against_stock("launching", launching.measure, repeats="repeats"),
+    "contracts": _contracts,
     "planning": _planning,
     "simulation": _simulation,
     "turnaround": _turnaround,

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ import dagster as dg
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.assets.automation import policy_sensors
-from adaptive_assets.assets.catalogues import facts_of_asset
+from adaptive_assets.assets.catalogues import OWN_MAPPINGS, facts_of_asset
 from adaptive_assets.assets.deaf import RUN_MODE, deaf_in, deaf_ladders
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.assets.run_mode import RunMode
@@ -19,6 +20,7 @@ from adaptive_assets.assets.run_usage import report_usage_of_runs
 from adaptive_assets.assets.telling import refuse, warn
 from adaptive_assets.assets.validation import SHORTEST_WINDOW, unfit
 from adaptive_assets.dagster_compat.definitions import is_reconstruction
+from adaptive_assets.dagster_compat.partition_mappings import own_mappings
 from adaptive_assets.policy import (
     BUILT_IN,
     Catalogue,
@@ -78,7 +80,8 @@ def adapt(
         PolicyError: The policy file is not right, or asks what the definitions cannot do: two policies select
             one asset; one computation makes assets of two policies; freshness below Dagster's minute.
             It tells every problem with its line.
-        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions; an
+            asset needs what the contract of another does not promise. All such needs are told at once.
     """
     if not isinstance(defs, dg.Definitions):
         raise TypeError(
@@ -102,7 +105,8 @@ def adapt(
         refuse(misfits, "the definitions cannot do all that the policies ask")
     for problem in deaf_ladders(assignment, deaf_in(defs, assignment)):
         warn(problem)
-    assets = [_governed(asset, assignment) for asset in defs.assets or ()]
+    own = own_mappings(defs.resolve_asset_graph())
+    assets = [_governed(asset, assignment, own) for asset in defs.assets or ()]
     sensors = policy_sensors(defs, assignment.policy_of_asset, automation)
     return _replaced(defs, assets=assets, sensors=[*(defs.sensors or ()), *sensors])
 
@@ -132,10 +136,14 @@ def _catalogue(defs: dg.Definitions) -> Catalogue:
     return Catalogue({one.key: one for one in facts})
 
 
-def _governed(asset: Any, assignment: PolicyAssignment) -> Any:
+def _governed(
+    asset: Any, assignment: PolicyAssignment, own: Mapping[dg.AssetKey, Sequence[dg.AssetKey]]
+) -> Any:
     def governed(spec: dg.AssetSpec) -> dg.AssetSpec:
         policy = assignment.book.policy(assignment.policy_of_asset(text_of(spec.key)))
+        mapped = [text_of(parent) for parent in own.get(spec.key, ())]
         return spec.replace_attributes(
+            metadata={**spec.metadata, OWN_MAPPINGS: mapped} if mapped else spec.metadata,
             tags={**spec.tags, tags.ASSET_POLICY: policy.name},
             freshness_policy=spec.freshness_policy or _freshness_policy(policy),
         )

@@ -13,6 +13,8 @@ from adaptive_assets.dagster_compat.workspace import CodeLocation, RemoteReposit
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 
 KIND = "dagster/kind/"
+OWN_MAPPINGS = "adaptive/own_mappings"
+"""The metadata that names the parents of an asset to which a partition mapping of the project's own leads."""
 
 
 def catalogue_of(location: CodeLocation) -> Catalogue:
@@ -71,11 +73,18 @@ def facts_of_asset(
         observable=node.is_observable,
         stub=is_stub(node),
         has_freshness_policy=node.freshness_policy is not None,
+        own_mappings=_listed(node.metadata.get(OWN_MAPPINGS)),
         freshness=freshness_text(node),
         windows=windows_text(node),
         partitions=partitions_kind(node),
         jobs=tuple(sorted(jobs)),
     )
+
+
+def _listed(metadata: object) -> tuple[str, ...]:
+    """The texts of a list in an asset's metadata; nothing for what anybody else has put there."""
+    value = metadata.value if isinstance(metadata, dg.JsonMetadataValue) else metadata
+    return tuple(sorted(each for each in value if isinstance(each, str))) if isinstance(value, list) else ()
 
 
 def _assets(repository: RemoteRepository, location: str, problems: list[str]) -> Iterator[AssetFacts]:

@@ -2,8 +2,9 @@
 
 pandera passes data silently in several cases: a Polars lazy frame, ``PANDERA_VALIDATION_DEPTH`` and
 ``PANDERA_VALIDATION_ENABLED`` in the environment, and models that repair a copy (coercion, parsers, defaults,
-dropping invalid rows) of which the stored data knows nothing. Here its configuration is pinned, repairs are
-turned off, and two canaries that have to be caught ride along with every validation.
+dropping invalid rows or columns) of which the stored data knows nothing. Here its configuration is pinned,
+repairs are turned off, each row needs an answer of each check, and two canaries that have to be caught ride
+along with every validation.
 """
 
 import copy
@@ -11,6 +12,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from adaptive_assets.assets.contract_answers import demand_answers
 from adaptive_assets.assets.contract_findings import WARNS, ContractFinding, finding_of, first_line
 from adaptive_assets.assets.frames import kind_of
 
@@ -29,7 +31,8 @@ class NotEvaluatedError(Exception):
 class Contract:
     """A pandera model, ready to be held against frames.
 
-    With ``coerce`` the model's coercion goes first. Without ``quotes`` no finding quotes the data.
+    With ``coerce`` the model's coercion goes first. Without ``quotes`` no finding quotes the data. ``named``
+    is the name and the version to go by; otherwise it is the model's name, and no version.
 
     Raises:
         TypeError: The model is not one of pandera's for pandas or Polars.
@@ -42,21 +45,14 @@ class Contract:
         *,
         coerce: bool = False,
         quotes: bool = True,
+        named: tuple[str, str] | None = None,
     ) -> None:
-        schema: Any = model.to_schema() if isinstance(model, type) and hasattr(model, "to_schema") else model
-        library = type(schema).__module__.removeprefix("pandera.api.").partition(".")[0]
-        if library not in ("pandas", "polars") or not hasattr(schema, "columns"):
-            what = getattr(model, "__name__", None) or repr(model)
-            raise TypeError(
-                f"`{what}` is no pandera model: give a DataFrameModel class or a DataFrameSchema "
-                "of pandera.pandas or pandera.polars"
-            )
-        self.name: str = schema.name or getattr(model, "__name__", None) or "contract"
+        own_name, self._library, schema = schema_of(model)
+        self.name, self.version = named or (own_name, "")
         if not any((schema.columns, schema.index, schema.checks, schema.dtype, schema.unique, schema.strict)):
             raise ValueError(
                 f"the pandera model `{self.name}` has no column, index or check: any data would keep it"
             )
-        self._library = library
         self._schema = schema
         self._coerce = coerce
         self._quotes = quotes
@@ -111,6 +107,23 @@ class Contract:
         return schema
 
 
+def schema_of(model: Any) -> tuple[str, str, Any]:
+    """The name of a model, its library (``pandas`` or ``polars``) and its schema.
+
+    Raises:
+        TypeError: It is not one of pandera's for these.
+    """
+    schema: Any = model.to_schema() if isinstance(model, type) and hasattr(model, "to_schema") else model
+    library = type(schema).__module__.removeprefix("pandera.api.").partition(".")[0]
+    if library not in ("pandas", "polars") or not hasattr(schema, "columns"):
+        what = getattr(model, "__name__", None) or repr(model)
+        raise TypeError(
+            f"`{what}` is no pandera model: give a DataFrameModel class or a DataFrameSchema "
+            "of pandera.pandas or pandera.polars"
+        )
+    return schema.name or getattr(model, "__name__", None) or "contract", library, schema
+
+
 def _errors(schema: Any, frame: Any) -> "list[SchemaError]":
     from pandera.config import ValidationDepth, config_context
     from pandera.errors import SchemaErrors
@@ -153,7 +166,10 @@ def _judge_only(part: Any, *, coerce: bool) -> None:
         part.add_missing_columns = False
     if hasattr(part, "default"):
         part.default = None
+    if getattr(part, "strict", None) == "filter":
+        part.strict = True
     for check in part.checks:
+        demand_answers(check)
         check.n_failure_cases = None
         # A warning would be reported as a pass; it is noted as a failure here and told apart by this mark,
         # which survives the copies that pandera makes of a column whose name is a pattern.

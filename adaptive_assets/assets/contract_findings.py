@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from adaptive_assets.assets.contract_answers import UNANSWERED
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -80,6 +82,8 @@ def _problem(error: "SchemaError", reason: str, *, quotes: bool) -> str:
             return f"rows that are equal in {', '.join(schema.unique)}"
         case "check_error":
             raised = str(error.failure_cases)
+            if raised.startswith(UNANSWERED):
+                return raised.removeprefix(f'{UNANSWERED}("').removesuffix('")')
             return f"the check raised {first_line(raised) if quotes else raised.partition('(')[0]}"
         case "dataframe_check":
             return str(check.error or check.description or check.name)
@@ -95,7 +99,7 @@ def _rows(error: "SchemaError", frame: Any) -> "Rows | None":
             return None
         rows = (~output[_CHECK_OUTPUT].fill_null(value=True)).arg_true().to_numpy()
         return rows
-    if hasattr(output, "to_numpy") and len(output) == len(frame) > 0:
+    if hasattr(output, "to_numpy") and len(output) == len(frame) > 0 and output.index.equals(frame.index):
         passed = output.to_numpy(dtype=bool, na_value=True)
         (rows,) = (~passed.reshape(len(frame), -1).all(axis=1)).nonzero()
         return rows

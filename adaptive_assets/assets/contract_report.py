@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from adaptive_assets.assets.check_states import CHECK_STATE, EVALUATED, NOT_EVALUATED
+from adaptive_assets.assets.check_states import (
+    CHECK_STATE,
+    CONTRACT,
+    CONTRACT_VERSION,
+    EVALUATED,
+    NOT_EVALUATED,
+)
 from adaptive_assets.assets.contract import Contract, NotEvaluatedError
 from adaptive_assets.assets.contract_findings import ContractFinding
 
@@ -35,6 +41,8 @@ class ContractReport:
     """Why some of it was not evaluated; empty when all of it was."""
     samples: Sequence[Mapping[str, str]]
     """Some of the failing rows, as text."""
+    version: str = ""
+    """The contract's; empty where it has none."""
 
     @classmethod
     def of(cls, contract: Contract, parts: Mapping[str | None, Any], samples: int) -> "ContractReport":
@@ -57,7 +65,7 @@ class ContractReport:
             found += [(partition, finding) for finding in findings]
             causes += [where + _crash(finding) for finding in findings if finding.crashed]
             shown += _sampled(frame, partition, bad[: max(samples - len(shown), 0)], findings)
-        return cls(contract.name, rows, failing, found, causes, shown)
+        return cls(contract.name, rows, failing, found, causes, shown, contract.version)
 
     def result(self, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
         """The result of the asset check; ``severity`` is that of a failure."""
@@ -84,6 +92,8 @@ class ContractReport:
     def _metadata(self) -> dict[str, Any]:
         metadata: dict[str, Any] = {
             CHECK_STATE: NOT_EVALUATED if self.causes else EVALUATED,
+            CONTRACT: self.contract,
+            **({CONTRACT_VERSION: self.version} if self.version else {}),
             "rows": self.rows,
             "failing_rows": self.failing_rows,
             "failures": len(self.findings),

@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
+from adaptive_assets.assets.check_states import CONTRACT
 from adaptive_assets.assets.contract import Contract
+from adaptive_assets.assets.contract_reading import terms_of
 from adaptive_assets.assets.contract_report import ContractReport
+from adaptive_assets.assets.contract_terms import ContractTerms
+from adaptive_assets.assets.data_contract import DataContract
 
 if TYPE_CHECKING:
     from pandera.api.dataframe.container import DataFrameSchema
     from pandera.api.dataframe.model import DataFrameModel
 
-CONTRACT: Final = "adaptive/contract"
-"""Metadata of the check itself: the name of the model."""
+__all__ = ["CONTRACT", "CONTRACT_TERMS", "pandera_checks"]
+
+CONTRACT_TERMS: Final = "adaptive/contract_terms"
+"""Metadata of a check, or of an asset with a contract: what the contract demands, as JSON."""
 
 
 def pandera_checks(
     asset: dg.AssetsDefinition | dg.AssetKey | str,
-    model: "type[DataFrameModel[Any, Any]] | DataFrameSchema[Any]",
+    model: "type[DataFrameModel[Any, Any]] | DataFrameSchema[Any] | DataContract",
     *,
     name: str = "contract",
     blocking: bool = True,
@@ -38,10 +44,12 @@ def pandera_checks(
 
     Each result has the metadata ``adaptive/check_state``: ``evaluated``, or ``not_evaluated`` with the cause.
     A contract that was not evaluated (the asset is no frame, a check of the model raised) never passes.
+    ``adaptive/contract`` names the contract, and ``adaptive/contract_version`` its version if it has one.
 
     Args:
         asset: The asset to check.
-        model: A ``DataFrameModel`` class or ``DataFrameSchema`` of ``pandera.pandas`` or ``pandera.polars``.
+        model: A ``DataFrameModel`` class or ``DataFrameSchema`` of ``pandera.pandas`` or ``pandera.polars``,
+            or a `DataContract` with one; `with_contract` also tells the asset of it.
         name: The check's name; an asset with two contracts needs two names.
         blocking: Whether a failure keeps what is downstream in the same run from starting.
         severity: The severity of a failure. Where only checks of the model fail that are marked
@@ -58,7 +66,7 @@ def pandera_checks(
         dagster.DagsterInvalidDefinitionError: The model is not one of pandera's, or demands nothing.
     """
     try:
-        contract = Contract(model, coerce=coerce, quotes=samples > 0)
+        contract, terms = _contract(model, coerce=coerce, quotes=samples > 0)
     except (TypeError, ValueError) as error:
         where = f"pandera_checks() of the asset `{_label(asset)}`"
         raise dg.DagsterInvalidDefinitionError(f"{where}: {error}") from error
@@ -75,7 +83,7 @@ def pandera_checks(
             name=name,
             blocking=blocking,
             description=description or f"What is stored keeps the pandera contract `{contract.name}`.",
-            metadata={CONTRACT: contract.name},
+            metadata={CONTRACT: contract.name, CONTRACT_TERMS: dg.MetadataValue.json(terms.as_json())},
             partitions_def=partitions_def,
         )
         def check(context: dg.AssetCheckExecutionContext, stored: Any) -> dg.AssetCheckResult:
@@ -83,6 +91,14 @@ def pandera_checks(
             return ContractReport.of(contract, _parts(stored, partition), samples).result(severity)
 
     return [check]
+
+
+def _contract(model: Any, *, coerce: bool, quotes: bool) -> tuple[Contract, ContractTerms]:
+    if not isinstance(model, DataContract):
+        return Contract(model, coerce=coerce, quotes=quotes), terms_of(model, coerced=coerce)
+    terms = model.stored_terms(coerced=coerce)
+    named = terms.name, terms.version
+    return Contract(model.model, coerce=coerce, quotes=quotes, named=named), terms
 
 
 def _parts(stored: Any, partition: str | None) -> Mapping[str | None, Any]:

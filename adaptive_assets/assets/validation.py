@@ -6,7 +6,8 @@ from typing import Final
 import dagster as dg
 
 from adaptive_assets.assets.asset_keys import text_of
-from adaptive_assets.assets.pandera_checks import CONTRACT
+from adaptive_assets.assets.check_states import CONTRACT
+from adaptive_assets.assets.contract_validation import refuse_broken_needs
 from adaptive_assets.assets.policy_assignment import PolicyAssignment
 from adaptive_assets.policy import Policy, Problem
 
@@ -19,9 +20,11 @@ def unfit(defs: dg.Definitions, assignment: PolicyAssignment) -> list[Problem]:
     """All in which the policies and the definitions do not fit together, each at its line of the policy file.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions.
+        dagster.DagsterInvalidDefinitionError: A contract check of a partitioned asset has no partitions; an
+            asset needs what the contract of another does not promise.
     """
     _check_contracts(defs)
+    refuse_broken_needs(defs)
     return [
         *_divided(defs, assignment),
         *_too_fresh(assignment),

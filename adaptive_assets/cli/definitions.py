@@ -44,33 +44,47 @@ def load_project(*, definitions: Path | None, module: str | None, workspace: Pat
     Raises:
         CliError: it cannot be loaded for another reason than a policy file; says why.
     """
-    if workspace is not None:
-        return _load(workspace)
-    if definitions is not None:
-        return _load({"load_from": [{"python_file": str(definitions)}]})
-    return _load(
-        {"load_from": [{"python_module": {"module_name": module, "working_directory": str(Path.cwd())}}]}
-    )
-
-
-def _load(workspace: Mapping[str, Any] | Path) -> Project:
     from adaptive_assets.assets.catalogues import catalogue_of, merged
     from adaptive_assets.assets.telling import collected
+
+    with (
+        collected() as told,
+        loaded_apart(definitions=definitions, module=module, workspace=workspace) as loaded,
+    ):
+        problems = (*told, *_problems_of(loaded))
+        locations = {name: entry.code_location for name, entry in loaded.entries.items()}
+        known = merged({name: catalogue_of(one) for name, one in locations.items() if one})
+        catalogue = Catalogue(known.assets, {**known.jobs, **loaded.jobs})
+        return Project(catalogue, _deaf(catalogue, filter(None, locations.values())), problems)
+
+
+@contextmanager
+def loaded_apart(
+    *, definitions: Path | None, module: str | None, workspace: Path | None
+) -> "Iterator[LoadedWorkspace]":
+    """The code locations that one of the three names, while it lasts; what they print goes to stderr.
+
+    Raises:
+        CliError: they cannot be loaded; says why.
+    """
     from adaptive_assets.dagster_compat.workspace import loaded_workspace
 
-    named = str(workspace) if isinstance(workspace, Path) else "the definitions"
+    named = "the definitions" if workspace is None else str(workspace)
+    origin: Mapping[str, Any] | Path
+    if workspace is not None:
+        origin = workspace
+    elif definitions is not None:
+        origin = {"load_from": [{"python_file": str(definitions)}]}
+    else:
+        here = {"module_name": module, "working_directory": str(Path.cwd())}
+        origin = {"load_from": [{"python_module": here}]}
     try:
         with (
             _apart(),
-            collected() as told,
             _instance_of_nothing() as instance,
-            loaded_workspace(instance, workspace) as loaded,
+            loaded_workspace(instance, origin) as loaded,
         ):
-            problems = (*told, *_problems_of(loaded))
-            locations = {name: entry.code_location for name, entry in loaded.entries.items()}
-            known = merged({name: catalogue_of(one) for name, one in locations.items() if one})
-            catalogue = Catalogue(known.assets, {**known.jobs, **loaded.jobs})
-            return Project(catalogue, _deaf(catalogue, filter(None, locations.values())), problems)
+            yield loaded
     except CliError:
         raise
     except Exception as error:

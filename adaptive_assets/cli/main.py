@@ -6,6 +6,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from adaptive_assets.cli.contract import contract
 from adaptive_assets.cli.demo.command import demo
 from adaptive_assets.cli.errors import PROBLEMS, CliError, one_line
 from adaptive_assets.cli.explain import explain
@@ -53,7 +54,7 @@ def cli(traceback: bool) -> None:
     """
 
 
-for command in (policy, status, queue, explain, report, replay, simulate, demo):
+for command in (policy, contract, status, queue, explain, report, replay, simulate, demo):
     cli.add_command(command)
 
 

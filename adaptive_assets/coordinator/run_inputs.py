@@ -76,12 +76,14 @@ class RunInputs:
         self, assets: Sequence[str], reads: Sequence[str], tags: Sequence[str | None]
     ) -> Iterator[Input]:
         """One input of each asset, and one for each that is not known."""
-        graph = self._graph
-        if graph is None or not self._is_partitioned((*assets, *reads)):
+        if not self._is_partitioned((*assets, *reads)):
             yield from (Input(each) for each in reads)
-            return
-        with loading_at(self._instance, self._now):
-            yield from self._by_mapping(graph, assets, tags)
+        elif self._graph is None:
+            for each in reads:
+                yield Input(each, problem=self._not_loaded(each) if self._is_partitioned([each]) else "")
+        else:
+            with loading_at(self._instance, self._now):
+                yield from self._by_mapping(self._graph, assets, tags)
 
     def _by_mapping(
         self, graph: AssetGraph, assets: Sequence[str], tags: Sequence[str | None]
@@ -120,6 +122,14 @@ class RunInputs:
         asset, partitions = child
         if not graph.has(key_of(parent)):
             yield Input(parent, problem=self._not_loaded(parent))
+            return
+        facts = self._catalogue.assets.get(asset)
+        if facts and parent in facts.own_mappings:
+            yield Input(
+                parent,
+                problem=f"`{asset}` reads it by a partition mapping of the project's own, which Dagster tells"
+                " nobody: use one of Dagster's",
+            )
             return
         try:
             found = mapped(graph, key_of(asset), partitions, key_of(parent))

@@ -8,13 +8,14 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.partitions.utils import get_builtin_partition_mapping_types
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
 
-__all__ = ["PARTITION_TAGS", "Mapped", "asset_graph", "loading_at", "mapped", "partitions_of"]
+__all__ = ["PARTITION_TAGS", "Mapped", "asset_graph", "loading_at", "mapped", "own_mappings", "partitions_of"]
 
 PARTITION_TAGS = (PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 """The tags by which Dagster says which partition, or which range of them, a run makes."""
@@ -34,6 +35,21 @@ def asset_graph(workspace: Any) -> AssetGraph:
     """The graph of all code locations of a daemon's workspace that are loaded."""
     graph: AssetGraph = workspace.create_request_context().asset_graph
     return graph
+
+
+def own_mappings(graph: AssetGraph) -> dict[dg.AssetKey, list[dg.AssetKey]]:
+    """The parents of each asset to which a partition mapping leads that is not Dagster's own.
+
+    A code location does not tell of such a mapping: whoever asks it follows another, which Dagster infers.
+    """
+    known = get_builtin_partition_mapping_types()
+    found = {
+        key: [
+            parent for parent, mapping in graph.get(key).partition_mappings.items() if _is_own(mapping, known)
+        ]
+        for key in graph.get_all_asset_keys()
+    }
+    return {key: parents for key, parents in found.items() if parents}
 
 
 @contextmanager
@@ -86,3 +102,7 @@ def mapped(
         list(result.partitions_subset.get_partition_keys()),
         list(result.required_but_nonexistent_partition_keys),
     )
+
+
+def _is_own(mapping: object, known: tuple[type, ...]) -> bool:
+    return mapping is not None and not isinstance(mapping, known)

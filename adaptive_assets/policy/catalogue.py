@@ -43,6 +43,8 @@ class AssetFacts:
     """Its partitions as text, where they have time windows."""
     partitions: str = ""
     """``static``, ``dynamic``, ``time`` or ``multipartitions``; empty for an asset without partitions."""
+    own_mappings: tuple[str, ...] = ()
+    """Those of ``parents`` to which a partition mapping of the project's own leads."""
     jobs: tuple[str, ...] = ()
     """The jobs of its code location that may materialize it."""
     jobs_elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

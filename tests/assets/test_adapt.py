@@ -471,3 +471,40 @@ def test_a_broken_edit_does_not_reach_runs(book: Any, tmp_path: Path) -> None:
     after = loaded("by a run")
     assert after.stdout == "[] reduced\n"
     assert "the run goes on without policies" in after.stderr
+
+
+CONTRACTED = """
+import dagster as dg, pandas as pd, pandera.pandas as pa
+from adaptive_assets import DataContract, Needs, adapt, with_contract, with_needs
+
+@dg.asset
+def raw(): return pd.DataFrame({"delay": [1.0]})
+
+@dg.asset(deps=["raw"])
+def forecast(): return "made"
+
+model = pa.DataFrameSchema({"delay": pa.Column(float)}, name="Delays")
+raw, checks = with_contract(raw, DataContract(model))
+forecast = with_needs(forecast, {"raw": Needs(["COLUMN"])})
+nightly = dg.define_asset_job("nightly", "forecast")
+defs = adapt(dg.Definitions([raw, forecast], jobs=[nightly], asset_checks=checks))
+"""
+
+
+def test_a_broken_contract_does_not_reach_runs(tmp_path: Path) -> None:
+    """The code server refuses what breaks a consumer; a run that was launched before goes on and says so."""
+
+    def loaded(how: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", LOADED, how]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=90)
+
+    project = tmp_path / "project.py"
+    project.write_text(CONTRACTED.replace("COLUMN", "delay"))
+    assert loaded("by the code server").stdout == "['forecast'] made\n"
+    project.write_text(CONTRACTED.replace("COLUMN", "dellay"))
+    refused = loaded("by the code server")
+    assert refused.returncode == 1
+    assert "`forecast` needs column `dellay` of `raw` to be present" in refused.stderr
+    after = loaded("by a run")
+    assert after.stdout == "['forecast'] made\n"
+    assert "the run goes on with contracts that are broken since it was launched" in after.stderr

@@ -90,6 +90,7 @@ def test_a_broken_contract_keeps_downstream_from_starting(
     assert verdict(result).description == f"1 of 3 rows break `{model.__name__}`: minutes: greater_than(0)"
     assert said(result) == {
         "adaptive/check_state": "evaluated",
+        "adaptive/contract": model.__name__,
         "rows": 3,
         "failing_rows": 1,
         "failures": 1,
@@ -111,7 +112,13 @@ def test_a_kept_contract_lets_downstream_go(io_manager: FrameIOManager) -> None:
 
     result = run(delays, forecast, *pandera_checks(delays, Delays), io_manager=io_manager)
     assert result.success
-    assert said(result) == {"adaptive/check_state": "evaluated", "rows": 1, "failing_rows": 0, "failures": 0}
+    assert said(result) == {
+        "adaptive/check_state": "evaluated",
+        "adaptive/contract": "Delays",
+        "rows": 1,
+        "failing_rows": 0,
+        "failures": 0,
+    }
     assert verdict(result).description == "1 row keep `Delays`"
 
 
