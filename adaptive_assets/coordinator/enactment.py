@@ -122,8 +122,8 @@ class Enactment:
     ) -> None:
         if run.admitted_mode == decision.mode:
             return
-        self._tell(run, decision)
         degraded = carried.degraded_inputs(run, data)
+        self._tell(run, decision, degraded)
         self._tag(run, carried.admitted(decision, decision_ids.get(run.run_id), degraded))
 
     def _fail(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
@@ -168,8 +168,10 @@ class Enactment:
             rewrite_run_tags(self._instance, run.run_id, changed, gone)
             self._queue.tagged(run.run_id, changed, gone)
 
-    def _tell(self, run: QueuedRun, decision: Decision) -> None:
-        """The full sentences and their numbers, in the run's event log."""
+    def _tell(
+        self, run: QueuedRun, decision: Decision, degraded: Mapping[str, str] = carried.NOTHING
+    ) -> None:
+        """The full sentences and their numbers, in the run's event log; and the modes of degraded inputs."""
         lines = [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
         mode = "" if decision.mode == tags.FULL else f" in mode {decision.mode}"
         metadata: dict[str, dg.MetadataValue] = {
@@ -182,6 +184,8 @@ class Enactment:
                 ]
             ),
         }
+        if degraded:
+            metadata["degraded inputs"] = dg.MetadataValue.json(dict(degraded))
         spare_event_file_check(self._instance, run.run_id)
         self._instance.report_engine_event(
             f"{self._said(decision.verdict)}{mode}. " + "; ".join(lines),

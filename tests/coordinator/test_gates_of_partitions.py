@@ -13,6 +13,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from dagster._core.test_utils import create_run_for_test
 
 from adaptive_assets.assets import tags
+from adaptive_assets.assets.run_mode import mode_of
 from adaptive_assets.cli.main import cli
 from tests.conftest import MakeInstance
 from tests.coordinator.world import IDLE, LAUNCHER, World, coordinator_section, open_world
@@ -191,6 +192,14 @@ def test_a_launched_run_tells_which_of_its_inputs_were_degraded(world: World) ->
     assert json.loads(world.run(partly).tags[tags.INPUTS_DEGRADED]) == {"raw[02]": "reduced"}
     assert "when it was let go, of what it reads: raw[02] in mode reduced" in explained(world, partly)
     assert "degraded" not in explained(world, whole)
+    (launched,) = [
+        entry.dagster_event
+        for entry in world.instance.all_logs(partly)
+        if entry.dagster_event and (entry.dagster_event.message or "").startswith("Launch")
+    ]
+    told = launched.engine_event_data.metadata["degraded inputs"]
+    assert told == dg.JsonMetadataValue({"raw[02]": "reduced"})
+    assert mode_of(world.run(partly).tags).inputs_degraded == '{"raw[02]": "reduced"}'
 
 
 def test_of_a_run_that_went_since_nothing_is_told_that_was_anothers(world: World) -> None:
