@@ -223,6 +223,7 @@ class InputStates:
         external = _is_external(asset.facts)
         unreported = [asset.unreported[part] for part in parts if part in asset.unreported]
         missing = tuple(part for part, version in read if version is None and part is not None)
+        missing = () if unreported else missing
         told = {version.id: outcomes.get(version.id, ()) for version in (*made, *unreported)}
         together = _together(each for of in told.values() for each in of)
         fresh, stale = self._freshness(asset, made, now)
@@ -236,7 +237,8 @@ class InputStates:
             mode=mode,
             external=external,
             partitions=wanted.label,
-            missing=() if unreported else missing[:MOST_NAMED],
+            missing=missing[:MOST_NAMED],
+            more_missing=max(0, len(missing) - MOST_NAMED),
             degraded=degraded,
             stale=stale,
             good_at=self._good_at(wanted.asset, asset, made, together),

@@ -48,6 +48,8 @@ class Mode:
     """Code and sentence of the verdict that let the run go; empty for a run that nobody decided about."""
     decision: str | None = None
     """The ledger's id of that decision."""
+    inputs_degraded: str = ""
+    """What the run reads that was made in a mode below full, as a JSON object of modes; empty for nothing."""
 
     @property
     def is_full(self) -> bool:
@@ -89,7 +91,8 @@ class RunMode(dg.ConfigurableResource[None]):
 
         A run without our tags (from before the coordinator was installed, or in another deployment) has the
         mode ``untagged_mode``. The stamp is the metadata ``adaptive/mode`` with ``adaptive/mode_parameters``,
-        ``adaptive/reason`` and ``adaptive/decision`` where there are any. Of an asset that is a graph of ops,
+        ``adaptive/reason``, ``adaptive/decision`` and ``adaptive/inputs_degraded`` where there are any. Of an
+        asset that is a graph of ops,
         the op that makes the output has to read it, for the stamp to get there.
 
         Raises:
@@ -139,9 +142,10 @@ def mode_of(run_tags: Mapping[str, str]) -> Mode:
     )
 
 
-def _verdict(run_tags: Mapping[str, str]) -> tuple[str, str | None]:
-    """The reason and the decision, if anybody decided about the run."""
-    return tags.read(run_tags, tags.LAUNCH_REASON) or "", tags.read(run_tags, tags.DECISION)
+def _verdict(run_tags: Mapping[str, str]) -> tuple[str, str | None, str]:
+    """The reason, the decision and the degraded inputs, if anybody decided about the run."""
+    reason, decision = tags.read(run_tags, tags.LAUNCH_REASON), tags.read(run_tags, tags.DECISION)
+    return reason or "", decision, run_tags.get(tags.INPUTS_DEGRADED, "")
 
 
 def _parameters(text: str | None) -> Mapping[str, Any]:
@@ -206,6 +210,8 @@ def _stamp(context: Context, mode: Mode) -> None:
         stamp[tags.REASON] = quoted(mode.reason, _LONGEST_STAMP)
     if mode.decision is not None:
         stamp[tags.plain(tags.DECISION)] = quoted(mode.decision, _LONGEST_STAMP)
+    if mode.inputs_degraded:
+        stamp[tags.plain(tags.INPUTS_DEGRADED)] = quoted(mode.inputs_degraded, _LONGEST_STAMP)
     # An op of a graph-backed asset has no method for this of its own.
     step = context.get_step_execution_context() if isinstance(context, dg.OpExecutionContext) else context
     for key in context.selected_asset_keys:

@@ -31,6 +31,9 @@ LAUNCH_REASON: Final = ".dagster/adaptive_reason"
 """Code and sentence of the verdict that let the run go."""
 DECISION: Final = ".dagster/adaptive_decision"
 """The ledger's id of the decision that let the run go."""
+INPUTS_DEGRADED: Final = ".dagster/adaptive_inputs_degraded"
+"""What the run reads that was made in a mode below full when it was let go, as a JSON object of modes:
+``{"raw[2013-02-08]": "reduced"}``."""
 WOULD: Final = "adaptive/would"
 """What was decided while the coordinator only observed: ``defer: memory``."""
 

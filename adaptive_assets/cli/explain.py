@@ -1,5 +1,6 @@
 """``adaptive explain``: what was decided about a run, when, and why."""
 
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,7 +58,7 @@ def gather(installation: Installation, given: str, now: float) -> Explanation:
     run = record.dagster_run
     assignment = installation.assignment()
     work = assignment.work_of(facts_of(run))
-    decisions = _decisions(installation, run, work)
+    decisions = _decisions(installation, run, work, assignment.book)
     remark = "" if decisions else _why_nothing(installation, run)
     facts = _facts(record, work, assignment.book)
     start = None if installation.observes else _start(installation, run, assignment.book, now)
@@ -114,10 +115,13 @@ def _start(
     return expected_starts(ledger, ledger.snapshot(cycle), book, [run.run_id], now).get(run.run_id)
 
 
-def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -> "list[DecisionRow]":
+def _decisions(
+    installation: Installation, run: "dg.DagsterRun", work: "Work", book: "PolicyBook"
+) -> "list[DecisionRow]":
     import dagster as dg
 
     from adaptive_assets.assets import tags
+    from adaptive_assets.cli.own_reasons import told_of_run
     from adaptive_assets.planning.work_key import work_key
 
     if installation.ledger is None:
@@ -125,7 +129,9 @@ def _decisions(installation: Installation, run: "dg.DagsterRun", work: "Work") -
     # A run that joins others of its kind in waiting changes nothing, so no cycle records that it has come.
     held = installation.observes or tags.read(run.tags, tags.ADMISSION) == tags.HELD
     waits = run.status is dg.DagsterRunStatus.QUEUED and held
-    return installation.ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
+    ledger = installation.ledger
+    rows = ledger.decisions_for_run(run.run_id, work_key(work) if waits else None)
+    return list(told_of_run(rows, run.run_id, run.tags.get(tags.REASON, ""), ledger, book))
 
 
 def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRun:
@@ -149,7 +155,17 @@ def _facts(record: "RunRecord", work: "Work", book: "PolicyBook") -> ExplainedRu
         started_at=record.start_time,
         ended_at=record.end_time,
         deadline_s=objective.deadline if objective else None,
+        inputs_degraded=_modes(run.tags.get(tags.INPUTS_DEGRADED, "")),
     )
+
+
+def _modes(text: str) -> dict[str, str]:
+    """What the tag says; nothing where it was written by hand and is no object."""
+    try:
+        modes = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(name): str(mode) for name, mode in modes.items()} if isinstance(modes, dict) else {}
 
 
 def _why_nothing(installation: Installation, run: "dg.DagsterRun") -> str:

@@ -8,6 +8,7 @@ import click
 
 from adaptive_assets.cli.text import clock, iso, labelled, record, short_id, wrapped
 from adaptive_assets.planning.formatting import cores, seconds, share, size
+from adaptive_assets.policy.text import quoted
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.expected_start import ExpectedStart
@@ -72,6 +73,9 @@ def _lines(found: "Explanation") -> Iterator[tuple[str, str]]:
         yield "mode", run.mode
     if run.reason:
         yield "reason", run.reason
+    if run.inputs_degraded:
+        modes = (f"{quoted(name)} in mode {quoted(mode)}" for name, mode in run.inputs_degraded.items())
+        yield "degraded", f"when it was let go, of what it reads: {', '.join(modes)}"
     yield "submitted", clock(run.submitted_at)
     if run.started_at is not None:
         yield "started", f"{clock(run.started_at)}, after {seconds(run.started_at - run.submitted_at)}"
@@ -170,6 +174,8 @@ def number(code: str, key: str, value: object) -> str:
         return "-" if value is None else str(value)
     if key == "guard":
         return share(value)
+    if key.endswith("_at"):
+        return clock(value)
     if key.endswith("_s"):
         return seconds(value)
     if code in {"memory", "never_fits"} or key == "memory":

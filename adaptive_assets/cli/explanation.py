@@ -1,6 +1,7 @@
 """What ``adaptive explain`` found: a run, its decisions, and when it is expected to start."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class ExplainedRun:
     started_at: float | None
     ended_at: float | None
     deadline_s: float | None
+    inputs_degraded: Mapping[str, str] = field(default_factory=dict)
+    """The modes of what it reads and was made below full when it was let go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from adaptive_assets.policy.fields import Cores, Size, Text, Version
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.places import Places
 from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
-from adaptive_assets.policy.terms import PolicyValue
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.simulation.engine.cluster import Cluster, NodeSpec
 
 MOST_NODES: Final = 1000

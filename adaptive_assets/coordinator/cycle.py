@@ -147,7 +147,7 @@ class Cycle:
         # before any tag, so that nothing acts unrecorded
         book = self._policy.book
         ids = self._recorder.cycle(now, book, snapshot, decided, changed, left_out)
-        free = self._enactment.enact(decided, ids)
+        free = self._enactment.enact(decided, ids, snapshot.data)
         launched = self._weights.expected(decided)
         self._parts.attempt("launches", lambda: self._follow.expect(launched), None)
         for decision in changed:

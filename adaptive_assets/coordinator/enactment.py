@@ -15,7 +15,7 @@ from adaptive_assets.dagster_compat.run_tags import rewrite_run_tags
 from adaptive_assets.dagster_compat.storage import gather_tag_statistics, spare_event_file_check
 from adaptive_assets.planning.decisions import AnyDecision, Decision, Plan, Verdict
 from adaptive_assets.planning.short_forms import still_holds, tells_start
-from adaptive_assets.planning.snapshot import QueuedRun
+from adaptive_assets.planning.snapshot import DataState, QueuedRun
 
 DEFERRALS_PER_CYCLE = 25
 """How many runs are told in one cycle why they wait. Telling one costs a tag and an event, some 10 ms; the
@@ -49,8 +49,10 @@ class Enactment:
         self._learned = False
         self._failures = 0
 
-    def enact(self, plan: Plan, decision_ids: Mapping[str, int]) -> int:
+    def enact(self, plan: Plan, decision_ids: Mapping[str, int], data: Mapping[str, DataState]) -> int:
         """Make the runs carry what ``plan`` says of them; returns how many are now free to launch.
+
+        ``data`` is what was known of their inputs when it was made.
 
         Raises:
             Exception: what the storage raised, where it refuses one run after another.
@@ -63,7 +65,8 @@ class Enactment:
             match decision.verdict:
                 case Verdict.LAUNCH | Verdict.DEGRADE:
                     for run in decision.runs:
-                        free += self._act("admit", run, partial(self._admit, run, decision, decision_ids))
+                        admit = partial(self._admit, run, decision, decision_ids, data)
+                        free += self._act("admit", run, admit)
                 case Verdict.FAIL:
                     for run in decision.runs:
                         self._act("fail", run, partial(self._fail, run, decision, decision_ids))
@@ -110,11 +113,18 @@ class Enactment:
             self._learned = True
             gather_tag_statistics(self._instance)
 
-    def _admit(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
+    def _admit(
+        self,
+        run: QueuedRun,
+        decision: Decision,
+        decision_ids: Mapping[str, int],
+        data: Mapping[str, DataState],
+    ) -> None:
         if run.admitted_mode == decision.mode:
             return
-        self._tell(run, decision)
-        self._tag(run, carried.admitted(decision, decision_ids.get(run.run_id)))
+        degraded = carried.degraded_inputs(run, data)
+        self._tell(run, decision, degraded)
+        self._tag(run, carried.admitted(decision, decision_ids.get(run.run_id), degraded))
 
     def _fail(self, run: QueuedRun, decision: Decision, decision_ids: Mapping[str, int]) -> None:
         if self._has_left(run):
@@ -129,11 +139,12 @@ class Enactment:
         """Hold every run, and tell the first in the queue why; what they were told is not told again."""
         budget = DEFERRALS_PER_CYCLE
         for decision in waiting:
-            code = f"{decision.reason.code}:"
+            code, names = f"{decision.reason.code}:", _names_its_input(decision)
             for run in decision.runs:
                 present, start = self._queue.run(run.run_id).tags, starts.get(run.run_id)
                 told = present.get(tags.REASON, "").startswith(code)
                 held = present.get(tags.ADMISSION) == tags.HELD
+                told = told and names in present[tags.REASON]
                 if held and (not budget or (told and _still_holds(present, decision, start))):
                     continue
                 tell = not told and budget > 0
@@ -157,8 +168,10 @@ class Enactment:
             rewrite_run_tags(self._instance, run.run_id, changed, gone)
             self._queue.tagged(run.run_id, changed, gone)
 
-    def _tell(self, run: QueuedRun, decision: Decision) -> None:
-        """The full sentences and their numbers, in the run's event log."""
+    def _tell(
+        self, run: QueuedRun, decision: Decision, degraded: Mapping[str, str] = carried.NOTHING
+    ) -> None:
+        """The full sentences and their numbers, in the run's event log; and the modes of degraded inputs."""
         lines = [f"{reason.code}: {reason.sentence}" for reason in decision.reasons]
         mode = "" if decision.mode == tags.FULL else f" in mode {decision.mode}"
         metadata: dict[str, dg.MetadataValue] = {
@@ -171,12 +184,23 @@ class Enactment:
                 ]
             ),
         }
+        if degraded:
+            metadata["degraded inputs"] = dg.MetadataValue.json(dict(degraded))
         spare_event_file_check(self._instance, run.run_id)
         self._instance.report_engine_event(
             f"{self._said(decision.verdict)}{mode}. " + "; ".join(lines),
             self._queue.run(run.run_id),
             EngineEventData(metadata),
         )
+
+
+def _names_its_input(decision: Decision) -> str:
+    """The input that the reason's sentence names, where the tag has that part of it.
+
+    The few words in ``Waits`` do not tell two assets apart whose checks have one name.
+    """
+    subject = decision.reason.subject
+    return subject if subject in carried.reason_text(decision) else ""
 
 
 def _still_holds(present: Mapping[str, str], decision: Decision, starts_in_s: float | None) -> bool:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from adaptive_assets.assets import tags
 from adaptive_assets.coordinator.enactment import Enactment
 from adaptive_assets.planning.decisions import Decision, Plan, Verdict
-from adaptive_assets.planning.snapshot import QueuedRun
+from adaptive_assets.planning.snapshot import DataState, QueuedRun
 
 TOLD_PER_CYCLE: Final = 100
 """How many runs are told in one cycle: it costs a tag and an event, some 15 ms, where a launch takes a second
@@ -28,7 +28,7 @@ class Observation(Enactment):
     """Holds, degrades and fails nothing."""
 
     @override
-    def enact(self, plan: Plan, decision_ids: Mapping[str, int]) -> int:
+    def enact(self, plan: Plan, decision_ids: Mapping[str, int], data: Mapping[str, DataState]) -> int:
         """Tell the runs what ``plan`` says of them; returns how many are free to launch, which are all.
 
         Raises:

@@ -55,8 +55,8 @@ FIELDS: Final[Mapping[type, Mapping[str, str]]] = {
     Claims: _names("taken every some"),
     SlotLimit: _names("kind name size free"),
     DataState: _names(
-        "asset materialized_at freshness outcomes mode external unreadable partitions missing degraded stale"
-        " problem good_at"
+        "asset materialized_at freshness outcomes mode external unreadable partitions missing more_missing"
+        " degraded stale problem good_at"
     ),
     CheckOutcome: _names("check state partition said run_id at"),
     Node: _names("name reading heard_at node_class lease_s weighted"),

@@ -11,6 +11,7 @@ from adaptive_assets.planning.plan_state import PlanState
 from adaptive_assets.planning.readiness import Filtered
 from adaptive_assets.planning.reasons import Reason, ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, Work
+from adaptive_assets.planning.waiting_for_input import count_waiting
 
 _PLACE: Final = {
     verdict: place for place, verdict in enumerate((Verdict.REQUEUE, Verdict.SUSPEND, Verdict.RESUME))
@@ -27,6 +28,7 @@ def explain(filtered: Filtered, state: PlanState) -> Plan:
         for run in group.runs:
             state.decide(Verdict.FAIL, group, (run,), waited_long_enough(group, run))
     state.decisions += admitted
+    count_waiting(filtered.waiting)
     for group in filtered.waiting:
         group.most = inf  # what it waits for first, a price among it, is said already
         defer(group, group.rest, (*group.shut, *held_back(group, state)), state)

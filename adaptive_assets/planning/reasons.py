@@ -5,6 +5,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from adaptive_assets.planning.data_sentences import input_name
 from adaptive_assets.planning.reason_codes import ReasonCode
 from adaptive_assets.planning.sentences import Number, Numbers, sentence_of
 from adaptive_assets.planning.short_forms import short_form
@@ -40,6 +41,12 @@ class Reason:
         self._sentence = sentence
         self._own_words = sentence is not None
 
+    def with_number(self, name: str, value: Number) -> "Reason":
+        """The same reason with another number."""
+        sentence = self._sentence if self._own_words else None
+        numbers = {**self.numbers, name: value}
+        return Reason(self.code, numbers, because=self.because, names=self.names, sentence=sentence)
+
     @property
     def sentence(self) -> str:
         """What people read."""
@@ -47,6 +54,11 @@ class Reason:
             because = self.because.sentence if self.because else ""
             self._sentence = sentence_of(self.code, self.numbers, self.names, because)
         return self._sentence
+
+    @property
+    def subject(self) -> str:
+        """The input that it is about, as its sentence has it; empty where it is about none."""
+        return input_name(self.numbers) if "asset" in self.numbers else ""
 
     @property
     def short(self) -> str:

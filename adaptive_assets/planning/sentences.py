@@ -3,26 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from adaptive_assets.planning.data_sentences import DATA_CODES, data_sentence
 from adaptive_assets.planning.formatting import cores, number, seconds, share, size
 from adaptive_assets.planning.reason_codes import ReasonCode
 from adaptive_assets.planning.waited_sentences import waited
 from adaptive_assets.policy.terms import ESSENTIAL_IN_SEQUENCE, FULL, IN_SEQUENCE
-from adaptive_assets.policy.text import quoted
 
 Number = float | int | str | None
 Numbers = Mapping[str, Number]
 N = Mapping[str, Any]
 """The same, of which each sentence knows the types."""
 
-MOST_NAMED: Final = 3
-"""Checks or assets that a sentence names; the numbers have them all."""
-
-LONGEST_NAME: Final = 200
-"""Characters of an asset's or check's name: whatever it holds, the sentence stays one line."""
-
 
 def sentence_of(code: ReasonCode, numbers: Numbers, names: tuple[str, ...], because: str) -> str:
     """What people read of a reason; ``because`` is the sentence of the reason behind it."""
+    if code in DATA_CODES:
+        return data_sentence(code, numbers, names)
     return _SENTENCES[code](numbers, names, because)
 
 
@@ -33,40 +29,6 @@ def _never_fits(n: N, *_: Any) -> str:
         f" {node} ({size(n['ceiling'], at_most=True)} of {size(n['capacity'])}):"
         " lower the estimate, raise the guard or add a rung that needs less"
     )
-
-
-def _inputs_unknown(n: N, names: tuple[str, ...], _: str) -> str:
-    if "asset" in n:
-        why = f": {n['problem']}" if n.get("problem") else ""
-        return f"the state of {_input(n)} could not be read{why}"
-    return (
-        f"what it reads is not known: no code location that is loaded defines {_named(names)}, so mend or"
-        " reload the one that does"
-    )
-
-
-def _data_stale(n: N, *_: Any) -> str:
-    state = n["freshness"].upper()
-    if n["age_s"] is None:
-        return f"the freshness of {_input(n)} is {state}, nothing tells of a version of it"
-    return f"the freshness of {_input(n)} is {state}, its latest version is {seconds(n['age_s'])} old"
-
-
-def _check_failed(n: N, names: tuple[str, ...], _: str) -> str:
-    severity = " with severity WARN" if n.get("severity") == "warn" else ""
-    return f"{_checks(names)} of {_input(n)} failed{severity}{_made(n, ' on the version made')}"
-
-
-def _check_not_evaluated(n: N, names: tuple[str, ...], _: str) -> str:
-    have = "has" if len(names) == 1 else "have"
-    return (
-        f"{_checks(names)} of {_input(n)} {have} not been evaluated on its latest version{_made(n, ', made')}"
-    )
-
-
-def _data_degraded(n: N, *_: Any) -> str:
-    mode = quoted(n["mode"], LONGEST_NAME)
-    return f"{_input(n)} was last made in mode {mode}, and the policy accepts it only in full"
 
 
 def _outside_window(n: N, *_: Any) -> str:
@@ -202,15 +164,6 @@ def _capacity_again(n: N, *_: Any) -> str:
 
 _SENTENCES: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...], str], str]]] = {
     ReasonCode.NEVER_FITS: _never_fits,
-    ReasonCode.INPUTS_UNKNOWN: _inputs_unknown,
-    ReasonCode.DATA_MISSING: lambda n, *_: f"{_input(n)} has never been materialized",
-    ReasonCode.DATA_STALE: _data_stale,
-    ReasonCode.FRESHNESS_NOT_EVALUATED: lambda n, *_: (
-        f"the freshness of {_input(n)} has not been evaluated yet"
-    ),
-    ReasonCode.CHECK_FAILED: _check_failed,
-    ReasonCode.CHECK_NOT_EVALUATED: _check_not_evaluated,
-    ReasonCode.DATA_DEGRADED: _data_degraded,
     ReasonCode.OUTSIDE_WINDOW: _outside_window,
     ReasonCode.PRICE: _price,
     ReasonCode.LOCATION_PAUSED: _location_paused,
@@ -254,27 +207,3 @@ def _where(n: N) -> str:
 
 def _at_the_latest(n: N) -> str:
     return "" if n["latest_s"] is None else f" (it goes after {seconds(n['latest_s'])} of waiting anyway)"
-
-
-def _name(asset: str) -> str:
-    return f"`{quoted(asset, LONGEST_NAME)}`"
-
-
-def _input(n: N) -> str:
-    """The asset, with the partitions that the run would read."""
-    partition = n.get("partition")
-    return _name(f"{n['asset']}[{partition}]" if partition else n["asset"])
-
-
-def _made(n: N, after: str) -> str:
-    return "" if n["age_s"] is None else f"{after} {seconds(n['age_s'])} ago"
-
-
-def _checks(names: tuple[str, ...]) -> str:
-    known = tuple(filter(None, names))
-    return f"check{'s' * (len(known) > 1)} {_named(known)}" if known else "blocking checks"
-
-
-def _named(names: tuple[str, ...]) -> str:
-    shown = ", ".join(_name(name) for name in names[:MOST_NAMED])
-    return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown

@@ -74,12 +74,19 @@ def _named(word: str, name: Any, after: str = "") -> str:
     return " ".join(part for part in (word, quoted(str(name), left), after) if part)
 
 
+def _input(word: str, n: N) -> str:
+    """With its partition where there is place for the whole of both."""
+    whole = f"{n['asset']}[{n.get('partition')}]"
+    fits = n.get("partition") and len(word) + 1 + len(whole) <= LONGEST
+    return _named(word, whole if fits else n["asset"])
+
+
 def _first(names: tuple[str, ...], otherwise: Any) -> Any:
     return names[0] if names else otherwise
 
 
 def _inputs_unknown(n: N, names: tuple[str, ...]) -> str:
-    return _named("unknown:", n["asset"] if "asset" in n else _first(names, "inputs"))
+    return _input("unknown:", n) if "asset" in n else _named("unknown:", _first(names, "inputs"))
 
 
 def _price(n: N, *_: Any) -> str:
@@ -98,12 +105,12 @@ def _slots(n: N) -> str:
 _SHORT: Final[Mapping[ReasonCode, Callable[[N, tuple[str, ...]], str]]] = {
     ReasonCode.NEVER_FITS: lambda n, _: f"never fits: {size(n['needs'])}",
     ReasonCode.INPUTS_UNKNOWN: _inputs_unknown,
-    ReasonCode.DATA_MISSING: lambda n, _: _named("no data:", n["asset"]),
-    ReasonCode.DATA_STALE: lambda n, _: _named("stale:", n["asset"]),
-    ReasonCode.FRESHNESS_NOT_EVALUATED: lambda n, _: _named("freshness?", n["asset"]),
+    ReasonCode.DATA_MISSING: lambda n, _: _input("no data:", n),
+    ReasonCode.DATA_STALE: lambda n, _: _input("stale:", n),
+    ReasonCode.FRESHNESS_NOT_EVALUATED: lambda n, _: _input("freshness?", n),
     ReasonCode.CHECK_FAILED: lambda n, names: _named("check failed:", _first(names, n["asset"])),
     ReasonCode.CHECK_NOT_EVALUATED: lambda n, names: _named("no result:", _first(names, n["asset"])),
-    ReasonCode.DATA_DEGRADED: lambda n, _: _named("degraded:", n["asset"]),
+    ReasonCode.DATA_DEGRADED: lambda n, _: _input("degraded:", n),
     ReasonCode.OUTSIDE_WINDOW: lambda n, _: f"hours {n['window']}",
     ReasonCode.PRICE: _price,
     ReasonCode.LOCATION_PAUSED: lambda n, _: _named("location", n["location"]),

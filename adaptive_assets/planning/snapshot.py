@@ -70,6 +70,8 @@ class DataState:
     """Which partitions, for people: ``2013-02-08-17``, or ``2013-02-01 to 2013-02-28 (28)``."""
     missing: tuple[str, ...] = ()
     """Partitions of which there is no version, the first few."""
+    more_missing: int = 0
+    """How many more of these there are."""
     degraded: str = ""
     """A partition whose version was made in ``mode``, where that is below full."""
     stale: str = ""

@@ -3,6 +3,7 @@
 from adaptive_assets.policy.builtin import BUILT_IN
 from adaptive_assets.policy.catalogue import AssetFacts, Catalogue, CheckFacts
 from adaptive_assets.policy.checking import check_policy_book
+from adaptive_assets.policy.gates import ChecksGate, Gates, UpstreamsGate
 from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.problems import PolicyError, Problem
@@ -11,7 +12,6 @@ from adaptive_assets.policy.schema import policy_schema
 from adaptive_assets.policy.terms import (
     Cost,
     DeclaredEstimate,
-    Gates,
     Guards,
     Objective,
     Policy,
@@ -31,6 +31,7 @@ __all__ = [
     "AssetFacts",
     "Catalogue",
     "CheckFacts",
+    "ChecksGate",
     "Cost",
     "DeclaredEstimate",
     "Gates",
@@ -48,6 +49,7 @@ __all__ = [
     "Stage",
     "StageEstimate",
     "Tier",
+    "UpstreamsGate",
     "Window",
     "check_policy_book",
     "load_policy_book",

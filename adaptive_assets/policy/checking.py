@@ -1,11 +1,13 @@
 """What no schema can find: a policy book against the assets and jobs that there are, and against itself."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
 from adaptive_assets.policy.catalogue import Catalogue
 from adaptive_assets.policy.checks.costs import cost_findings, price_findings
+from adaptive_assets.policy.checks.gates import gate_findings, upstreams
 from adaptive_assets.policy.checks.governing import Resolve, governing_findings
 from adaptive_assets.policy.checks.ladders import ladder_findings
 from adaptive_assets.policy.checks.preemption import preemption_findings
@@ -25,6 +27,7 @@ _SHARING: Final = frozenset({"owner", "weight"})
 _LADDER: Final = frozenset({"gates", "degrade", "estimate", "stages"})
 _PROMISES: Final = frozenset({"objective", "window", "degrade", "estimate", "stages", "opportunity"})
 _COST: Final = frozenset({"cost", "prices"})
+_GOVERNS: Final = frozenset({"select", "jobs", "run_tags"})
 """The keys that each kind of finding is about."""
 
 
@@ -47,7 +50,7 @@ def check_policy_book(
         *price_findings(book.prices),
         *governing_findings(book.policies, catalogue, resolve),
         *_sharing_findings(book, left_out),
-        *_terms_findings(book, catalogue, left_out),
+        *_terms_findings(book, catalogue, resolve, left_out),
     ]
     problems = [finding.located(book.places) for finding in findings]
     return sorted(problems, key=lambda problem: (problem.line, problem.column))
@@ -84,12 +87,15 @@ def _sharing_findings(book: PolicyBook, left_out: LeftOut) -> Iterator[Finding]:
             )
 
 
-def _terms_findings(book: PolicyBook, catalogue: Catalogue | None, left_out: LeftOut) -> Iterator[Finding]:
+def _terms_findings(
+    book: PolicyBook, catalogue: Catalogue | None, resolve: Resolve, left_out: LeftOut
+) -> Iterator[Finding]:
     """What is wrong with single policies, whatever they govern."""
     at_top = left_out.get((), frozenset())
     for path, policy in _placed(book):
         without = left_out.get(path, frozenset()) | at_top
-        yield from (finding.below(*path) for finding in _of(policy, book, catalogue, without))
+        found = chain(_of(policy, book, catalogue, without), _of_gates(policy, catalogue, resolve, without))
+        yield from (finding.below(*path) for finding in found)
 
 
 def _placed(book: PolicyBook) -> Iterator[tuple[Path, Policy]]:
@@ -108,3 +114,14 @@ def _of(
     if _COST.isdisjoint(without):
         yield from cost_findings(policy, book.prices)
     yield from stage_findings(policy, catalogue)
+
+
+def _of_gates(
+    policy: Policy, catalogue: Catalogue | None, resolve: Resolve, without: frozenset[str]
+) -> Iterator[Finding]:
+    if "gates" in without:
+        return
+    reads = None
+    if catalogue is not None and policy.select and _GOVERNS.isdisjoint(without):
+        reads = upstreams(policy.select, catalogue, resolve)
+    yield from gate_findings(policy.gates, catalogue, reads)

@@ -16,16 +16,15 @@ from adaptive_assets.policy.places import Path, Place, Places
 from adaptive_assets.policy.stages import broken_stages
 from adaptive_assets.policy.terms import (
     DEFAULT,
-    MOST_LISTED,
     USUAL_TIER,
     USUAL_TIERS,
     Guards,
     Policy,
-    PolicyValue,
     Price,
     Tier,
 )
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import MOST_LISTED, PolicyValue
 from adaptive_assets.policy.weights import USUAL_CPU_WEIGHT, broken_weights, cpu_weights
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from adaptive_assets.policy.gates import OUTCOMES
 from adaptive_assets.policy.model import PolicyBook
 from adaptive_assets.policy.shape import IMPLIED_OF_DEFAULT, models_of, written_key
 from adaptive_assets.policy.terms import FULL, IN_SEQUENCE
@@ -38,8 +39,16 @@ def policy_schema() -> Schema:
     }
     definitions["Policy"]["anyOf"] = [{"required": [key]} for key in ("select", "jobs", "run_tags")]
     definitions["Gates"]["dependentRequired"] = {"wait_at_most": ["then"], "then": ["wait_at_most"]}
+    _in_short(definitions["Gates"]["properties"], "checks", OUTCOMES)
     definitions["Rung"]["properties"]["mode"]["not"] = {"enum": [FULL, IN_SEQUENCE]}
     return {"$schema": DIALECT, "title": "Policy book", **book, "$defs": definitions}
+
+
+def _in_short(properties: Schema, key: str, words: Collection[str]) -> None:
+    """Let one of ``words`` be written where a mapping can be."""
+    described = properties[key]
+    mapping = {"$ref": described.pop("$ref")}
+    described["anyOf"] = [{"enum": list(words)}, mapping]
 
 
 def _default_policy(policy: Schema) -> Schema:

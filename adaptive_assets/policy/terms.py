@@ -6,7 +6,7 @@ Durations are seconds, sizes bytes, CPU cores, shares fractions of one.
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
 from adaptive_assets.policy.fields import (
     Amount,
@@ -25,7 +25,9 @@ from adaptive_assets.policy.fields import (
     TimeZone,
     Weight,
 )
+from adaptive_assets.policy.gates import Gates
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import MOST_LISTED, PolicyValue
 
 DEFAULT: Final = "default"
 """The name of the policy of whatever no other policy governs."""
@@ -38,19 +40,6 @@ ESSENTIAL_IN_SEQUENCE: Final = "essential_in_sequence"
 COMPOSED: Final = (IN_SEQUENCE, ESSENTIAL, ESSENTIAL_IN_SEQUENCE)
 """The modes below full in which a run of stages can go, the best first."""
 USUAL_TIER: Final = "standard"
-MOST_LISTED: Final = 10_000
-"""Entries of a list of policies, jobs or assets."""
-
-
-class PolicyValue(BaseModel):
-    """What all parts of a policy book share: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
 
 
 class Tier(PolicyValue):
@@ -131,39 +120,6 @@ class Objective(PolicyValue):
     """How likely a run must be to end in time before it is launched in full."""
     freshness: PositiveDuration | None = None
     """The greatest age of the data that readers may see."""
-
-
-class Gates(PolicyValue):
-    """Conditions on the data that a run reads; what is not given is not asked for."""
-
-    fresh: Literal["pass", "warn"] | None = None
-    """The worst freshness that is accepted."""
-    checks: Literal["pass", "warn"] | None = None
-    """The worst outcome of the blocking checks that is accepted; `warn` lets failures of severity WARN by."""
-    accept_degraded: StrictBool = True
-    """Whether data that was made in a mode below full will do."""
-    wait_at_most: Duration | None = None
-    """How long a run waits for its gates; without it, for as long as it takes."""
-    then: Literal["degrade", "launch", "fail"] | None = Field(default=None, validate_default=True)
-    """What becomes of a run that has waited that long."""
-
-    @property
-    def any_given(self) -> bool:
-        """Whether there is a condition at all: without one a run reads whatever is there."""
-        return self.fresh is not None or self.checks is not None or not self.accept_degraded
-
-    @field_validator("then")
-    @classmethod
-    def _goes_with_wait_at_most(cls, then: str | None, info: ValidationInfo) -> str | None:
-        if "wait_at_most" in info.data and (info.data["wait_at_most"] is None) != (then is None):
-            if then is None:
-                raise UnitError(
-                    "`wait_at_most` does not say what happens then", "add `then: degrade`, `launch` or `fail`"
-                )
-            raise UnitError(
-                f"`then: {then}` does not say when", "add how long to wait, such as `wait_at_most: 10m`"
-            )
-        return then
 
 
 class Rung(PolicyValue):

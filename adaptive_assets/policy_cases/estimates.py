@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, model_validator
 from adaptive_assets.planning.estimates import Estimate, Source, Spread
 from adaptive_assets.planning.resource_request import PRIOR
 from adaptive_assets.policy.fields import Cores, Duration, SizeInUse, Text, Weight
-from adaptive_assets.policy.terms import FULL, PolicyValue
+from adaptive_assets.policy.terms import FULL
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import PolicyValue
 
 _ENOUGH: Final = 20.0
 """Runs behind an estimate that does not say how many."""

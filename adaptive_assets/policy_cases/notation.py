@@ -9,8 +9,8 @@ from adaptive_assets.planning.decisions import Verdict
 from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.policy.explaining import Language
 from adaptive_assets.policy.fields import Parameter, Text
-from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy_cases.situation import SnapshotTerms
 
 

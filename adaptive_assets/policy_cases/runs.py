@@ -5,7 +5,8 @@ from pydantic import Field, StrictBool, StrictInt
 from adaptive_assets.planning.estimates import Estimate
 from adaptive_assets.planning.snapshot import Action, ActiveRun, Claims, QueuedRun, RunState, Work
 from adaptive_assets.policy.fields import Cores, Duration, PositiveDuration, SizeInUse, Text
-from adaptive_assets.policy.terms import DEFAULT, FULL, PolicyValue
+from adaptive_assets.policy.terms import DEFAULT, FULL
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy_cases.estimates import EstimateTerms
 
 HERE = "here"
@@ -72,6 +73,8 @@ class QueuedTerms(WorkTerms):
     """Its `dagster/priority`."""
     admitted: Text | None = None
     """The mode in which it was admitted already, if Dagster has not launched it yet."""
+    inputs: tuple[Text, ...] | None = None
+    """What it reads, as `data` names it; without it, the assets that its work reads."""
     pools: tuple[Text, ...] = ()
     """The pools of each of which it takes a slot."""
     tag_limits: tuple[Text, ...] = ()
@@ -90,6 +93,7 @@ class QueuedTerms(WorkTerms):
             deadline_at=self._deadline_at(submitted_at),
             estimate=self._own_estimate(),
             preempted=self.preempted,
+            inputs=self.inputs,
             claims=Claims(dict.fromkeys(slots, 1), slots) if slots else None,
         )
 

@@ -34,9 +34,10 @@ from adaptive_assets.policy.fields import (
     SizeInUse,
     Text,
 )
-from adaptive_assets.policy.terms import FULL, PolicyValue
+from adaptive_assets.policy.terms import FULL
 from adaptive_assets.policy.text import quoted
 from adaptive_assets.policy.units import UnitError
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.policy_cases.estimates import LearnedTerms
 from adaptive_assets.policy_cases.runs import HERE, ActiveTerms, QueuedTerms, WorkTerms
 
@@ -120,8 +121,36 @@ class NodeTerms(MachineTerms):
         return Node(self.name, reading, heard_at, self.node_class or "", self.lease, self.weighted)
 
 
+def _by_name(value: object) -> object:
+    """A check may be given by its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class CheckTerms(PolicyValue):
+    """A blocking check that some version did not pass."""
+
+    name: Text
+    """What it is called."""
+    partition: Text | None = None
+    """The partition whose version it is, of several."""
+    said: Text | None = None
+    """What it found, in its own words."""
+    run: Text | None = None
+    """The run that evaluated it."""
+    ago: Duration | None = None
+    """How long ago it was evaluated."""
+
+    def outcome(self, state: CheckState, now: float) -> CheckOutcome:
+        """What it said, as it is known at ``now``."""
+        at = None if self.ago is None else now - self.ago
+        return CheckOutcome(self.name, state, self.partition or "", self.said or "", self.run or "", at)
+
+
+Check = Annotated[CheckTerms, BeforeValidator(_by_name)]
+
+
 class DataTerms(PolicyValue):
-    """An asset that runs read."""
+    """An asset that runs read, or some partitions of it."""
 
     age: Duration | None = 600.0
     """How long ago it was last materialized; `null` for never."""
@@ -129,29 +158,54 @@ class DataTerms(PolicyValue):
     """What its freshness policy last said."""
     checks: Literal["pass", "warn", "fail", "not_evaluated", "no_checks"] = "no_checks"
     """What its blocking checks said of its latest version."""
-    failed: tuple[Text, ...] = ()
-    """The blocking checks that failed."""
-    missing: tuple[Text, ...] = ()
+    failed: tuple[Check, ...] = ()
+    """The blocking checks that failed, by name or with what is known of them."""
+    missing: tuple[Check, ...] = ()
     """The blocking checks that were not evaluated."""
     mode: Text = FULL
     """The mode in which its latest version was made."""
+    without: tuple[Text, ...] = ()
+    """Its partitions of which there is no version."""
+    degraded: Text | None = None
+    """The partition that was made in that mode, of several."""
+    stale: Text | None = None
+    """The partition that is as stale as that, of several."""
+    problem: Text | None = None
+    """Why nothing is known of it."""
+    good: Duration | None = None
+    """How long ago a version was made that passed its checks, where the latest one did not."""
     external: StrictBool = False
     """Whether nothing here makes it, so that nobody waits for a first version."""
 
-    def data_state(self, asset: str, now: float) -> DataState:
-        """The asset of that name, as it is known at ``now``."""
-        made_at = None if self.age is None else now - self.age
+    def data_state(self, key: str, now: float) -> DataState:
+        """The input with that key, ``asset`` or ``asset[partitions]``, as it is known at ``now``."""
+        asset, bracket, partitions = key.partition("[") if key.endswith("]") else (key, "", "")
         return DataState(
-            asset, made_at, self.freshness, tuple(self._outcomes()), self.mode, external=self.external
+            asset,
+            None if self.age is None else now - self.age,
+            self.freshness,
+            tuple(self._outcomes(now)),
+            self.mode,
+            external=self.external,
+            unreadable=self.problem is not None,
+            partitions=partitions[:-1] if bracket else "",
+            missing=self.without,
+            degraded=self.degraded or "",
+            stale=self.stale or "",
+            problem=self.problem or "",
+            good_at=None if self.good is None else now - self.good,
         )
 
-    def _outcomes(self) -> Iterator[CheckOutcome]:
+    def _outcomes(self, now: float) -> Iterator[CheckOutcome]:
         """The checks by name; one without a name where none is given."""
         said = CheckState.WARN if self.checks == "warn" else CheckState.FAIL
-        unnamed = ("",) if self.checks in ("warn", "fail") else ()
-        yield from (CheckOutcome(name, said) for name in self.failed or unnamed)
-        unnamed = ("",) if self.checks == "not_evaluated" else ()
-        yield from (CheckOutcome(name, CheckState.NOT_EVALUATED) for name in self.missing or unnamed)
+        for checks, state, unnamed in (
+            (self.failed, said, self.checks in ("warn", "fail")),
+            (self.missing, CheckState.NOT_EVALUATED, self.checks == "not_evaluated"),
+        ):
+            yield from (check.outcome(state, now) for check in checks)
+            if unnamed and not checks:
+                yield CheckOutcome("", state)
 
 
 class SnapshotTerms(PolicyValue):
@@ -174,7 +228,7 @@ class SnapshotTerms(PolicyValue):
     active: tuple[ActiveTerms, ...] = ()
     """The runs that hold resources."""
     data: Mapping[Text, DataTerms] = Field(default_factory=dict)
-    """The assets that runs read, by name."""
+    """What runs read: assets by name, or partitions of them as `asset[partition]`."""
     estimates: tuple[LearnedTerms, ...] = ()
     """What was learned of kinds of work."""
     usage: Mapping[Text, Duration] = Field(default_factory=dict)

@@ -78,6 +78,13 @@ def test_hidden_parameters_reach_the_asset() -> None:
     assert stamp["adaptive/mode_parameters"] == '{"sample": 0.5}'
 
 
+def test_degraded_inputs_are_on_what_the_run_makes() -> None:
+    """As the coordinator saw them when it let the run go."""
+    carried = {tags.ADMISSION: tags.ADMITTED, tags.INPUTS_DEGRADED: '{"raw[2013-02-08]": "reduced"}'}
+    (stamp,) = stamps(materialize(model, tags=carried), "model")
+    assert stamp == {"adaptive/mode": "full", "adaptive/inputs_degraded": '{"raw[2013-02-08]": "reduced"}'}
+
+
 def test_untagged_runs_may_be_given_a_mode() -> None:
     """A developer's own runs can be cheap; a run that the coordinator decided about keeps its mode."""
     cheap = RunMode(untagged_mode="reduced", untagged_parameters={"sample": 0.1})

@@ -109,7 +109,7 @@ def test_a_location_that_is_gone_no_longer_counts(site: Site) -> None:
     world = site.load(b_shop=RAW, reports=REPORT)
     second = submit_to(world, "reports", key("report"))
     assert world.pass_() == []
-    assert "check `plausible` of `raw` failed" in reason(world, second)
+    assert "`raw` failed `plausible`" in reason(world, second)
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -124,7 +124,7 @@ def test_of_a_location_that_fails_to_load_what_was_known_counts(site: Site, rest
     gated = submit_to(world, "reports", key("report"))
     innocent = submit_to(world, "reports", key("innocent"))
     assert world.pass_() == [innocent]
-    assert "check `plausible` of `raw` failed" in reason(world, gated)
+    assert "`raw` failed `plausible`" in reason(world, gated)
 
 
 def test_a_gated_run_waits_while_the_location_of_what_it_reads_was_never_known(site: Site) -> None:
@@ -181,7 +181,7 @@ def test_without_the_ledger_the_daemon_knows_its_own_workspace(site: Site, damag
     world = site.load(shop=RAW, reports=REPORT)
     run_id = submit_to(world, "reports", key("report"))
     assert world.pass_() == []
-    assert "check `plausible` of `raw` failed" in reason(world, run_id)
+    assert "`raw` failed `plausible`" in reason(world, run_id)
 
 
 def test_a_location_that_takes_long_to_load_delays_nobody(
@@ -203,7 +203,7 @@ def test_a_location_that_takes_long_to_load_delays_nobody(
         gated = submit_to(world, "reports", key("report"))
         innocent = submit_to(world, "reports", key("innocent"))
         assert world.pass_() == [innocent]
-        assert "check `plausible` of `raw` failed" in reason(world, gated)
+        assert "`raw` failed `plausible`" in reason(world, gated)
         assert loading.is_alive()
     finally:
         door.set()
@@ -378,4 +378,4 @@ def test_a_job_of_a_location_that_was_renamed_still_waits_for_its_data(site: Sit
     run_id = submit_to(world, "a_reports", job="daily")
     world = site.load(raw=RAW, b_reports=REPORT)
     assert world.pass_() == []
-    assert "check `plausible` of `raw` failed" in reason(world, run_id)
+    assert "`raw` failed `plausible`" in reason(world, run_id)

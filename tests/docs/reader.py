@@ -52,6 +52,7 @@ _UNEQUAL: Final = re.compile(
     r"|(?P<id>\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b)"
     r"|(?P<revision>\b(?=[0-9a-f]*\d)[0-9a-f]{12}\b)"
     r"|(?P<date>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
+    r"|(?P<clock>\b\d\d:\d\d UTC)"
     r"|(?P<url>http://127\.0\.0\.1:\d+)"
     r"|(?P<length>(?<![\w.])\d+[smhd](?: \d\d[smhd])?(?!\w))"
 )
@@ -60,6 +61,7 @@ _STANDS_FOR: Final = {
     "id": r"[0-9a-f]{8}",
     "revision": r"[0-9a-f]{12}",
     "date": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
+    "clock": r"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d UTC",
     "url": r"http://127\.0\.0\.1:\d+",
     "length": r"\d+[smhd](?: \d\d[smhd])?",
 }

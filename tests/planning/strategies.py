@@ -60,6 +60,7 @@ STEP: Final = 256 * 2**20
 TIERS: Final = ("critical", "standard", "batch")
 NAMES: Final = ("p0", "p1", "p2", "default")
 ASSETS: Final = ("a", "b", "c")
+"""What kinds of work read; runs may have inputs of their own, see ``INPUTS``."""
 AGES: Final = (0.0, 1.0, 25.0, 59.0, 60.0, 119.0, 120.0, 290.0, 600.0, 90_000.0)
 SHARES: Final = (0.2, 0.5, 0.85, 1.0)
 
@@ -74,14 +75,16 @@ GATES: Final = tuple(
         {
             "fresh": fresh,
             "checks": checks,
+            "upstreams": upstreams,
             "accept_degraded": degraded,
             "wait_at_most": limit,
             "then": then,
         }
     )
-    for fresh, checks, degraded, (limit, then) in product(
+    for fresh, checks, upstreams, degraded, (limit, then) in product(
         (None, "pass", "warn"),
-        (None, "pass", "warn"),
+        (None, "pass", "warn", {"accept": "warn", "only": ["x"]}, {"only": ["a:x", "y"], "except": ["b:y"]}),
+        (None, None, {"only": ["a"]}, {"except": ["b"]}),
         (True, False),
         [(None, None), *product((0.0, 60.0, 600.0), ("degrade", "launch", "fail"))],
     )
@@ -194,20 +197,26 @@ WORKS: Final = tuple(
         ((), (), (), ("a",)),
     )
 )
-STATES: Final = tuple(
-    DataState("a", None if age is None else AT - age, freshness, outcomes, mode, external)
-    for age, freshness, outcomes, mode, external in product(
-        (None, 0.0, 600.0),
-        Freshness,
-        (
-            (),
-            *((CheckOutcome("x", state),) for state in CheckState),
-            (CheckOutcome("x", CheckState.FAIL), CheckOutcome("y", CheckState.NOT_EVALUATED)),
-        ),
-        ("full", "reduced"),
-        (False, False, False, True),
-    )
+STATES: Final = (
+    DataState("a", unreadable=True),
+    DataState("a", AT, missing=("1",)),
+    *(
+        DataState("a", None if age is None else AT - age, freshness, outcomes, mode, external)
+        for age, freshness, outcomes, mode, external in product(
+            (None, 0.0, 600.0),
+            Freshness,
+            (
+                (),
+                *((CheckOutcome("x", state),) for state in CheckState),
+                (CheckOutcome("x", CheckState.FAIL), CheckOutcome("y", CheckState.NOT_EVALUATED)),
+            ),
+            ("full", "reduced"),
+            (False, False, False, True),
+        )
+    ),
 )
+INPUTS: Final = (*ASSETS, "a[1]", "a[2]", "b[1]", "b[1 to 3 (3)]")
+"""The keys of what runs read: whole assets, and partitions of them."""
 
 
 @st.composite
@@ -358,6 +367,7 @@ def queued(draw: st.DrawFn, number: int, kinds: list[Work]) -> QueuedRun:
         estimate=draw(st.none() | st.none() | st.none() | st.sampled_from(LEARNED)),
         preempted=draw(st.integers(0, 3)),
         claims=draw(st.none() | st.none() | st.none() | st.sampled_from(CLAIMS)),
+        inputs=draw(st.none() | st.lists(st.sampled_from(INPUTS), max_size=3, unique=True).map(tuple)),
     )
 
 
@@ -395,6 +405,12 @@ def active(draw: st.DrawFn, number: int, kinds: list[Work], nodes: tuple[str, ..
     )
 
 
+def state_of(key: str, state: DataState) -> DataState:
+    """The state as that of the input with this key."""
+    asset, _, partitions = key.removesuffix("]").partition("[")
+    return replace(state, asset=asset, partitions=partitions)
+
+
 @st.composite
 def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapshot:
     """Snapshots of up to ten queued runs of a few kinds, and at least ``busy`` active ones.
@@ -403,7 +419,7 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
     """
     kinds = draw(st.lists(st.sampled_from(WORKS), min_size=1, max_size=4))
     waiting = draw(st.integers(0, 10))
-    states = draw(st.lists(st.sampled_from(STATES), max_size=len(ASSETS)))
+    states = draw(st.dictionaries(st.sampled_from(INPUTS), st.sampled_from(STATES), max_size=len(INPUTS)))
     names = () if alone else NODE_NAMES[: draw(st.sampled_from((0, 0, 1, 2, 3)))]
     keys = st.sampled_from([estimate_key(work, mode) for work in kinds for mode in ("full", *MODES_BELOW)])
     return Snapshot(
@@ -413,7 +429,7 @@ def snapshots(draw: st.DrawFn, *, busy: int = 0, alone: bool = False) -> Snapsho
             draw(active(number, kinds, names)) for number in range(draw(st.integers(busy, busy + 3)))
         ),
         machine=None if names else draw(readings() | readings() | st.none()),
-        data={asset: replace(state, asset=asset) for asset, state in zip(ASSETS, states, strict=False)},
+        data={key: state_of(key, state) for key, state in states.items()},
         run_limit=draw(st.none() | st.integers(0, 8)),
         nodes=tuple(draw(machines(name)) for name in names),
         estimates=draw(st.just({}) | st.dictionaries(keys, st.sampled_from(LEARNED), max_size=3)),

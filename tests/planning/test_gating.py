@@ -2,7 +2,7 @@
 
 from adaptive_assets.planning.gating import not_ready
 from adaptive_assets.planning.snapshot import CheckOutcome, CheckState, DataState, QueuedRun, Snapshot, Work
-from adaptive_assets.policy import Gates
+from adaptive_assets.policy import ChecksGate, Gates
 
 HOSTILE = "a\x1b[31m\nb\ud800" + "x" * 100_000
 
@@ -14,7 +14,7 @@ def snapshot_with(state: DataState) -> Snapshot:
 
 def test_names_in_sentences_are_short_and_harmless() -> None:
     """They go into tags, logs and terminals; the numbers keep the asset's own key."""
-    gates = Gates(checks="pass", fresh="pass", accept_degraded=False)
+    gates = Gates(checks=ChecksGate(), fresh="pass", accept_degraded=False)
     work = Work("w", "p", reads=(HOSTILE,), undefined=(HOSTILE,))
     states = (
         DataState(HOSTILE),

@@ -5,6 +5,7 @@ planner goes about it.
 """
 
 import random
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from adaptive_assets.planning.reasons import ReasonCode
 from adaptive_assets.planning.snapshot import ActiveRun, CheckState, Freshness, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.planning.windows import opens_in
-from adaptive_assets.policy import PolicyBook, Stage
+from adaptive_assets.policy import ChecksGate, Gates, PolicyBook, Stage
 from adaptive_assets.policy.compositions import compositions
 from tests.planning.compact import book_of, snapshot_of
 from tests.planning.forecast import (
@@ -68,33 +69,51 @@ WHOLE = {"full", "in_sequence"}
 
 
 def closed_gates(
-    book: PolicyBook, work: Work, snapshot: Snapshot, but_for: Collection[str] = ()
+    book: PolicyBook, run: QueuedRun, snapshot: Snapshot, but_for: Collection[str] = ()
 ) -> set[ReasonCode]:
-    """The codes of the gates that are closed for ``work``, but for those of some assets."""
-    gates = book.policy(work.policy).gates
+    """The codes of the gates that are closed for ``run``, but for those of some assets."""
+    gates = book.policy(run.work.policy).gates
     codes: set[ReasonCode] = set()
     if gates.fresh is None and gates.checks is None and gates.accept_degraded:
         return codes
-    codes |= {ReasonCode.INPUTS_UNKNOWN for _ in work.undefined}
+    codes |= {ReasonCode.INPUTS_UNKNOWN for _ in run.work.undefined}
     fresh = {Freshness.PASS, Freshness.NO_POLICY} | ({Freshness.WARN} if gates.fresh == "warn" else set())
-    bad = {CheckState.FAIL} | ({CheckState.WARN} if gates.checks == "pass" else set())
-    for asset in (each for each in work.reads if each not in but_for):
-        state = snapshot.data.get(asset)
-        if state is None or (state.materialized_at is None and not state.external):
+    for key in run.work.reads if run.inputs is None else run.inputs:
+        asset, state = key.split("[")[0], snapshot.data.get(key)
+        if asset in but_for or not concerns(asset, gates):
+            continue
+        if state is not None and state.unreadable:
+            codes.add(ReasonCode.INPUTS_UNKNOWN)
+            continue
+        if state is None or state.missing or (state.materialized_at is None and not state.external):
             codes.add(ReasonCode.DATA_MISSING)
             continue
         if gates.fresh and state.freshness is Freshness.NOT_EVALUATED:
             codes.add(ReasonCode.FRESHNESS_NOT_EVALUATED)
         elif gates.fresh and state.freshness not in fresh:
             codes.add(ReasonCode.DATA_STALE)
-        said = {outcome.state for outcome in state.outcomes}
-        if gates.checks and CheckState.NOT_EVALUATED in said:
-            codes.add(ReasonCode.CHECK_NOT_EVALUATED)
-        if gates.checks and said & bad:
-            codes.add(ReasonCode.CHECK_FAILED)
+        if gates.checks:
+            bad = {CheckState.FAIL} | ({CheckState.WARN} if gates.checks.accept == "pass" else set())
+            said = {each.state for each in state.outcomes if counts(asset, each.check, gates.checks)}
+            codes |= {ReasonCode.CHECK_NOT_EVALUATED for _ in said & {CheckState.NOT_EVALUATED}}
+            codes |= {ReasonCode.CHECK_FAILED for _ in said & bad}
         if not gates.accept_degraded and state.mode != "full":
             codes.add(ReasonCode.DATA_DEGRADED)
     return codes
+
+
+def concerns(asset: str, gates: Gates) -> bool:
+    """Whether a run waits for that asset, of those that it reads."""
+    if gates.upstreams is None:
+        return True
+    only, excepted = gates.upstreams.only, gates.upstreams.except_
+    return asset in (only or [asset]) and asset not in (excepted or [])
+
+
+def counts(asset: str, check: str, checks: ChecksGate) -> bool:
+    """Whether that check of that asset is asked for."""
+    names = {check, f"{asset}:{check}"}
+    return bool(names & set(checks.only or names)) and not names & set(checks.except_ or [])
 
 
 def optional_stages(work: Work, book: PolicyBook) -> list[Stage]:
@@ -104,13 +123,14 @@ def optional_stages(work: Work, book: PolicyBook) -> list[Stage]:
     return [stage for stage in policy.stages if stage.optional] if able else []
 
 
-def spared(work: Work, snapshot: Snapshot, book: PolicyBook) -> bool:
+def spared(run: QueuedRun, snapshot: Snapshot, book: PolicyBook) -> bool:
     """Whether no gate is closed but for data that is read by optional stages alone."""
+    work = run.work
     optional = optional_stages(work, book)
     essential = [stage for stage in book.policy(work.policy).stages if not stage.optional]
     alone = {asset for stage in optional for asset in stage.reads}
     alone -= {asset for stage in essential for asset in stage.reads}
-    return bool(alone) and not closed_gates(book, work, snapshot, alone)
+    return bool(alone) and not closed_gates(book, run, snapshot, alone)
 
 
 def due_at(run: QueuedRun, book: PolicyBook) -> float | None:
@@ -410,22 +430,53 @@ def test_a_closed_gate_is_respected(book: PolicyBook, snapshot: Snapshot) -> Non
     assert_gates_are_respected(book, snapshot)
 
 
+@UNHURRIED
+@given(books(), snapshots())
+def test_no_run_is_held_for_what_another_reads(book: PolicyBook, snapshot: Snapshot) -> None:
+    """The gates that a deferral names are closed for each of its runs, and are of what these read."""
+    for decision in deferrals(plan(snapshot, book)):
+        told = {reason.code for reason in decision.reasons if reason.code in GATE_CODES}
+        for run in decision.runs:
+            assert told <= closed_gates(book, run, snapshot)
+            keys = run.work.reads if run.inputs is None else run.inputs
+            for reason in decision.reasons:
+                if reason.code in GATE_CODES and "asset" in reason.numbers:
+                    assert reason.numbers["asset"] in {key.split("[")[0] for key in keys}
+
+
+@UNHURRIED
+@given(books(), snapshots())
+def test_a_reason_tells_how_many_runs_wait_for_the_same_thing(book: PolicyBook, snapshot: Snapshot) -> None:
+    """Each is counted once, of whatever kind and policy; not those that may go without it, on a rung."""
+    waiting: Counter[tuple[object, object]] = Counter()
+    told: dict[tuple[object, object], set[object]] = defaultdict(set)
+    for decision in deferrals(plan(snapshot, book)):
+        named = {
+            (reason.numbers["asset"], reason.numbers["partition"]): reason.numbers["waiting"]
+            for reason in decision.reasons
+            if "waiting" in reason.numbers
+        }
+        for thing, number in named.items():
+            waiting[thing] += len(decision.runs)
+            told[thing].add(number)
+    assert all(numbers == {waiting[thing]} for thing, numbers in told.items())
+
+
 def assert_gates_are_respected(book: PolicyBook, snapshot: Snapshot) -> None:
     """By the gates as they are written down a second time."""
     for decision in plan(snapshot, book).decisions:
-        closed = closed_gates(book, decision.work, snapshot)
-        policy = book.policy(decision.work.policy)
-        gates = policy.gates
+        gates = book.policy(decision.work.policy).gates
         for run in decision.runs:
+            closed = closed_gates(book, run, snapshot)
             over = gates.wait_at_most is not None and snapshot.at - run.submitted_at >= gates.wait_at_most
             if decision.verdict is Verdict.FAIL:
                 assert closed
                 assert over
                 assert gates.then == "fail"
-                assert not spared(decision.work, snapshot, book)
+                assert not spared(run, snapshot, book)
             elif closed and decision.verdict.admits:
                 without = bool(left_out(decision))
-                assert not without or spared(decision.work, snapshot, book) or gates.then == "launch"
+                assert not without or spared(run, snapshot, book) or gates.then == "launch"
                 hurried = (gates.then == "degrade" or without) and endangered(run, snapshot, book)
                 assert (over and (gates.then != "fail" or without)) or hurried
                 assert gates.then != "degrade" or decision.verdict is Verdict.DEGRADE
@@ -470,7 +521,7 @@ def test_a_deferral_names_every_rule_that_blocks(book: PolicyBook, snapshot: Sna
         )
         early = set(said) & WAITS_FOR_TIME
         if (waits and not early) or gates.then == "degrade":
-            assert closed_gates(book, decision.work, snapshot) <= set(said)
+            assert all(closed_gates(book, run, snapshot) <= set(said) for run in decision.runs)
         if not before.machines:
             assert ReasonCode.NO_READING in said
             continue
@@ -619,7 +670,7 @@ def test_no_more_is_left_out_than_must_be(situation: tuple[PolicyBook, Snapshot]
     for decision, load, rank in filling(decided, snapshot, book):
         (run,) = decision.runs
         excused = {ReasonCode.BEHIND, ReasonCode.NOT_IDLE} & set(codes(decision))
-        if decision.mode == "full" or excused or closed_gates(book, run.work, snapshot):
+        if decision.mode == "full" or excused or closed_gates(book, run, snapshot):
             continue
         better = ["full"] if decision.verdict is Verdict.LAUNCH or not can_go_in_turn(run, book) else [*WHOLE]
         for mode in better:
@@ -636,6 +687,7 @@ def test_a_run_is_not_overtaken_by_its_own_kind(book: PolicyBook, snapshot: Snap
     for ahead in snapshot.queued:
         for after in snapshot.queued:
             alike = ahead.work == after.work and ahead.estimate == after.estimate
+            alike = alike and ahead.inputs == after.inputs
             first = ahead.submitted_at < after.submitted_at and ahead.priority >= after.priority
             first = first and ahead.deadline_at is None and after.deadline_at is None
             if first and alike and by_run[after.run_id].verdict.admits:

@@ -2,11 +2,16 @@
 
 import re
 
-from adaptive_assets.policy import AssetFacts, Catalogue
+from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 
+PARENTS = {"delay_model": ("weather", "departures"), "delay_forecast": ("delay_model", "weather")}
+CHECKS = {
+    "weather": (CheckFacts("contract", blocking=True),),
+    "departures": (CheckFacts("contract", blocking=True), CheckFacts("lines")),
+}
 CATALOGUE = Catalogue(
     assets={
-        key: AssetFacts(key=key, group=group)
+        key: AssetFacts(key=key, group=group, parents=PARENTS.get(key, ()), checks=CHECKS.get(key, ()))
         for key, group in {
             "weather": "landing",
             "departures": "landing",

@@ -60,6 +60,10 @@ def test_the_schema_marks_what_the_loader_refuses(path: Path) -> None:
         ("default: {objective: {deadline: 5}}", ".default.objective.deadline: type"),
         ("default: {gates: {then: fail}}", ".default.gates: dependentRequired"),
         ("default: {gates: {fresh: wrn, wait_at_most: 5m, then: fail}}", ".default.gates.fresh: enum"),
+        ("default: {gates: {checks: fail}}", ".default.gates.checks: anyOf"),
+        ("default: {gates: {checks: {only: []}}}", ".default.gates.checks: anyOf"),
+        ("default: {gates: {checks: {accept: warn, only: ['a:b']}}}", ""),
+        ("default: {gates: {upstreams: {only: []}}}", ".default.gates.upstreams.only: minItems"),
         ("default: {degrade: [{mode: full}]}", ".default.degrade[0].mode: not"),
         (
             "default: {degrade: [{mode: a, parameters: {}}]}",
@@ -74,7 +78,7 @@ def test_the_schema_marks_what_the_loader_refuses(path: Path) -> None:
 )
 def test_what_an_editor_marks(line: str, fault: str) -> None:
     """The place and the rule."""
-    assert allowed(f"version: 1\n{line}\n") == [fault]
+    assert allowed(f"version: 1\n{line}\n") == [fault] * bool(fault)
 
 
 def test_examples_and_defaults_are_written_the_way_a_file_has_them() -> None:

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from adaptive_assets.policy.fields import PLAIN_NUMBER, Cores, Duration, PositiveDuration, Size, Text
 from adaptive_assets.policy.places import Places
-from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.units import LONGEST_DURATION, UnitError
+from adaptive_assets.policy.values import PolicyValue
 
 Factor = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), PLAIN_NUMBER]
 """How many times as much; written as a number."""

@@ -17,8 +17,8 @@ from adaptive_assets.policy.fields import Version
 from adaptive_assets.policy.findings import Finding
 from adaptive_assets.policy.reading import read_bytes, read_mapping, validated
 from adaptive_assets.policy.suggesting import did_you_mean
-from adaptive_assets.policy.terms import PolicyValue
 from adaptive_assets.policy.text import quoted
+from adaptive_assets.policy.values import PolicyValue
 from adaptive_assets.simulation.scenarios.events import EVENTS, DataTrouble, DurationDrift, Event, Scenario
 from adaptive_assets.simulation.traces.trace import MOST_PROBLEMS
 
