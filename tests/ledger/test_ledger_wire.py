@@ -98,6 +98,7 @@ WHOLE = Snapshot(
             True,
             "p",
             ("q",),
+            2,
             "p",
             "p",
             "gone",
