@@ -20,7 +20,9 @@ from adaptive_assets.dagster_compat.run_creation import LocationAwayError, locat
 from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES
 from adaptive_assets.dagster_compat.version_evidence import is_being_judged, is_being_made, version_id
 from adaptive_assets.ledger import Ledger, RequestState, RunRequestRow
+from adaptive_assets.ledger.texts import storable
 from adaptive_assets.planning.wanted_requests import RequestKind, Wanted
+from adaptive_assets.policy.text import bounded
 
 MOST_LOOKED_AT: Final = 25
 """How many wanted requests are looked at in one cycle: each takes some reads."""
@@ -33,6 +35,8 @@ TRIES: Final = 2
 often it is tried to create one, where that fails."""
 ERROR_AGAIN_S: Final = 30.0
 """How long a request is left alone of which a run could not be created."""
+LONGEST_WHY: Final = 500
+"""Characters of what a tag says of a request."""
 
 logger = logging.getLogger("dagster.adaptive_assets")
 
@@ -154,12 +158,11 @@ class RunRequests:
         repairs = [row for row in rows if row.kind == RequestKind.REPAIR and row.at > since]
         if len(repairs) >= wanted.tries:
             times = "once" if len(repairs) == 1 else f"{len(repairs)} times"
-            message = (
+            return (
                 f"{wanted.subject} was repaired {times} by the job `{wanted.job}` and still fails"
                 f" {', '.join(wanted.checks)}: it is not repaired again (policy `{wanted.policy}`);"
                 " look at its last run, or make the data anew"
             )
-            return message
         first = repairs[-1].at if repairs else now
         key = f"repair:{wanted.subject}:{first!r}:{len(repairs) + 1}"
         self._write(wanted, key, wanted.checks, version, now)
@@ -267,7 +270,7 @@ def _why(wanted: Wanted, checks: tuple[str, ...]) -> str:
             what = f"repair {wanted.subject}, which failed {', '.join(checks)}"
         case _:
             what = f"quarantine {wanted.subject}, which failed {', '.join(checks)}"
-    return f"{what} (policy `{wanted.policy}`)"
+    return storable(bounded(f"{what} (policy `{wanted.policy}`)", LONGEST_WHY))
 
 
 def _asked_before(wanted: Wanted, row: RunRequestRow) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from sqlalchemy import func, select
 
@@ -26,10 +26,11 @@ PLANS_LOOKED_AT = 50
 """The newest plans to evaluate a check that are looked at for one that is under way."""
 RUNS_LOOKED_AT = 100
 
-_NEWS = [
-    dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
-    dg.DagsterEventType.ASSET_MATERIALIZATION.value,
-]
+MOST_NEWER = 500
+"""Evaluations of whatever asset that are looked at for those of the assets in question; more count as news."""
+
+_JUDGED = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
+_MADE = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 
 
 def version_id(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str = "") -> int | None:
@@ -101,13 +102,21 @@ def newest_event(instance: dg.DagsterInstance) -> int:
 def has_newer_event(instance: dg.DagsterInstance, assets: Sequence[dg.AssetKey], after: int) -> bool:
     """Whether any of ``assets`` has a materialization or evaluation with an id above ``after``.
 
-    It reads no more than what is newer.
+    It reads no more than what is newer, and of checks, where there is anything newer, those of ``assets``:
+    an evaluation's own row does not tell its asset.
     """
-    column = SqlEventLogStorageTable.c
-    newer = select(column.id).where(
-        column.id > after,
-        column.asset_key.in_([asset.to_string() for asset in assets]),
-        column.dagster_event_type.in_(_NEWS),
-    )
+    event, execution = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
+    keys = [asset.to_string() for asset in assets]
+    newer = select(event.id).where(event.id > after)
+    made = newer.where(event.asset_key.in_(keys), event.dagster_event_type == _MADE)
+    judged = newer.where(event.dagster_event_type == _JUDGED)
     with event_log_storage(instance).index_connection() as connection:
-        return connection.execute(newer.limit(1)).first() is not None
+        if connection.execute(made.limit(1)).first() is not None:
+            return True
+        ids = connection.execute(judged.limit(MOST_NEWER)).scalars().all()
+        if not ids or len(ids) == MOST_NEWER:
+            return bool(ids)
+        of_assets = select(execution.id).where(
+            execution.asset_key.in_(keys), execution.evaluation_event_storage_id.in_(ids)
+        )
+        return connection.execute(of_assets.limit(1)).first() is not None

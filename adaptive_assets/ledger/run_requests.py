@@ -55,7 +55,7 @@ class RunRequestTable:
 
     def add(self, row: RunRequestRow) -> bool:
         """Write a request unless one of its key is there; whether it was written."""
-        values = {name: getattr(row, name) for name in _PLAIN} | {
+        values = {name: _stored(getattr(row, name)) for name in _PLAIN} | {
             "body": storable(json.dumps(dict(row.body))),
             "why": storable(row.why),
             "changed_at": row.changed_at or row.at,
@@ -75,7 +75,7 @@ class RunRequestTable:
 
     def of(self, asset: str, partition: str, limit: int = 200) -> list[RunRequestRow]:
         """Those of a partition of an asset, the newest first; ``partition`` is empty where there is none."""
-        subject = (table.c.asset == asset) & (table.c.partition == partition)
+        subject = (table.c.asset == storable(asset)) & (table.c.partition == storable(partition))
         return self._read(select(table).where(subject).order_by(table.c.at.desc()).limit(limit))
 
     def move(
@@ -106,6 +106,10 @@ class RunRequestTable:
 
 
 _PLAIN: Final = ("key", "kind", "asset", "partition", "at", "state", "attempt", "run_id", "said")
+
+
+def _stored(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 def _row(row: Row[Any]) -> RunRequestRow:

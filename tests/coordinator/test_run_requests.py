@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from typing import Any
 
 import dagster as dg
@@ -321,3 +322,52 @@ def killed_at(world: World, wanted: Wanted, place: str) -> None:
     else:
         requests._move = dies  # type: ignore[method-assign]
     requests.carry_on(world.process_context, 2.0)
+
+
+def test_stale_partitions_and_whole_jobs_become_runs(make_world: MakeWorld) -> None:
+    """With the partition, and the tags that say why."""
+    world = make_world(IDLE, code=CODE)
+    requests, _ = asker(world)
+    requests.ask([Wanted(RequestKind.REFRESH, "daily", "tue", policy="p")], world.process_context, 1.0)
+    requests.request(RequestKind.REPAIR, "daily", "mon", "by an incident", "i", at=2.0, job="repair_readings")
+    assert requests.carry_on(world.process_context, 3.0)
+    refresh, repair = sorted(requested(world), key=lambda run: run.job_name)
+    assert refresh.asset_selection == {dg.AssetKey("daily")}
+    assert refresh.tags["dagster/partition"] == "tue"
+    assert (repair.job_name, repair.tags["dagster/partition"]) == ("repair_readings", "mon")
+    assert repair.tags[tags.REQUESTED_BY] == "by an incident"
+    assert set(world.pass_()) == {refresh.run_id, repair.run_id}
+    assert tags.REQUEST in world.run(refresh.run_id).tags
+
+
+def test_what_cannot_be_created_is_given_up_and_told(make_world: MakeWorld) -> None:
+    """After two tries half a minute apart."""
+    world = make_world(IDLE, code=CODE)
+    requests, told = asker(world)
+    requests.request(RequestKind.VALIDATE, "readings", "", "why", "k", at=1.0)  # without checks
+    for at in (1.0, 2.0):
+        requests.carry_on(world.process_context, at)
+        assert [row.state for row in rows(world)] == ["asked"]
+    requests.carry_on(world.process_context, 40.0)
+    assert [row.state for row in rows(world)] == ["failed"]
+    assert told
+
+
+def test_data_that_a_gate_waits_for_begins_the_next_pass(make_world: MakeWorld) -> None:
+    """An event of another asset does not; nor does one that the cycle has seen."""
+    world = make_world(POLICIES, code=CODE)
+    world.materialize("readings")
+    evaluate(world, "whole", True)
+    waiting = world.submit("report")
+    world.pass_()
+    (validation,) = requested(world)
+    assert world.pass_() == [validation.run_id]
+    coordinator = world.coordinator
+    assert coordinator._cycle is not None
+    time.sleep(max(0.0, coordinator._cycle.next_pass._earliest - time.monotonic()))
+    assert not coordinator._is_pass_due()
+    world.instance.report_runless_asset_event(dg.AssetMaterialization("daily", partition="mon"))
+    assert not coordinator._is_pass_due()
+    evaluate(world, "plausible", True)
+    assert coordinator._is_pass_due()
+    assert world.pass_() == [waiting]
