@@ -27,7 +27,7 @@ PLANS_LOOKED_AT = 50
 RUNS_LOOKED_AT = 100
 
 MOST_NEWER = 500
-"""Evaluations of whatever asset that are looked at for those of the assets in question; more count as news."""
+"""Evaluations of whatever asset that are looked at for those of the assets asked about; more count as news."""
 
 _JUDGED = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
 _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION.value

@@ -271,7 +271,8 @@ def test_a_partition_is_told_to_its_checks(make_world: MakeWorld) -> None:
     execute(world, run)
     key = dg.AssetCheckKey(dg.AssetKey("daily"), "full")
     (record,) = world.instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
-    target = record.evaluation and record.evaluation.target_materialization_data
+    assert record.evaluation is not None
+    target = record.evaluation.target_materialization_data
     version = world.instance.event_log_storage.get_latest_storage_id_by_partition(
         dg.AssetKey("daily"), dg.DagsterEventType.ASSET_MATERIALIZATION, {"mon"}
     )
@@ -318,7 +319,7 @@ def killed_at(world: World, wanted: Wanted, place: str) -> None:
     if place == "written":
         dies()
     if place == "created":
-        world.instance.submit_run = dies  # type: ignore[method-assign]
+        world.instance.submit_run = dies  # type: ignore[assignment,method-assign]
     else:
         requests._move = dies  # type: ignore[method-assign]
     requests.carry_on(world.process_context, 2.0)

@@ -76,7 +76,8 @@ def wanted(
 
 def raw(*outcomes: CheckOutcome, **state: Any) -> DataState:
     """A state of the asset ``raw``, made an hour ago."""
-    return DataState("raw", **({"materialized_at": NOW - 3600, "outcomes": outcomes} | state))
+    known: dict[str, Any] = {"materialized_at": NOW - 3600, "outcomes": outcomes} | state
+    return DataState("raw", **known)
 
 
 UNEVALUATED = CheckOutcome("c", CheckState.NOT_EVALUATED, "mon")
@@ -153,10 +154,9 @@ def test_requests_follow_from_what_waiting_runs_read(states: list[DataState]) ->
     assert len({(each.kind, each.subject, each.checks) for each in found}) == len(found)
     readable = [state for state in states if not state.unreadable]
     for each in found:
+        states_of = {CheckState.FAIL, CheckState.WARN}
         if each.kind is RequestKind.VALIDATE:
-            states_of = (CheckState.NOT_EVALUATED,)
-        else:
-            states_of = (CheckState.FAIL, CheckState.WARN)
+            states_of = {CheckState.NOT_EVALUATED}
         if each.kind is not RequestKind.REFRESH:
             named = {
                 one.check
