@@ -63,6 +63,12 @@ def versions_in(folder: Path) -> list[Version]:
     return sorted(Version(int(match["number"]), match["run"], path) for path, match in named)
 
 
+def version_of(folder: Path, name: str) -> Version | None:
+    """The version that a file of a folder is, by its name; ``None`` where the name is not that of one."""
+    match = _NAME.fullmatch(name)
+    return Version(int(match["number"]), match["run"], folder / name) if match else None
+
+
 def file_name(text: str) -> str:
     """Any text as one file name that stays in its folder; different texts give different names."""
     name = quote(text, safe=" +,:=").replace("~", "%7E")

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
@@ -14,7 +17,7 @@ from sqlalchemy import select
 
 from adaptive_assets.dagster_compat.storage import event_log_storage
 
-__all__ = ["CheckRow", "check_rows", "materializations"]
+__all__ = ["CheckRow", "Target", "check_rows", "materializations"]
 
 _AT_ONCE: Final = 200
 """Values in one IN list, and materializations in one page."""
