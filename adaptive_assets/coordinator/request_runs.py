@@ -7,6 +7,7 @@ import dagster as dg
 
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import key_of
+from adaptive_assets.assets.rollback import roll_back
 from adaptive_assets.dagster_compat.run_creation import create_run
 from adaptive_assets.dagster_compat.version_evidence import evaluated_by
 from adaptive_assets.ledger import RunRequestRow
@@ -24,10 +25,14 @@ def carry_out(instance: dg.DagsterInstance, workspace: Any, row: RunRequestRow, 
     """Whether it has a run, which is submitted then; ``workspace`` is a daemon's.
 
     Raises:
+        NothingToRollBackError: there is no good version to go back to, or the latest is good.
         RunCreationError: it cannot be created; its subclass ``LocationAwayError`` where that may change.
     """
     if row.kind == RequestKind.QUARANTINE:
         _quarantine(instance, row)
+        return False
+    if row.kind == RequestKind.ROLLBACK:
+        roll_back(instance, key_of(row.asset), row.partition or None, row.why)
         return False
     run = instance.get_run_by_id(run_id)  # created before the daemon was killed
     context = workspace.create_request_context()

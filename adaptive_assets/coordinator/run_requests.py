@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 import dagster as dg
 
 from adaptive_assets.assets.asset_keys import key_of
+from adaptive_assets.assets.rollback import NothingToRollBackError
 from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.request_runs import carry_out, ended_well
 from adaptive_assets.dagster_compat.run_creation import LocationAwayError, locations_of_checks
@@ -191,6 +192,9 @@ class RunRequests:
                 "requests", f"{row.why}: it waits, because {error}", subject=f"request {row.key}"
             )
             return False
+        except NothingToRollBackError as error:  # nothing that another try would change
+            self._move(row, RequestState.FAILED, now, None, str(error))
+            return False
         except Exception as error:
             # the attempt stays the same, and so does the id of a run that was made already
             times = self._errors.get(row.key, (0, 0.0))[0] + 1
@@ -268,6 +272,8 @@ def _why(wanted: Wanted, checks: tuple[str, ...]) -> str:
             what = f"refresh {wanted.subject}, which is stale"
         case RequestKind.REPAIR:
             what = f"repair {wanted.subject}, which failed {', '.join(checks)}"
+        case RequestKind.ROLLBACK:
+            what = f"roll back {wanted.subject}, which failed {', '.join(checks)}"
         case _:
             what = f"quarantine {wanted.subject}, which failed {', '.join(checks)}"
     return storable(bounded(f"{what} (policy `{wanted.policy}`)", LONGEST_WHY))
@@ -279,6 +285,8 @@ def _asked_before(wanted: Wanted, row: RunRequestRow) -> str:
         return ""
     by = f" by run {row.run_id[:8]}" if row.run_id else ""
     said = f" ({row.said})" if row.said else ""
+    if wanted.kind is RequestKind.ROLLBACK:
+        return f"{wanted.subject} is not rolled back{said}: it is not tried again for this version"
     if wanted.kind is RequestKind.REFRESH:
         return f"{wanted.subject} is still stale after the refresh{by}{said}: it is not asked for again"
     return (

@@ -25,6 +25,8 @@ class RequestKind(StrEnum):
     """A run of a user's job on a version that failed, after which its checks are run again."""
     QUARANTINE = "quarantine"
     """An event that marks a version as bad."""
+    ROLLBACK = "rollback"
+    """Events that make the last good version the one that counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ class OnUnready(PolicyValue):
 class OnFailedCheck(PolicyValue):
     """What is done about a version that failed a blocking check, while a run waits for it."""
 
-    then: Literal["quarantine", "repair"]
-    """`quarantine` marks the version by an event; `repair` runs a job, and then the failed checks again."""
+    then: Literal["quarantine", "repair", "rollback"]
+    """`quarantine` marks the version by an event; `repair` runs a job, and then the failed checks again;
+    `rollback` makes the last good version the one that counts."""
     job: Text | None = Field(default=None, validate_default=True)
     """The job that repairs; it is told the partition, and by run tags the asset and the checks."""
     tries: Count = 2

@@ -42,7 +42,7 @@ def policy_schema() -> Schema:
     _in_short(definitions["Gates"]["properties"], "checks", OUTCOMES)
     definitions["OnFailedCheck"]["anyOf"] = [
         {"properties": {"then": {"enum": ["repair"]}}, "required": ["job"]},
-        {"properties": {"then": {"enum": ["quarantine"]}, "job": False}},
+        {"properties": {"then": {"enum": ["quarantine", "rollback"]}, "job": False}},
     ]
     definitions["Rung"]["properties"]["mode"]["not"] = {"enum": [FULL, IN_SEQUENCE]}
     return {"$schema": DIALECT, "title": "Policy book", **book, "$defs": definitions}

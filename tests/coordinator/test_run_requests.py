@@ -372,3 +372,19 @@ def test_data_that_a_gate_waits_for_begins_the_next_pass(make_world: MakeWorld) 
     evaluate(world, "plausible", True)
     assert coordinator._is_pass_due()
     assert world.pass_() == [waiting]
+
+
+def test_a_rollback_without_a_good_version_is_told_once(make_world: MakeWorld) -> None:
+    """It is settled, and asked for again with the next version."""
+    world = make_world(
+        REPAIRED.replace("{then: repair, job: repair_readings, tries: 2}", "{then: rollback}"), code=CODE
+    )
+    world.materialize("readings")
+    evaluate(world, "whole", True)
+    evaluate(world, "plausible", False)
+    world.submit("report")
+    for _ in range(4):
+        world.pass_()
+    (row,) = rows(world)
+    assert (row.kind, row.state) == ("rollback", "failed")
+    assert any("no stored version" in error for error in world.daemon_errors())
