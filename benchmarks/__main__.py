@@ -19,6 +19,7 @@ from benchmarks import (
     launching,
     paired_passes,
     planning,
+    publishing,
     real,
     selection,
     simulation,
@@ -94,6 +95,10 @@ def _kills(given: Options) -> Finding:
     return kills.measure(say=_say, **_chosen(given, names))
 
 
+def _publishing(given: Options) -> Finding:
+    return publishing.measure(say=_say, **_chosen(given, {"kills": "kills"}))
+
+
 def _real(given: Options) -> Finding:
     names = {
         "parts": "only",
@@ -159,6 +164,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "starts": _starts,
     "fidelity": _fidelity,
     "kills": _kills,
+    "publishing": _publishing,
     "real": _real,
     "ablation": _ablation,
 }
@@ -212,7 +218,11 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
 )
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes side by side (all simulations, kills).")
 @click.option("--runs", type=click.IntRange(12), help="How many real runs (fidelity).")
-@click.option("--kills", type=click.IntRange(1), help="Kills of daemons whose ledger is well (kills).")
+@click.option(
+    "--kills",
+    type=click.IntRange(1),
+    help="Kills of daemons whose ledger is well (kills), or of writers (publishing).",
+)
 @click.option(
     "--fault",
     "faults",

@@ -2,11 +2,13 @@
 
 Every asset has a folder, every partition of it a folder inside whose name begins with ``@``, and every
 materialization adds one file, ``v<number>-<run id>.parquet`` (or ``.pickle``). A version is written apart,
-synced and renamed (see `publication`), so a run that is killed leaves no torn version behind. The highest
-number is the current version. Older ones are removed in time, but never the newest good one, which is
-what the mode ``last_good`` serves.
+synced and renamed (see `publication`), so a run that is killed leaves no torn version behind. It is a
+candidate until the event log has its materialization and passing evaluations of its blocking checks (see
+`audit`); other runs read the newest version that is published so. Older ones are removed in time, but never
+the newest good one, which is also what the mode ``last_good`` serves.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +19,17 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from adaptive_assets.assets import frames, system_errors
-from adaptive_assets.assets.publication import publish, sweep
-from adaptive_assets.assets.versions import Version, file_name, newest_good, versions_in
+from adaptive_assets.assets.audit import audit, newest_good
+from adaptive_assets.assets.publication import ABANDONED_AFTER, publish, sweep
+from adaptive_assets.assets.versions import Version, file_name, versions_in
 
 if TYPE_CHECKING:
     from upath import UPath
 
 _ATTEMPTS: Final = 3
+_HOUR: Final = 3600.0
+_SHOWN: Final = 3
+"""How many of the versions that did not pass a message names."""
 
 
 class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
@@ -42,11 +48,18 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     """A local folder, created when needed. A relative one starts at the working directory of the process."""
     keep_versions: int = Field(default=3, ge=1)
     """How many of the newest versions to keep; the newest good one is kept besides."""
+    keep_for_hours: float = Field(default=0.0, ge=0.0)
+    """Versions younger than this are kept too, however many there are."""
+    audit: bool = True
+    """Whether other runs see a version only when its blocking checks have passed; else, as soon as it is
+    stored."""
 
     @field_validator("base_dir")
     @classmethod
     def _local(cls, base_dir: str) -> str:
-        scheme, separator, _ = base_dir.partition("://")
+        scheme, separator, rest = base_dir.partition("://")
+        if scheme in ("file", "local") and separator:
+            return rest
         if separator:
             raise ValueError(f"base_dir is a local folder, such as `data/assets`, and not a `{scheme}` URL")
         return base_dir
@@ -126,7 +139,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         """Remove what nobody needs any more; the version is stored, whatever comes of this."""
         try:
             if context.has_asset_key:
-                _prune(context.step_context.instance, context.asset_key, stored, self.keep_versions - 1)
+                self._prune(context, stored)
             sweep(folders, lambda run_id: _is_over(context.step_context.instance, run_id))
         except Exception as error:  # noqa: BLE001  the next version tries again
             context.log.warning(
@@ -137,15 +150,54 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
                 error,
             )
 
+    def _prune(self, context: dg.OutputContext, stored: Sequence[Version]) -> None:
+        """Remove the versions that policy does not keep; never the last good one, nor one being audited."""
+        instance, now = context.step_context.instance, time.time()
+        candidates = [
+            version
+            for version in stored[: max(len(stored) - self.keep_versions + 1, 0)]
+            if now - version.written_at >= self.keep_for_hours * _HOUR
+        ]
+        # Asked before anything is removed, and only when something could be: it reads the event log.
+        partition = context.asset_partition_key if context.has_asset_partitions else None
+        good = newest_good(instance, context.asset_key, partition, stored) if candidates else None
+        for version in candidates:
+            settled = _is_over(instance, version.run_id) or now - version.written_at > ABANDONED_AFTER
+            if version != good and settled:
+                version.path.unlink(missing_ok=True)
+
     @override
     def load_from_path(self, context: dg.InputContext, path: "UPath") -> Any:
-        """Load the current version in the folder ``path``.
+        """Load the version in the folder ``path`` that the run of the input may see.
 
         Raises:
             FileNotFoundError: Nothing is stored there.
-            dagster.Failure: The file is damaged.
+            dagster.Failure: No version has passed its checks, or the file is damaged.
         """
-        return _load(context, Path(str(path)), _current)
+        return self._load_current(context, Path(str(path)), None)
+
+    @override
+    def load_partitions(self, context: dg.InputContext) -> Any:
+        """Load one partition, or several as a dict by their keys."""
+        paths = self._get_paths_for_partitions(context)
+        if len(paths) == 1:
+            ((key, path),) = paths.items()
+            return self._load_partition(context, key, path)
+        loaded = {key: self._load_partition(context, key, path) for key, path in paths.items()}
+        return {key: value for key, value in loaded.items() if value is not None}
+
+    def _load_partition(self, context: dg.InputContext, key: str, path: "UPath") -> Any:
+        try:
+            return self._load_current(context, Path(str(path)), key)
+        except FileNotFoundError:
+            if not (context.definition_metadata or {}).get("allow_missing_partitions", False):
+                raise
+            context.log.warning(self.get_missing_partition_log_message(key))
+            return None
+
+    def _load_current(self, context: dg.InputContext, folder: Path, partition: str | None) -> Any:
+        choose = _visible if self.audit and context.has_asset_key else _current
+        return _load(context, folder, partition, choose)
 
     def load_last_good(self, context: dg.InputContext) -> Any:
         """Load the last good version (see `newest_good`) of the asset, or of the one partition, of the input.
@@ -153,11 +205,12 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         Raises:
             dagster.Failure: There is none, or its file is damaged.
         """
+        partition: str | None = None
         if context.has_asset_partitions:
-            (path,) = self._get_paths_for_partitions(context).values()
+            ((partition, path),) = self._get_paths_for_partitions(context).items()
         else:
             path = self._get_path(context)
-        return _load(context, Path(str(path)), _last_good)
+        return _load(context, Path(str(path)), partition, _last_good)
 
 
 def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | None = None) -> Any:
@@ -205,29 +258,79 @@ def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | N
     return io_manager.load_input(wanted)
 
 
-def _current(context: dg.InputContext, folder: Path) -> Version:
-    stored = versions_in(folder)
-    if stored:
-        return stored[-1]
+def _stored(context: dg.InputContext, folder: Path) -> list[Version]:
+    if stored := versions_in(folder):
+        return stored
     raise FileNotFoundError(
         f"{_described(context)} is not stored yet: there is no version in {folder}; materialize it"
     )
 
 
-def _last_good(context: dg.InputContext, folder: Path) -> Version:
+def _current(context: dg.InputContext, folder: Path, _: str | None) -> Version:
+    return _stored(context, folder)[-1]
+
+
+def _visible(context: dg.InputContext, folder: Path, partition: str | None) -> Version:
+    """The version that a step of a run may see: its run's own, else the newest that is published.
+
+    A check reads what it is to judge: the newest version that Dagster has recorded, published or not.
+    """
+    stored = _stored(context, folder)
+    run_id, judges = _reader(context)
+    own = [version for version in stored if version.run_id == run_id]
+    if own:
+        return own[-1]
+    judged = audit(context.instance, context.asset_key, partition, stored)
+    if judges:
+        return judged[0].version
+    for each in judged:
+        if not each.problem:
+            if each is not judged[0]:
+                told = (
+                    f"{_described(context)}: {each.version.path.name} is read, the newest version that passed"
+                )
+                context.log.warning("%s; of %s, %s", told, judged[0].version.path.name, judged[0].problem)
+            return each.version
+    shown = "; ".join(f"{each.version.path.name}: {each.problem}" for each in judged[:_SHOWN])
+    which = f"[{partition}]" if partition else ""
+    raise dg.Failure(
+        f"No version of `{context.asset_key.to_user_string()}{which}` has passed its checks: {shown}. "
+        "Materialize it again, or run its checks again.",
+        allow_retries=False,
+    )
+
+
+def _reader(context: dg.InputContext) -> tuple[str, bool]:
+    """The run that reads, and whether the step is one that judges the asset that it reads."""
+    try:
+        step = context.step_context
+    except dg.DagsterInvariantViolationError:
+        # Read from outside of runs, as `Definitions.load_asset_value` does.
+        return "", False
+    definition = step.assets_def
+    checks = definition.check_keys if definition else ()
+    return step.run_id, any(key.asset_key == context.asset_key for key in checks)
+
+
+def _last_good(context: dg.InputContext, folder: Path, partition: str | None) -> Version:
     stored = versions_in(folder)
-    good = newest_good(context.instance, context.asset_key, stored)
+    good = newest_good(context.instance, context.asset_key, partition, stored)
     if good:
         return good
     why = f"none of {len(stored)} in {folder} passed all checks that block" if stored else "nothing is stored"
     raise _failure(context, f"it has no last good version to serve: {why}; materialize it once in full")
 
 
-def _load(context: dg.InputContext, folder: Path, choose: Callable[[dg.InputContext, Path], Version]) -> Any:
+def _load(
+    context: dg.InputContext,
+    folder: Path,
+    partition: str | None,
+    choose: Callable[[dg.InputContext, Path, str | None], Version],
+) -> Any:
     wanted = frames.kind_wanted(context.dagster_type.typing_type)
     try:
         for _ in range(_ATTEMPTS):
-            version = choose(context, folder)
+            version = choose(context, folder, partition)
             # Another run may just have removed it, because newer ones follow: take the one chosen now.
             with suppress(FileNotFoundError):
                 return frames.read(version.path, wanted)
@@ -238,15 +341,6 @@ def _load(context: dg.InputContext, folder: Path, choose: Callable[[dg.InputCont
     except OSError as error:
         raise _refused(context, error, folder) from error
     raise _failure(context, f"its versions in {folder} are removed faster than they can be read")
-
-
-def _prune(instance: dg.DagsterInstance, asset: dg.AssetKey, stored: Sequence[Version], spare: int) -> None:
-    candidates = stored[: max(len(stored) - spare, 0)]
-    # Asked before anything is removed, and only when something could be: it reads the event log.
-    good = newest_good(instance, asset, stored) if candidates else None
-    for version in candidates:
-        if version != good:
-            version.path.unlink(missing_ok=True)
 
 
 def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -49,16 +49,32 @@ MEMORY: Final = "adaptive/memory"
 DURATION: Final = "adaptive/duration"
 """From its start to its end: ``5m``."""
 
+REQUESTED_BY: Final = "adaptive/requested_by"
+"""On a run that the coordinator requested: ``validate``, ``refresh`` or ``repair``, and for what."""
+REQUEST: Final = ".dagster/adaptive_request"
+"""On such a run: the key of the request in the ledger."""
+REPAIRS: Final = "adaptive/repairs"
+"""On a run that repairs: the key of the asset, as one text."""
+FAILED_CHECKS: Final = "adaptive/failed_checks"
+"""On a run that repairs: the checks that its version failed, as a JSON list."""
+REPAIRED_VERSION: Final = "adaptive/failed_version"
+"""On a run that repairs: the storage id of the materialization that failed, or ``none``."""
+
 FULL: Final = "full"
 LAST_GOOD: Final = "last_good"
 
 OF_USERS: Final = frozenset({INPUT_SIZE, CPU, MEMORY, DURATION})
 """The tags that users set; the others are written over."""
 
+OF_REQUESTS: Final = frozenset({REQUESTED_BY, REQUEST, REPAIRS, FAILED_CHECKS, REPAIRED_VERSION})
+"""The tags that a requested run is created with, and keeps."""
+
 
 def is_ours(key: str) -> bool:
     """Whether the tag is the coordinator's to write, and to take away."""
-    return key == WAITS or (key.startswith((PREFIX, HIDDEN_PREFIX)) and key not in OF_USERS)
+    return key == WAITS or (
+        key.startswith((PREFIX, HIDDEN_PREFIX)) and key not in OF_USERS and key not in OF_REQUESTS
+    )
 
 
 def plain(key: str) -> str:

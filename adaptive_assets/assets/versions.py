@@ -1,24 +1,19 @@
-"""The stored versions of an asset, and which of them are good."""
+"""The stored versions of an asset, by the names of their files."""
 
+import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
-
-import dagster as dg
-
-from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
 
 _NAME: Final = re.compile(r"v(?P<number>[0-9]{8,18})-(?P<run>[^.]+)\.(?:parquet|pickle)")
 _LONGEST_NAME: Final = 200
 """Bytes; file systems take 255, and versions and partial files add to it."""
-_HISTORY: Final = 50
-"""How many of the latest evaluations of a check are looked through for those of a version."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +23,14 @@ class Version:
     number: int
     run_id: str
     path: Path
+
+    @property
+    def written_at(self) -> float:
+        """When the file was written (POSIX seconds); the end of time where it is gone."""
+        try:
+            return self.path.stat().st_mtime
+        except FileNotFoundError:
+            return math.inf
 
     @classmethod
     def next_in(cls, folder: Path, stored: Sequence["Version"], run_id: str, suffix: str) -> "Version":
@@ -60,25 +63,10 @@ def versions_in(folder: Path) -> list[Version]:
     return sorted(Version(int(match["number"]), match["run"], path) for path, match in named)
 
 
-def newest_good(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, versions: Sequence[Version]
-) -> Version | None:
-    """The newest of some versions of one asset (or of one partition of it) that is good.
-
-    A version is good when every check that was planned in the run that made it was evaluated and no blocking
-    one failed with severity ERROR. A check that ran again later, on its own, is believed over its first
-    evaluation. A version whose checks never ran is not good, unless none of the versions has checks.
-    """
-    records = {version.run_id: _Record.of_run(instance, asset, version.run_id) for version in versions}
-    names = sorted({name for record in records.values() for name in record.names})
-    for evaluation in _later(instance, asset, names):
-        target = evaluation.target_materialization_data
-        if target and target.run_id in records:
-            records[target.run_id].evaluated[evaluation.check_name] = evaluation
-    for version in reversed(versions):
-        if records[version.run_id].is_good(has_checks=bool(names)):
-            return version
-    return None
+def version_of(folder: Path, name: str) -> Version | None:
+    """The version that a file of a folder is, by its name; ``None`` where the name is not that of one."""
+    match = _NAME.fullmatch(name)
+    return Version(int(match["number"]), match["run"], folder / name) if match else None
 
 
 def file_name(text: str) -> str:
@@ -90,62 +78,3 @@ def file_name(text: str) -> str:
         digest = sha256(text.encode()).hexdigest()[:32]
         name = f"{name[: _LONGEST_NAME - len(digest) - 1]}~{digest}"
     return name
-
-
-@dataclass(slots=True)
-class _Record:
-    """What the checks of one asset said about the version that one run made."""
-
-    planned: set[str] = field(default_factory=set)
-    evaluated: dict[str, dg.AssetCheckEvaluation] = field(default_factory=dict)
-
-    @classmethod
-    def of_run(cls, instance: dg.DagsterInstance, asset: dg.AssetKey, run_id: str) -> "_Record":
-        record = cls()
-        of_type = {
-            dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
-            dg.DagsterEventType.ASSET_CHECK_EVALUATION,
-        }
-        for entry in instance.all_logs(run_id, of_type=of_type):
-            said: Any = entry.get_dagster_event().event_specific_data
-            if said.asset_key != asset:
-                continue
-            if isinstance(said, dg.AssetCheckEvaluation):
-                record.evaluated[said.check_name] = said
-            else:
-                record.planned.add(said.check_name)
-        return record
-
-    @property
-    def names(self) -> Iterable[str]:
-        return self.planned | self.evaluated.keys()
-
-    def is_good(self, *, has_checks: bool) -> bool:
-        if not self.evaluated:
-            return not has_checks
-        return self.planned <= self.evaluated.keys() and not any(map(_spoils, self.evaluated.values()))
-
-
-def _spoils(evaluation: dg.AssetCheckEvaluation) -> bool:
-    # Events of older versions of Dagster do not say whether the check blocks.
-    if evaluation.passed or evaluation.blocking is False:
-        return False
-    state = evaluation.metadata.get(CHECK_STATE)
-    unknown = state is not None and state.value == NOT_EVALUATED
-    return unknown or evaluation.severity is dg.AssetCheckSeverity.ERROR
-
-
-def _later(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, names: Iterable[str]
-) -> Iterator[dg.AssetCheckEvaluation]:
-    """The recent evaluations of some checks in whatever run, oldest first."""
-    for name in names:
-        # The latest record alone will not do: in a run that is going on it says no more than "planned".
-        records = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(asset, name), limit=_HISTORY
-        )
-        for record in reversed(records):
-            event = record.event.dagster_event if record.event else None
-            said = event.event_specific_data if event else None
-            if isinstance(said, dg.AssetCheckEvaluation):
-                yield said

@@ -29,6 +29,7 @@ from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.policy_in_force import PolicyInForce
 from adaptive_assets.coordinator.queue_watch import QueueWatch
 from adaptive_assets.coordinator.recording import Recorder
+from adaptive_assets.coordinator.requesting import Requesting
 from adaptive_assets.coordinator.run_inputs import RunInputs
 from adaptive_assets.coordinator.slot_watch import SlotWatch
 from adaptive_assets.coordinator.start_watch import StartWatch
@@ -105,6 +106,7 @@ class Cycle:
         self._experience = Experience()
         self._planner = Planner()
         self._starts = StartWatch(observes=observes)
+        self._requesting = Requesting(instance, ledger, self._parts, self._experience, observes=observes)
         self._recorder = Recorder(
             ledger,
             node=node,
@@ -141,6 +143,7 @@ class Cycle:
         if self._parts.attempt("inputs", lambda: self._inputs.look(now, workspace, catalogue), False):
             self._queue.look_again()
         self._parts.attempt("learn", lambda: self._learn(now), None)
+        self._requesting.begin(self._policy.book)
         snapshot = self._with_estimates(self._observe(now, paused))
         decided, left_out = self._plan(snapshot)
         changed = self._recorder.changes(decided)
@@ -153,12 +156,14 @@ class Cycle:
         for decision in changed:
             logger.info("%s%s", self._would, line(decision))
         self._parts.attempt("starts", lambda: self._starts.observe(snapshot, decided, book), None)
+        self._requesting.look(snapshot, decided, self._policy.assignment, workspace)
         self._end_recording(now, snapshot)
         self._parts.end()
         self.next_pass.end(
             queued=(run.run_id for run in snapshot.queued),
             active=(run.run_id for run in snapshot.active),
             admitted=(run.run_id for decision in decided.admitted() for run in decision.runs),
+            awaited=self._requesting.awaited,
         )
         return CycleOutcome(free, len(snapshot.active), len(self._active.lost), tuple(self._parts.told))
 

@@ -22,7 +22,8 @@ from adaptive_assets.learning import (
 from adaptive_assets.ledger import Ledger, RunUsageRow
 from adaptive_assets.planning.composition import modes_of
 from adaptive_assets.planning.decisions import Plan
-from adaptive_assets.planning.resource_request import ResourceRequest, request_of
+from adaptive_assets.planning.estimates import Estimate
+from adaptive_assets.planning.resource_request import FULL, ResourceRequest, request_of
 from adaptive_assets.planning.snapshot import ActiveRun, QueuedRun, Snapshot, Work
 from adaptive_assets.planning.tuning import TUNING
 from adaptive_assets.policy import PolicyBook
@@ -146,6 +147,10 @@ class Experience:
             usage=self._usage.at(snapshot.at),
             promoted_at=self._promoted_at,
         )
+
+    def of_works(self, works: Iterable[Work]) -> Mapping[str, Estimate]:
+        """What is known of kinds of work in full, whether or not there are runs of them."""
+        return self._learner.estimates([(work, FULL) for work in works])
 
     def _nothing(self) -> tuple[Learner, DecayedUsage]:
         return Learner(assumed=self._assumed, tuning=self._tuning), DecayedUsage()

@@ -1,13 +1,17 @@
-"""Whether the next pass is due before its time: a run was submitted, or one ended while others wait."""
+"""Whether the next pass is due before its time: a run was submitted, one ended while others wait, or data
+
+that a run waits for was made or checked.
+"""
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import dagster as dg
 
 from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES
+from adaptive_assets.dagster_compat.version_evidence import has_newer_event
 
 LEAST_S: Final = 0.5
 """From the beginning of one pass to that of the next, at the least."""
@@ -23,6 +27,9 @@ SETTLE_S: Final = 1.5
 
 MOST_FOLLOWED: Final = 1_000
 """Active runs whose end is looked for early, the oldest ones: their ids go into one query."""
+
+MOST_AWAITED: Final = 100
+"""Assets that runs wait for whose events are looked for early: their keys go into one query."""
 
 logger = logging.getLogger("dagster.adaptive_assets")
 
@@ -53,14 +60,26 @@ class NextPass:
         self._followed: list[str] = []
         self._some_ended = False
         self._again_at: float | None = None
+        self._awaited: Sequence[dg.AssetKey] = ()
+        self._newest = 0
 
     def begin(self) -> None:
         """A cycle begins; if it fails, the next one comes in its time."""
         self._began, self._cpu_began = self._monotonic(), self._cpu()
         self._armed = False
 
-    def end(self, queued: Iterable[str], active: Iterable[str], admitted: Iterable[str]) -> None:
-        """The cycle saw the runs ``queued`` and ``active``, and lets ``admitted`` of the queued ones go."""
+    def end(
+        self,
+        queued: Iterable[str],
+        active: Iterable[str],
+        admitted: Iterable[str],
+        awaited: tuple[Sequence[dg.AssetKey], int] = ((), 0),
+    ) -> None:
+        """The cycle saw the runs ``queued`` and ``active``, and lets ``admitted`` of the queued ones go.
+
+        ``awaited`` are assets that closed gates wait for, and the id of the newest event before the cycle
+        looked at data.
+        """
         now = self._monotonic()
         took, computed = now - self._began, self._cpu() - self._cpu_began
         self._earliest = self._began + max(LEAST_S, PAUSE * took, SHARE * computed)
@@ -70,6 +89,7 @@ class NextPass:
         self._followed = [*active, *freed][:MOST_FOLLOWED] if waiting else []
         self._again_at = now + SETTLE_S if waiting and self._some_ended else None
         self._some_ended = False
+        self._awaited, self._newest = awaited[0][:MOST_AWAITED], awaited[1]
         self._armed = True
 
     def is_due(self) -> bool:
@@ -81,7 +101,12 @@ class NextPass:
         if not self._armed or now < self._earliest:
             return False
         try:
-            due = self._some_have_ended() or self._one_was_submitted() or self._is_settled(now)
+            due = (
+                self._some_have_ended()
+                or self._one_was_submitted()
+                or self._is_settled(now)
+                or self._data_has_changed()
+            )
         except Exception as error:  # noqa: BLE001  as above; raised here, it would restart Dagster's loop
             logger.debug("Whether a pass is due cannot be read: %s", error)
             self._armed = False
@@ -104,6 +129,9 @@ class NextPass:
         ended = dg.RunsFilter(run_ids=self._followed, statuses=list(FINISHED_STATUSES))
         self._some_ended = bool(self._instance.get_run_ids(ended, limit=1))
         return self._some_ended
+
+    def _data_has_changed(self) -> bool:
+        return bool(self._awaited) and has_newer_event(self._instance, self._awaited, self._newest)
 
     def _is_settled(self, now: float) -> bool:
         return self._again_at is not None and now >= self._again_at

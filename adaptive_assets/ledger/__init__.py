@@ -15,6 +15,7 @@ from adaptive_assets.ledger.rows import (
     OutOfMemory,
     RunUsageRow,
 )
+from adaptive_assets.ledger.run_requests import RequestState, RunRequestRow
 from adaptive_assets.ledger.store import Ledger
 from adaptive_assets.ledger.writer import LedgerWriter
 
@@ -30,6 +31,8 @@ __all__ = [
     "NoLedgerError",
     "OutOfMemory",
     "Outbox",
+    "RequestState",
+    "RunRequestRow",
     "RunUsageRow",
     "Stamp",
     "at_home",

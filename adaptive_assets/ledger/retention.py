@@ -8,7 +8,17 @@ from sqlalchemy import Column, ColumnElement, Connection, Delete, delete, exists
 from adaptive_assets.ledger import queries
 from adaptive_assets.ledger.database import Database
 from adaptive_assets.ledger.in_force import newest_catalogues
-from adaptive_assets.ledger.tables import arrivals, catalogues, cycles, decisions, faults, readings, usages
+from adaptive_assets.ledger.run_requests import SETTLED
+from adaptive_assets.ledger.tables import (
+    arrivals,
+    catalogues,
+    cycles,
+    decisions,
+    faults,
+    readings,
+    run_requests,
+    usages,
+)
 from adaptive_assets.planning.snapshot import Snapshot
 from adaptive_assets.planning.work_key import work_key
 
@@ -30,6 +40,7 @@ def prune(database: Database, before: float) -> int:
         delete(readings).where(readings.c.at < before),
         delete(usages).where(usages.c.ended_at < before),
         delete(faults).where(faults.c.at < before),
+        delete(run_requests).where(run_requests.c.changed_at < before, run_requests.c.state.in_(SETTLED)),
     ]
     return sum(_execute(database, statement) for statement in statements)
 

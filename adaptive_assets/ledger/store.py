@@ -26,6 +26,7 @@ from adaptive_assets.ledger.errors import LostCheckpointError
 from adaptive_assets.ledger.location import Location
 from adaptive_assets.ledger.recorded_cycles import RecordedCycle
 from adaptive_assets.ledger.rows import DecisionRow, LedgerStatus, RunUsageRow, Stances
+from adaptive_assets.ledger.run_requests import RunRequestTable
 from adaptive_assets.ledger.snapshots import SnapshotChain
 from adaptive_assets.ledger.states import LeaseRow
 from adaptive_assets.planning.decisions import AnyDecision
@@ -53,6 +54,8 @@ class Ledger:
         self._database = database
         self._chains: dict[str, SnapshotChain] = {}
         self._recording = threading.Lock()
+        self.run_requests = RunRequestTable(database)
+        """What is requested of Dagster, and how far it has come."""
 
     @classmethod
     def open(

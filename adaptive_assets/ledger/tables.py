@@ -1,6 +1,7 @@
 """The tables of the ledger.  Rows are only ever added; retention alone takes them away.
 
-The two exceptions are ``states`` and ``leases``, which say what is the case now.  An ``entry`` is the id that
+The exceptions are ``states`` and ``leases``, which say what is the case now, and ``run_requests``, whose rows
+say how far each request has come.  An ``entry`` is the id that
 a writer gave to what it wrote, so that an attempt whose answer was lost can be repeated without harm.
 
 Times are POSIX seconds.  Structured values are JSON text, snapshots compressed JSON.
@@ -206,3 +207,24 @@ leases = Table(
     Column("renewals", BigInteger, nullable=False),
 )
 """Who may do what only one may do.  A holder that goes on counts up ``renewals``; an empty one has let go."""
+
+run_requests = Table(
+    "run_requests",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("run_id", Text),
+    Column("said", Text, nullable=False),
+    Column("changed_at", Float(53), nullable=False),
+    Index("run_requests_by_state", "state", "at"),
+    Index("run_requests_by_subject", "asset", "partition"),
+)
+"""What the coordinator requests of Dagster: runs and events.  The key is that of what is asked for, so that
+it is asked for once; ``state``, ``attempt``, ``run_id`` and ``said`` are changed in place."""

@@ -6,6 +6,7 @@ from adaptive_assets.policy.checking import check_policy_book
 from adaptive_assets.policy.gates import ChecksGate, Gates, UpstreamsGate
 from adaptive_assets.policy.loading import load_policy_book, parse_policy_book
 from adaptive_assets.policy.model import PolicyBook
+from adaptive_assets.policy.on_readiness import OnFailedCheck, OnUnready
 from adaptive_assets.policy.problems import PolicyError, Problem
 from adaptive_assets.policy.reading import located, passed_over
 from adaptive_assets.policy.schema import policy_schema
@@ -38,6 +39,8 @@ __all__ = [
     "Guards",
     "HourRange",
     "Objective",
+    "OnFailedCheck",
+    "OnUnready",
     "Policy",
     "PolicyBook",
     "PolicyError",

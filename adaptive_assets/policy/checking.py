@@ -12,6 +12,7 @@ from adaptive_assets.policy.checks.governing import Resolve, governing_findings
 from adaptive_assets.policy.checks.ladders import ladder_findings
 from adaptive_assets.policy.checks.preemption import preemption_findings
 from adaptive_assets.policy.checks.promises import promise_findings
+from adaptive_assets.policy.checks.remedies import remedy_findings
 from adaptive_assets.policy.checks.stages import stage_findings
 from adaptive_assets.policy.checks.weights import weight_findings
 from adaptive_assets.policy.findings import Finding
@@ -27,6 +28,7 @@ _SHARING: Final = frozenset({"owner", "weight"})
 _LADDER: Final = frozenset({"gates", "degrade", "estimate", "stages"})
 _PROMISES: Final = frozenset({"objective", "window", "degrade", "estimate", "stages", "opportunity"})
 _COST: Final = frozenset({"cost", "prices"})
+_REMEDIES: Final = frozenset({"gates", "on_unready", "on_failed_check"})
 _GOVERNS: Final = frozenset({"select", "jobs", "run_tags"})
 """The keys that each kind of finding is about."""
 
@@ -113,6 +115,8 @@ def _of(
         yield from promise_findings(policy)
     if _COST.isdisjoint(without):
         yield from cost_findings(policy, book.prices)
+    if _REMEDIES.isdisjoint(without):
+        yield from remedy_findings(policy, catalogue)
     yield from stage_findings(policy, catalogue)
 
 

@@ -33,6 +33,7 @@ POLICY_FILE: Final = Language(
         "per_core_hour": "per_core_hour: 0.04",
         "runs": "runs: 4",
         "every": "every: 30s",
+        "then": "then: quarantine",
         "estimate": "estimate: {cpu: 1, memory: 512MiB, duration: 1m}",
         "cpu": "cpu: 1",
         "memory": "memory: 512MiB",

@@ -40,6 +40,10 @@ def policy_schema() -> Schema:
     definitions["Policy"]["anyOf"] = [{"required": [key]} for key in ("select", "jobs", "run_tags")]
     definitions["Gates"]["dependentRequired"] = {"wait_at_most": ["then"], "then": ["wait_at_most"]}
     _in_short(definitions["Gates"]["properties"], "checks", OUTCOMES)
+    definitions["OnFailedCheck"]["anyOf"] = [
+        {"properties": {"then": {"enum": ["repair"]}}, "required": ["job"]},
+        {"properties": {"then": {"enum": ["quarantine", "rollback"]}, "job": False}},
+    ]
     definitions["Rung"]["properties"]["mode"]["not"] = {"enum": [FULL, IN_SEQUENCE]}
     return {"$schema": DIALECT, "title": "Policy book", **book, "$defs": definitions}
 

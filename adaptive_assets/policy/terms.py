@@ -26,6 +26,7 @@ from adaptive_assets.policy.fields import (
     Weight,
 )
 from adaptive_assets.policy.gates import Gates
+from adaptive_assets.policy.on_readiness import OnFailedCheck, OnUnready
 from adaptive_assets.policy.units import UnitError
 from adaptive_assets.policy.values import MOST_LISTED, PolicyValue
 
@@ -231,6 +232,10 @@ class Policy(PolicyValue):
     """What is promised."""
     gates: Gates = Gates()
     """Conditions on the data that is read."""
+    on_unready: OnUnready = OnUnready()
+    """What is requested while the gates are closed."""
+    on_failed_check: OnFailedCheck | None = None
+    """What is done about versions of its assets that failed a blocking check."""
     degrade: tuple[Rung, ...] = Field(default=(), max_length=100)
     """The ladder: ways to do less, the mildest first."""
     stages: tuple[Stage, ...] = Field(default=(), max_length=100)
