@@ -148,7 +148,7 @@ def _read(instance: dg.DagsterInstance, store: FrameIOManager, counted: Publishi
     context = dg.build_input_context(asset_key=ticks.key, instance=instance, dagster_type=_FRAME)
     counted.reads += 1
     try:
-        frame = store.load_input(context)
+        frame: Any = store.load_input(context)
     except dg.Failure as failure:
         told = str(failure.description)
         counted.lost += told.startswith("No version")
