@@ -1,8 +1,8 @@
 """Versions in a local folder or on any fsspec file system: there, each is put whole under a name of its own.
 
 There are no locks, renames or syncs on an object store, and none is needed: an object is there when its
-upload has ended, and not before. Its number is the time of its writing in microseconds, which only tells versions
-apart; which of them counts is what the event log says.
+upload has ended, and not before. Its number is the time of its writing in microseconds, which only tells
+versions apart; which of them counts is what the event log says.
 """
 
 import os
