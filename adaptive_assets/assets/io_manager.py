@@ -159,7 +159,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
             context.log.warning(
                 "%s: what nobody needs in %s could not be removed; the next version tries again: %s: %s",
                 _described(context),
-                self.base_dir,
+                max(map(str, folders)),
                 type(error).__name__,
                 error,
             )
