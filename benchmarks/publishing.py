@@ -38,7 +38,7 @@ _LONGEST_S = 2.5
 def ticks(context: dg.AssetExecutionContext) -> pl.DataFrame:
     """Rows that all say which run made them, and whether its check is to pass."""
     good = int(context.run.tags["number"]) % 3 != 0
-    return pl.DataFrame({"run": [context.run_id] * _ROWS, "good": [good] * _ROWS, "noise": range(_ROWS)})
+    return pl.DataFrame({"run": [context.run.run_id] * _ROWS, "good": [good] * _ROWS, "noise": range(_ROWS)})
 
 
 @dg.asset_check(asset=ticks, blocking=True)
@@ -148,7 +148,7 @@ def _read(instance: dg.DagsterInstance, store: FrameIOManager, counted: Publishi
     context = dg.build_input_context(asset_key=ticks.key, instance=instance, dagster_type=_FRAME)
     counted.reads += 1
     try:
-        frame = store.load_input(context)
+        frame: Any = store.load_input(context)
     except dg.Failure as failure:
         told = str(failure.description)
         counted.lost += told.startswith("No version")

@@ -11,6 +11,7 @@ the newest good one, which is also what the mode ``last_good`` serves.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +21,9 @@ from typing_extensions import override
 
 from adaptive_assets.assets import frames, system_errors
 from adaptive_assets.assets.audit import audit, newest_good
-from adaptive_assets.assets.publication import ABANDONED_AFTER, publish, sweep
-from adaptive_assets.assets.versions import Version, file_name, versions_in
+from adaptive_assets.assets.object_store import as_folder, publish, read, versions_in
+from adaptive_assets.assets.publication import ABANDONED_AFTER, sweep
+from adaptive_assets.assets.versions import Version, file_name
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -45,7 +47,8 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     """
 
     base_dir: str
-    """A local folder, created when needed. A relative one starts at the working directory of the process."""
+    """A local folder, created when needed, or the URL of any fsspec file system (``s3://bucket/assets``). A
+    relative folder starts at the working directory of the process."""
     keep_versions: int = Field(default=3, ge=1)
     """How many of the newest versions to keep; the newest good one is kept besides."""
     keep_for_hours: float = Field(default=0.0, ge=0.0)
@@ -56,12 +59,21 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 
     @field_validator("base_dir")
     @classmethod
-    def _local(cls, base_dir: str) -> str:
+    def _understood(cls, base_dir: str) -> str:
         scheme, separator, rest = base_dir.partition("://")
-        if scheme in ("file", "local") and separator:
+        if not separator:
+            return base_dir
+        if scheme in ("file", "local"):
             return rest
-        if separator:
-            raise ValueError(f"base_dir is a local folder, such as `data/assets`, and not a `{scheme}` URL")
+        from fsspec import available_protocols  # type: ignore[import-untyped]  # it has no types
+
+        if scheme not in available_protocols():
+            close = get_close_matches(scheme, available_protocols(), 1)
+            hint = f"; did you mean `{close[0]}`?" if close else ""
+            raise ValueError(
+                f"base_dir is a local folder, such as `data/assets`, or an fsspec URL, such as "
+                f"`s3://bucket/assets`; no file system has the scheme `{scheme}`{hint}"
+            )
         return base_dir
 
     @property
@@ -69,7 +81,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     def _base_path(self) -> "UPath":  # type: ignore[override]  # Dagster documents it so
         from upath import UPath
 
-        return UPath(Path(self.base_dir).expanduser())
+        return UPath(self.base_dir) if "://" in self.base_dir else UPath(Path(self.base_dir).expanduser())
 
     @override
     def get_asset_relative_path(self, context: dg.InputContext | dg.OutputContext) -> "UPath":
@@ -92,7 +104,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     @override
     def path_exists(self, path: "UPath") -> bool:
         """True when a version is stored in the folder ``path``."""
-        return bool(versions_in(Path(str(path))))
+        return bool(versions_in(as_folder(path)))
 
     @override
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -105,7 +117,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         try:
             super().handle_output(context, obj)
         except OSError as error:
-            raise _refused(context, error, Path(str(self._base_path))) from error
+            raise _refused(context, error, as_folder(self._base_path)) from error
 
     @override
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: "UPath") -> None:
@@ -115,10 +127,10 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
             dagster.Failure: parquet or pickle cannot hold the value.
             OSError: The system refused.
         """
-        folder = Path(str(path))
-        base = Path(str(self._base_path))
+        folder = as_folder(path)
+        base = as_folder(self._base_path)
         # Where partial files lie: in a folder that later runs look into, whatever partition they make.
-        home = Path(str(self._get_path(context))) if context.has_asset_key else base
+        home = as_folder(self._get_path(context)) if context.has_asset_key else base
         suffix = frames.suffix_of(obj)
         metadata: dict[str, Any] = {}
 
@@ -135,17 +147,19 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         context.add_output_metadata({"version": version.path.name, **metadata})
         self._tidy(context, {base, home, folder}, stored)
 
-    def _tidy(self, context: dg.OutputContext, folders: set[Path], stored: Sequence[Version]) -> None:
+    def _tidy(self, context: dg.OutputContext, folders: set[Any], stored: Sequence[Version]) -> None:
         """Remove what nobody needs any more; the version is stored, whatever comes of this."""
         try:
             if context.has_asset_key:
                 self._prune(context, stored)
-            sweep(folders, lambda run_id: _is_over(context.step_context.instance, run_id))
+            # On a store an upload that was cut short is no object, and the store's own to discard.
+            local = {folder for folder in folders if isinstance(folder, Path)}
+            sweep(local, lambda run_id: _is_over(context.step_context.instance, run_id))
         except Exception as error:  # noqa: BLE001  the next version tries again
             context.log.warning(
                 "%s: what nobody needs in %s could not be removed; the next version tries again: %s: %s",
                 _described(context),
-                max(folders),
+                max(map(str, folders)),
                 type(error).__name__,
                 error,
             )
@@ -174,7 +188,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
             FileNotFoundError: Nothing is stored there.
             dagster.Failure: No version has passed its checks, or the file is damaged.
         """
-        return self._load_current(context, Path(str(path)), None)
+        return self._load_current(context, as_folder(path), None)
 
     @override
     def load_partitions(self, context: dg.InputContext) -> Any:
@@ -188,7 +202,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
 
     def _load_partition(self, context: dg.InputContext, key: str, path: "UPath") -> Any:
         try:
-            return self._load_current(context, Path(str(path)), key)
+            return self._load_current(context, as_folder(path), key)
         except FileNotFoundError:
             if not (context.definition_metadata or {}).get("allow_missing_partitions", False):
                 raise
@@ -210,7 +224,7 @@ class FrameIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
             ((partition, path),) = self._get_paths_for_partitions(context).items()
         else:
             path = self._get_path(context)
-        return _load(context, Path(str(path)), partition, _last_good)
+        return _load(context, as_folder(path), partition, _last_good)
 
 
 def load_last_good(context: dg.AssetExecutionContext, asset_key: dg.AssetKey | None = None) -> Any:
@@ -333,7 +347,7 @@ def _load(
             version = choose(context, folder, partition)
             # Another run may just have removed it, because newer ones follow: take the one chosen now.
             with suppress(FileNotFoundError):
-                return frames.read(version.path, wanted)
+                return read(version.path, wanted)
     except frames.StoredValueError as error:
         raise _failure(context, str(error)) from error
     except FileNotFoundError:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 _NAME: Final = re.compile(r"v(?P<number>[0-9]{8,18})-(?P<run>[^.]+)\.(?:parquet|pickle)")
+_TIMES_FROM: Final = 10**15
+"""Numbers from here on are times in microseconds: what `object_store` gives."""
 _LONGEST_NAME: Final = 200
 """Bytes; file systems take 255, and versions and partial files add to it."""
 
@@ -23,10 +25,13 @@ class Version:
     number: int
     run_id: str
     path: Path
+    """A `UPath` on a store."""
 
     @property
     def written_at(self) -> float:
         """When the file was written (POSIX seconds); the end of time where it is gone."""
+        if self.number >= _TIMES_FROM:
+            return self.number / 1e6
         try:
             return self.path.stat().st_mtime
         except FileNotFoundError:
@@ -63,7 +68,7 @@ def versions_in(folder: Path) -> list[Version]:
     return sorted(Version(int(match["number"]), match["run"], path) for path, match in named)
 
 
-def version_of(folder: Path, name: str) -> Version | None:
+def version_of(folder: Any, name: str) -> Version | None:
     """The version that a file of a folder is, by its name; ``None`` where the name is not that of one."""
     match = _NAME.fullmatch(name)
     return Version(int(match["number"]), match["run"], folder / name) if match else None

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from upath import UPath
 
 from adaptive_assets import FrameIOManager
 from adaptive_assets.assets.frames import kind_wanted
@@ -338,11 +339,47 @@ def test_outputs_of_plain_ops_are_stored_too(store: FrameIOManager) -> None:
     assert plain.execute_in_process().output_for_node("take") == 2
 
 
-@pytest.mark.parametrize("base_dir", ["s3://bucket/assets", "memory://x"])
-def test_only_local_folders_are_taken(base_dir: str) -> None:
-    """Renaming is what makes a version whole, and object stores cannot: the error says what is taken."""
-    with pytest.raises(ValueError, match="is a local folder"):
-        FrameIOManager(base_dir=base_dir)
+def test_a_scheme_that_no_file_system_has_is_told() -> None:
+    """The error names the scheme and what it may have meant."""
+    with pytest.raises(ValueError, match=r"no file system has the scheme `s33`; did you mean `s3`\?"):
+        FrameIOManager(base_dir="s33://bucket/assets")
+
+
+def test_a_file_url_is_the_folder(tmp_path: Path) -> None:
+    """`file://` and `local://` name a local folder, with its locks and syncs."""
+    for scheme in ("file", "local"):
+        materialize(FrameIOManager(base_dir=f"{scheme}://{tmp_path}/{scheme}"), asset_of(1))
+        assert [each.number for each in versions_in(tmp_path / scheme / "stored")] == [1]
+
+
+@pytest.mark.parametrize("value", [PANDAS, POLARS, {"rows": 3}], ids=["pandas", "polars", "pickle"])
+def test_any_file_system_of_fsspec_will_do(tmp_path: Path, value: Any) -> None:
+    """What goes in comes out, in another run too; old versions are removed there as well."""
+    store = FrameIOManager(base_dir=f"memory://{tmp_path.name}-{type(value).__module__}", keep_versions=2)
+    got: list[Any] = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(4):
+            materialize(store, asset_of(value), instance=instance)
+        materialize(store, asset_of(value), reader(Any, got), instance=instance, selection=["read"])
+    assert pickle.dumps(got[0]) == pickle.dumps(value) or got[0].equals(value)
+    assert len(list(UPath(store.base_dir, "stored").iterdir())) == 2
+
+
+def test_a_lazy_frame_of_a_store_needs_no_copy_that_stays(tmp_path: Path) -> None:
+    """It reads a copy that has no name any more."""
+    lazy = roundtrip(FrameIOManager(base_dir=f"memory://{tmp_path.name}"), POLARS, pl.LazyFrame)
+    assert lazy.collect().equals(POLARS)
+
+
+def test_nothing_stored_on_a_store_is_told(tmp_path: Path) -> None:
+    """As on a local disk."""
+    with pytest.raises(FileNotFoundError, match="the asset `stored` is not stored yet"):
+        materialize(
+            FrameIOManager(base_dir=f"memory://{tmp_path.name}"),
+            asset_of(1),
+            reader(Any, []),
+            selection=["read"],
+        )
 
 
 def test_a_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from typing_extensions import override
 
 from adaptive_assets import FrameIOManager
 from adaptive_assets.assets.rollback import ROLLED_BACK_TO, NothingToRollBackError, roll_back
@@ -156,6 +157,7 @@ def test_a_recheck_withdraws_and_restores(site: Site) -> None:
 class Slow(FrameIOManager):
     """Lets another run store and record a version between the two of its own."""
 
+    @override
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store it; of the value 1, make 2 meanwhile."""
         super().handle_output(context, obj)
@@ -289,6 +291,21 @@ def test_real_databases_tell_the_same(instance: dg.DagsterInstance, tmp_path: Pa
     assert site.read() == 1
     site.make(3)
     assert site.read() == 3
+
+
+def test_a_store_without_locks_tells_the_same() -> None:
+    """On an object store too: what failed is not read, a recheck withdraws, and a rollback restores."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        site = Site(instance, Path("unused"))
+        site.store = FrameIOManager(base_dir="memory://audited", keep_versions=1)
+        for value in (1, 2, -1, -2):
+            site.make(value)
+        assert site.read() == 2
+        done = roll_back(instance, dg.AssetKey("number"), "05", "it failed")
+        assert site.read() == 2
+        assert done.restored != done.withdrawn
+        site.make(3)
+        assert site.read() == 3
 
 
 def test_a_check_that_ran_before_the_output_looked_at_it(site: Site) -> None:
