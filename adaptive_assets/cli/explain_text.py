@@ -8,7 +8,6 @@ import click
 
 from adaptive_assets.cli.text import clock, iso, labelled, record, short_id, wrapped
 from adaptive_assets.planning.formatting import cores, seconds, share, size
-from adaptive_assets.policy.text import quoted
 
 if TYPE_CHECKING:
     from adaptive_assets.cli.expected_start import ExpectedStart
@@ -74,6 +73,8 @@ def _lines(found: "Explanation") -> Iterator[tuple[str, str]]:
     if run.reason:
         yield "reason", run.reason
     if run.inputs_degraded:
+        from adaptive_assets.policy.text import quoted
+
         modes = (f"{quoted(name)} in mode {quoted(mode)}" for name, mode in run.inputs_degraded.items())
         yield "degraded", f"when it was let go, of what it reads: {', '.join(modes)}"
     yield "submitted", clock(run.submitted_at)
