@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from adaptive_assets.assets.input_states import InputStates
+from adaptive_assets.assets.inputs import Input
 from adaptive_assets.assets.policy_assignment import DEFAULT, facts_of
 from adaptive_assets.coordinator.active_watch import ActiveWatch
 from adaptive_assets.coordinator.book_watch import BookWatch
@@ -79,6 +81,7 @@ class Cycle:
         observes: bool = False,
     ) -> None:
         self._instance = instance
+        self._states = InputStates(instance)
         self._ledger = ledger
         self._machine = machine
         self._run_limit = run_limit
@@ -194,7 +197,10 @@ class Cycle:
     def _observe(self, now: float, paused: Mapping[str, float]) -> Snapshot:
         queued = self._queue.observe(now)
         kinds = {id(run.work): run.work for run in queued}.values()
-        read = {asset for work in kinds if self._is_gated(work) for asset in work.reads}
+        read = [
+            Input(asset)
+            for asset in sorted({asset for work in kinds if self._is_gated(work) for asset in work.reads})
+        ]
         if self._machine.fault:
             self._parts.fault("signals", str(self._machine.fault))
         else:
@@ -209,7 +215,7 @@ class Cycle:
             queued=queued,
             active=active,
             machine=machine,
-            data=readable_states(self._instance, self._policy.assignment.catalogue, read, self._parts),
+            data=readable_states(self._states, self._policy.assignment.catalogue, read, self._parts, now),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),
             paused=paused,

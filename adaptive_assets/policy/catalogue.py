@@ -37,8 +37,14 @@ class AssetFacts:
     stub: bool = False
     """Whether its code location only names it, as what another asset reads."""
     has_freshness_policy: bool = False
+    freshness_policy: str = ""
+    """Dagster's own text of the policy; empty where there is none, or where it is not known."""
     partitions: str = ""
     """``static``, ``dynamic``, ``time`` or ``multipartitions``; empty for an asset without partitions."""
+    time_windows: str = ""
+    """Dagster's own text of the time windows that its partitions are; empty where they are none."""
+    time_place: int = -1
+    """Which part of a partition key of several dimensions names the window; -1: all of the key does."""
     jobs: tuple[str, ...] = ()
     """The jobs of its code location that may materialize it."""
     jobs_elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
