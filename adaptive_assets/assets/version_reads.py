@@ -76,18 +76,9 @@ class VersionReads:
         self._made |= {one.storage_id: one for one in latest.values()}
         checks = {asset: names for asset, known in facts.items() if (names := blocking(known))}
         made = [latest[asset] for asset in checks if asset in latest]
-        keys = [
-            dg.AssetCheckKey(key_of(asset), name)
-            for asset in checks
-            if asset in latest
-            for name in checks[asset]
-        ]
-        rows = versions.evaluation_rows(self._instance, keys, made)
-        lone = [asset for asset in checks if asset not in latest and _external(facts[asset])]
-        rows += versions.latest_evaluation_rows(
-            self._instance,
-            [dg.AssetCheckKey(key_of(asset), name) for asset in lone for name in checks[asset]],
-        )
+        rows = versions.evaluation_rows(self._instance, _keys(checks, latest.keys()), made)
+        lone = {asset for asset in checks if asset not in latest and _external(facts[asset])}
+        rows += versions.latest_evaluation_rows(self._instance, _keys(checks, lone))
         by_asset = self._by_asset(rows)
         places: dict[Place, Materialization | None] = {(asset, None): latest.get(asset) for asset in facts}
         return self._states(places, checks, by_asset)
@@ -215,6 +206,11 @@ _GONE: Final = Verdict(CheckState.NOT_EVALUATED, "its evaluation was deleted")
 def blocking(facts: AssetFacts | None) -> tuple[str, ...]:
     """The names of the blocking checks of an asset."""
     return tuple(check.name for check in facts.checks if check.blocking) if facts else ()
+
+
+def _keys(checks: Mapping[str, Sequence[str]], assets: Collection[str]) -> list[dg.AssetCheckKey]:
+    named = [(key_of(asset), names) for asset, names in checks.items() if asset in assets]
+    return [dg.AssetCheckKey(key, name) for key, names in named for name in names]
 
 
 def _external(facts: AssetFacts | None) -> bool:

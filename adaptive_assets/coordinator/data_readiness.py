@@ -12,7 +12,7 @@ from adaptive_assets.policy import Catalogue
 def readable_states(
     reader: InputStates, catalogue: Catalogue, inputs: Collection[Input], parts: Parts, now: float
 ) -> dict[str, DataState]:
-    """The states of ``inputs`` by their keys; one that cannot be read is unknown, a fault, and stops no other.
+    """The states of ``inputs`` by key; one that cannot be read is unknown, a fault, and stops no other.
 
     An input that came with a problem is no fault here: whoever found the problem has told it.
     """

@@ -1,6 +1,8 @@
 """Dagster's freshness policies and time windows of partitions, as text that any process can read back."""
 
+import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
@@ -20,19 +22,23 @@ from dagster._utils.schedules import get_latest_completed_cron_tick
 
 __all__ = ["WindowEnds", "freshness_at", "policy_text", "read_policy", "time_partitions"]
 
+logger = logging.getLogger("dagster.adaptive_assets")
+
 
 def policy_text(node: BaseAssetNode) -> str:
     """The freshness policy of an asset; empty where it has none."""
     policy = node.freshness_policy
-    return "" if policy is None else serialize_value(policy)
+    return "" if policy is None else serialize_value(policy)  # type: ignore[arg-type]  # its base is not typed as such
 
 
 def read_policy(text: str) -> FreshnessPolicy | None:
     """The policy in a text of :func:`policy_text`; ``None`` where this Dagster cannot read it."""
     try:
-        return deserialize_value(text, FreshnessPolicy) if text else None
-    except Exception:  # noqa: BLE001  another version of Dagster wrote it
+        policy: Any = deserialize_value(text) if text else None
+    except Exception as error:  # noqa: BLE001  another version of Dagster wrote it
+        logger.info("A freshness policy cannot be read, so the daemon's word alone counts: %s", error)
         return None
+    return policy if isinstance(policy, FreshnessPolicy) else None
 
 
 def freshness_at(policy: FreshnessPolicy, made_at: float, now: float) -> str:
@@ -80,14 +86,13 @@ class WindowEnds:
         """``text`` and ``place`` are those of :func:`time_partitions`."""
         self._place = place
         self._known: dict[str, float | None] = {}
+        self._definition: Any = None
         try:
-            self._definition = (
-                deserialize_value(text, TimeWindowPartitionsSnap).get_partitions_definition()
-                if text
-                else None
-            )
-        except Exception:  # noqa: BLE001  another version of Dagster wrote it
-            self._definition = None
+            if text:
+                snap: Any = deserialize_value(text, TimeWindowPartitionsSnap)
+                self._definition = snap.get_partitions_definition()
+        except Exception as error:  # noqa: BLE001  another version of Dagster wrote it
+            logger.info("Time windows of partitions cannot be read, so their versions age: %s", error)
 
     def of(self, partition: str) -> float | None:
         """The end (POSIX seconds) of a partition's window; ``None`` where it has none."""
@@ -100,6 +105,6 @@ class WindowEnds:
             return None
         try:
             key = partition if self._place < 0 else partition.split("|")[self._place]
-            return self._definition.time_window_for_partition_key(key).end.timestamp()
+            return float(self._definition.time_window_for_partition_key(key).end.timestamp())
         except Exception:  # noqa: BLE001  a key that is none of the definition's has no window
             return None
