@@ -81,7 +81,7 @@ class VersionReads:
         rows += versions.latest_evaluation_rows(self._instance, _keys(checks, lone))
         by_asset = self._by_asset(rows)
         places: dict[Place, Materialization | None] = {(asset, None): latest.get(asset) for asset in facts}
-        return self._states(places, checks, by_asset)
+        return self._states(places, checks, by_asset, lone)
 
     def partitions(
         self, asset: str, known: AssetFacts | None, partitions: Collection[str]
@@ -103,7 +103,7 @@ class VersionReads:
         places: dict[Place, Materialization | None] = {
             (asset, partition): made.get(partition) for partition in partitions
         }
-        return self._states(places, {asset: names}, self._by_asset(rows))
+        return self._states(places, {asset: names}, self._by_asset(rows), {asset} if _external(known) else ())
 
     def good_at(self, asset: str, known: AssetFacts | None, made: Materialization) -> float | None:
         """When the newest older version of the same partition was made that passed all blocking checks."""
@@ -132,7 +132,9 @@ class VersionReads:
         places: Mapping[Place, Materialization | None],
         checks: Mapping[str, Sequence[str]],
         rows: Mapping[str, Sequence[EvaluationRow]],
+        lone: Collection[str],
     ) -> dict[Place, VersionState]:
+        """``lone`` are the assets of which checks say something although no version is known."""
         speaking = self._speaking({asset: rows.get(asset, ()) for asset in checks})
         newest: dict[Place, dict[str, EvaluationRow | None]] = {}
         for (asset, partition), made in places.items():
@@ -141,6 +143,7 @@ class VersionReads:
                 if made is not None
                 else _newest_at_all(name, partition, rows.get(asset, ()))
                 for name in checks.get(asset, ())
+                if made is not None or asset in lone
             }
         judged = self._judged([row for each in newest.values() for row in each.values() if row])
         return {
