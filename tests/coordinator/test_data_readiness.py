@@ -62,35 +62,11 @@ class Project:
         self.partitions = partitions
         self.assets: list[Any] = []
         if external:
-            spec = dg.AssetSpec("raw", partitions_def=partitions, freshness_policy=policy)
-            self.assets.append(spec)
+            self.assets.append(dg.AssetSpec("raw", partitions_def=partitions, freshness_policy=policy))
         elif order == "apart":
-
-            @dg.asset(name="raw", partitions_def=partitions, freshness_policy=policy)
-            def plain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-                return dg.MaterializeResult(metadata=mode_of(context))
-
-            self.assets.append(plain)
+            self.assets.append(plain_asset(partitions, policy))
         else:
-
-            @dg.multi_asset(
-                specs=[dg.AssetSpec("raw", skippable=True), dg.AssetSpec("side", skippable=True)],
-                check_specs=[dg.AssetCheckSpec("sane", asset="raw", blocking=True)],
-                partitions_def=partitions,
-                can_subset=True,
-            )
-            def yielding(context: dg.AssetExecutionContext) -> Any:
-                raw = dg.AssetKey("raw") in context.selected_asset_keys
-                if raw and order == "after":
-                    yield dg.MaterializeResult("raw", metadata=mode_of(context))
-                if context.selected_asset_check_keys:
-                    yield judged(context)
-                if context.run.tags.get("crash"):
-                    raise RuntimeError("crashed before its output")
-                if raw and order == "before":
-                    yield dg.MaterializeResult("raw", metadata=mode_of(context))
-
-            self.assets.append(yielding)
+            self.assets.append(checking_asset(partitions, order))
         if external or order == "apart":
 
             @dg.asset_check(
@@ -126,6 +102,7 @@ class Project:
         ).resolve_implicit_global_asset_job_def()
 
     def of(self, *partitions: str, now: float | None = None) -> DataState:
+        """The state of some partitions, or of the asset."""
         one = Input("raw", partitions or None)
         return self.states.of(self.catalogue, [one], datetime.now(UTC).timestamp() if now is None else now)[
             one.key
@@ -139,7 +116,43 @@ class Project:
         return max((one.state for one in state.outcomes), key=[WARN, UNKNOWN, FAIL].index, default=None)
 
 
+def plain_asset(
+    partitions: dg.PartitionsDefinition[str] | None, policy: dg.FreshnessPolicy | None
+) -> dg.AssetsDefinition:
+    """``raw``, whose check is a step of its own."""
+
+    @dg.asset(name="raw", partitions_def=partitions, freshness_policy=policy)
+    def plain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        return dg.MaterializeResult(metadata=mode_of(context))
+
+    return plain
+
+
+def checking_asset(partitions: dg.PartitionsDefinition[str] | None, order: str) -> dg.AssetsDefinition:
+    """``raw``, which yields its check ``before`` or ``after`` its output, and may crash in between."""
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("raw", skippable=True), dg.AssetSpec("side", skippable=True)],
+        check_specs=[dg.AssetCheckSpec("sane", asset="raw", blocking=True)],
+        partitions_def=partitions,
+        can_subset=True,
+    )
+    def yielding(context: dg.AssetExecutionContext) -> Any:
+        raw = dg.AssetKey("raw") in context.selected_asset_keys
+        if raw and order == "after":
+            yield dg.MaterializeResult("raw", metadata=mode_of(context))
+        if context.selected_asset_check_keys:
+            yield judged(context)
+        if context.run.tags.get("crash"):
+            raise RuntimeError("crashed before its output")
+        if raw and order == "before":
+            yield dg.MaterializeResult("raw", metadata=mode_of(context))
+
+    return yielding
+
+
 def mode_of(context: dg.AssetExecutionContext) -> dict[str, str]:
+    """Metadata of a materialization, as the run's tag ``mode`` says."""
     mode = context.run.tags.get("mode")
     return {tags.MODE: mode} if mode else {}
 
@@ -168,12 +181,12 @@ STORIES: dict[str, Story] = {}
 
 def story(function: Story) -> Story:
     """One thing that happens to data: it returns what is found and what is right."""
-    STORIES[function.__name__] = function
+    STORIES[function.__name__.removeprefix("_")] = function
     return function
 
 
 @story
-def another_partition_speaks_for_itself_alone(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _another_partition_speaks_for_itself_alone(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance, LETTERS)
     for partition, check in {"a": "ok", "b": "bad", "c": "warn"}.items():
         project.run(partition, check=check)
@@ -182,7 +195,7 @@ def another_partition_speaks_for_itself_alone(instance: dg.DagsterInstance) -> t
 
 
 @story
-def a_check_without_partitions_speaks_for_what_it_was_run_on(
+def _a_check_without_partitions_speaks_for_what_it_was_run_on(
     instance: dg.DagsterInstance,
 ) -> tuple[object, object]:
     project = Project(instance, LETTERS, check_partitions=False)
@@ -193,7 +206,7 @@ def a_check_without_partitions_speaks_for_what_it_was_run_on(
 
 
 @story
-def a_newer_version_is_not_evaluated(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _a_newer_version_is_not_evaluated(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance, LETTERS)
     project.run("a")
     project.run("a", only="raw")
@@ -203,7 +216,7 @@ def a_newer_version_is_not_evaluated(instance: dg.DagsterInstance) -> tuple[obje
 
 
 @story
-def a_recheck_takes_back_and_gives_back(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _a_recheck_takes_back_and_gives_back(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance)
     found = []
     project.run()
@@ -214,14 +227,14 @@ def a_recheck_takes_back_and_gives_back(instance: dg.DagsterInstance) -> tuple[o
 
 
 @story
-def a_check_that_raised_is_not_evaluated(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _a_check_that_raised_is_not_evaluated(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance)
     project.run(check="broken")
     return project.verdict(), UNKNOWN
 
 
 @story
-def a_check_before_its_output_speaks_for_it(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _a_check_before_its_output_speaks_for_it(instance: dg.DagsterInstance) -> tuple[object, object]:
     found = []
     project = Project(instance, LETTERS, order="before")
     for check in ("ok", "bad", "ok"):
@@ -231,7 +244,7 @@ def a_check_before_its_output_speaks_for_it(instance: dg.DagsterInstance) -> tup
 
 
 @story
-def a_check_before_an_output_that_never_came_says_nothing(
+def _a_check_before_an_output_that_never_came_says_nothing(
     instance: dg.DagsterInstance,
 ) -> tuple[object, object]:
     found = []
@@ -245,7 +258,7 @@ def a_check_before_an_output_that_never_came_says_nothing(
 
 
 @story
-def a_check_alone_of_what_could_make_the_asset_counts(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _a_check_alone_of_what_could_make_the_asset_counts(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance, order="after")
     project.run(check="bad")
     before = project.verdict()
@@ -254,7 +267,7 @@ def a_check_alone_of_what_could_make_the_asset_counts(instance: dg.DagsterInstan
 
 
 @story
-def a_plan_to_check_is_no_evaluation(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _a_plan_to_check_is_no_evaluation(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance, LETTERS)
     project.run("a", check="bad")
     instance.create_run_for_job(project.job, tags={"dagster/partition": "a"})
@@ -262,7 +275,7 @@ def a_plan_to_check_is_no_evaluation(instance: dg.DagsterInstance) -> tuple[obje
 
 
 @story
-def an_evaluation_by_hand_without_a_target_speaks_of_what_is_latest(
+def _an_evaluation_by_hand_without_a_target_speaks_of_what_is_latest(
     instance: dg.DagsterInstance,
 ) -> tuple[object, object]:
     project = Project(instance)
@@ -278,7 +291,9 @@ def an_evaluation_by_hand_without_a_target_speaks_of_what_is_latest(
 
 
 @story
-def an_external_asset_counts_with_and_without_a_report(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _an_external_asset_counts_with_and_without_a_report(
+    instance: dg.DagsterInstance,
+) -> tuple[object, object]:
     project = Project(instance, external=True)
     found = [project.verdict()]
     for check in ("bad", "ok", "bad"):
@@ -292,7 +307,7 @@ def an_external_asset_counts_with_and_without_a_report(instance: dg.DagsterInsta
 
 
 @story
-def an_external_partition_that_was_never_made_is_not_missing(
+def _an_external_partition_that_was_never_made_is_not_missing(
     instance: dg.DagsterInstance,
 ) -> tuple[object, object]:
     project = Project(instance, LETTERS, external=True)
@@ -302,14 +317,14 @@ def an_external_partition_that_was_never_made_is_not_missing(
 
 
 @story
-def an_asset_that_became_partitioned_has_no_partition(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _an_asset_that_became_partitioned_has_no_partition(instance: dg.DagsterInstance) -> tuple[object, object]:
     Project(instance).run()
     state = Project(instance, LETTERS).of("a")
     return (state.missing, state.materialized_at), (("a",), None)
 
 
 @story
-def an_asset_that_lost_its_partitions_is_read_where_it_has_none(
+def _an_asset_that_lost_its_partitions_is_read_where_it_has_none(
     instance: dg.DagsterInstance,
 ) -> tuple[object, object]:
     whole, parted = Project(instance), Project(instance, LETTERS)
@@ -321,7 +336,7 @@ def an_asset_that_lost_its_partitions_is_read_where_it_has_none(
 
 
 @story
-def degraded_and_good_versions_are_told_by_partition(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _degraded_and_good_versions_are_told_by_partition(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance, LETTERS)
     for partition in "ab":
         project.run(partition)
@@ -342,7 +357,7 @@ def degraded_and_good_versions_are_told_by_partition(instance: dg.DagsterInstanc
 
 
 @story
-def wiped_data_is_missing(instance: dg.DagsterInstance) -> tuple[object, object]:
+def _wiped_data_is_missing(instance: dg.DagsterInstance) -> tuple[object, object]:
     project = Project(instance, LETTERS)
     project.run("a")
     assert project.of("a").missing == ()
