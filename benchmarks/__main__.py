@@ -20,6 +20,7 @@ from benchmarks import (
     paired_passes,
     planning,
     publishing,
+    readiness,
     real,
     selection,
     simulation,
@@ -122,6 +123,12 @@ def _passes(given: Options) -> Finding:
     )
 
 
+def _readiness(given: Options) -> Finding:
+    storages: tuple[Storage, ...] = given["storages"] or STORAGES
+    chosen = _chosen(given, {"repeats": "repeats"})
+    return readiness.finding([read for storage in storages for read in readiness.measure(storage, **chosen)])
+
+
 def _against_stock(
     name: str, measure: Callable[..., list[Figure]], **names: str
 ) -> Callable[[Options], Finding]:
@@ -159,6 +166,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Options], Finding]]] = {
     "launching": _against_stock("launching", launching.measure, repeats="repeats"),
     "contracts": _contracts,
     "planning": _planning,
+    "readiness": _readiness,
     "simulation": _simulation,
     "turnaround": _turnaround,
     "starts": _starts,
@@ -179,7 +187,8 @@ NAMED_ONLY: Final = ("ablation", "turnaround")
     "storages",
     multiple=True,
     type=click.Choice(STORAGES),
-    help="One storage only (selection, passes, submission, launching, kills); instead of SQLite (real).",
+    help="One storage only (selection, passes, submission, launching, readiness, kills); instead of SQLite"
+    " (real).",
 )
 @click.option(
     "--queued",

@@ -8,7 +8,7 @@ import dagster as dg
 
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.dagster_compat.definitions import BaseAssetNode, is_stub, partitions_kind
-from adaptive_assets.dagster_compat.freshness import freshness_text, windows_text
+from adaptive_assets.dagster_compat.freshness import policy_text, time_partitions
 from adaptive_assets.dagster_compat.workspace import CodeLocation, RemoteRepository
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 
@@ -60,6 +60,7 @@ def facts_of_asset(
     node: BaseAssetNode, location: str = "", jobs: Iterable[str] = (), checks: tuple[CheckFacts, ...] = ()
 ) -> AssetFacts:
     """The facts of an asset of any of Dagster's graphs."""
+    windows, place = time_partitions(node)
     return AssetFacts(
         key=text_of(node.key),
         group=node.group_name or "default",
@@ -74,9 +75,10 @@ def facts_of_asset(
         stub=is_stub(node),
         has_freshness_policy=node.freshness_policy is not None,
         own_mappings=_listed(node.metadata.get(OWN_MAPPINGS)),
-        freshness=freshness_text(node),
-        windows=windows_text(node),
+        freshness_policy=policy_text(node),
         partitions=partitions_kind(node),
+        time_windows=windows,
+        time_place=place,
         jobs=tuple(sorted(jobs)),
     )
 
@@ -128,7 +130,8 @@ def _together(found: list[AssetFacts]) -> AssetFacts:
         parents=tuple(sorted({parent for facts in found for parent in facts.parents})),
         checks=tuple(CheckFacts(name, blocks) for name, blocks in sorted(blocking.items())),
         has_freshness_policy=any(facts.has_freshness_policy for facts in found),
-        freshness=next((facts.freshness for facts in (taken, *found) if facts.freshness), ""),
+        freshness_policy=taken.freshness_policy
+        or next((facts.freshness_policy for facts in found if facts.freshness_policy), ""),
         jobs=tuple(sorted(jobs.pop(taken.location, ()))),
         jobs_elsewhere={location: tuple(sorted(names)) for location, names in jobs.items()},
     )

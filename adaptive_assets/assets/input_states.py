@@ -1,333 +1,256 @@
-"""The state of what runs would read: the versions that Dagster calls latest, and what checks said of them."""
+"""The states of inputs: of the very versions that would be read."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 import dagster as dg
 
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import key_of
-from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
 from adaptive_assets.assets.inputs import Input
-from adaptive_assets.assets.version_freshness import freshness_of, judged, worse
-from adaptive_assets.dagster_compat.events import asset_records, freshness_states
-from adaptive_assets.dagster_compat.versions import (
-    EvaluationRow,
-    VersionRow,
-    earlier_versions,
-    evaluation_events,
-    evaluations,
-    latest_versions,
-    versions,
-)
+from adaptive_assets.assets.version_reads import Place, VersionReads, VersionState
+from adaptive_assets.dagster_compat.events import freshness_states
+from adaptive_assets.dagster_compat.freshness import WindowEnds, freshness_at, read_policy
+from adaptive_assets.dagster_compat.versions import Materialization
 from adaptive_assets.planning.composition import WHOLE
 from adaptive_assets.planning.snapshot import CheckOutcome, CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue
-from adaptive_assets.policy.text import quoted
 
-MOST_NAMED: Final = 5
-"""Partitions without a version that a state names."""
+logger = logging.getLogger("dagster.adaptive_assets")
 
-LOOKED_BACK: Final = 20
-"""Versions before the latest among which the last good one is looked for."""
+T = TypeVar("T")
 
-KEPT: Final = 50_000
-"""Versions and evaluations that are kept decoded; beyond that, all are read anew."""
-
-_SAID: Final = 100
-"""Characters of what a check found."""
-
-_WORST: Final = (CheckState.FAIL, CheckState.NOT_EVALUATED, CheckState.WARN)
-
-
-@dataclass(slots=True)
-class _Asset:
-    """What is asked of one asset, and what was found."""
-
-    key: dg.AssetKey
-    facts: AssetFacts | None
-    partitions: set[str] = field(default_factory=set)
-    whole: bool = False
-    """Whether all of it is asked for, as one version."""
-    latest: dict[str | None, int] = field(default_factory=dict)
-    """By partition (``None``: of all of it) the id of the version that would be read."""
-    newest: int | None = None
-    """The id of its latest materialization, of whatever partition."""
-    unreported: dict[str | None, VersionRow] = field(default_factory=dict)
-    """What stands for its versions, by partition, where it is external and none was ever reported."""
-    freshness: Freshness = Freshness.NO_POLICY
-    """What Dagster says of all of it."""
-
-    @property
-    def checks(self) -> list[dg.AssetCheckKey]:
-        """Its blocking checks."""
-        checks = self.facts.checks if self.facts else ()
-        return [dg.AssetCheckKey(self.key, check.name) for check in checks if check.blocking]
+_FRESHNESS: Final = {
+    "PASS": Freshness.PASS,
+    "WARN": Freshness.WARN,
+    "FAIL": Freshness.FAIL,
+    "UNKNOWN": Freshness.NOT_EVALUATED,
+    "NOT_APPLICABLE": Freshness.NO_POLICY,
+}
+_WORSE: Final = {
+    state: rank
+    for rank, state in enumerate(
+        (Freshness.NO_POLICY, Freshness.PASS, Freshness.WARN, Freshness.NOT_EVALUATED, Freshness.FAIL)
+    )
+}
+_FEW: Final = 3
+"""How many missing partitions are named."""
+_GOOD_FOR_S: Final = 60.0
+"""For how long it holds when a version was last good: a recheck of an older one may change it."""
+_MOST_KEPT: Final = 10_000
+_MOST_GOOD: Final = 20
+"""How many inputs are looked at anew in one call for their last good version."""
 
 
 class InputStates:
-    """Reads the states of inputs; what never changes of a version or an evaluation is read once.
+    """Reads the states of inputs; keeps what cannot change from one call to the next.
 
-    A version is one materialization event. An evaluation speaks for the version that Dagster says it was of,
-    and for those that its own run made; the newest evaluation of a version counts. For one thread at a time.
+    Reads grow with distinct pairs of an asset and a partition, not with inputs.
     """
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
+        """``instance`` is read from, never written to."""
         self._instance = instance
-        self._versions: dict[int, VersionRow] = {}
-        self._said: dict[tuple[int, int], tuple[float, dg.AssetCheckEvaluation] | None] = {}
-        """By the row and the event of an evaluation, when and what."""
-        self._good: dict[tuple[str, str | None, int], float | None] = {}
+        self._reads = VersionReads(instance)
+        self._windows: dict[tuple[str, int], WindowEnds] = {}
+        self._good: dict[tuple[str, int], tuple[float, float | None]] = {}
+        self._look_backs = 0
+        self.errors: dict[str, Exception] = {}
+        """The error of each asset that the last call could not read."""
 
-    def of(self, catalogue: Catalogue, inputs: Collection[Input], now: float) -> dict[str, DataState]:
-        """The state of each of ``inputs``, by its key, at ``now`` (POSIX seconds).
+    def of(self, catalogue: Catalogue, inputs: Collection[Input], now: float) -> Mapping[str, DataState]:
+        """The state of each input by its key, at ``now`` (POSIX seconds).
 
-        The number of reads grows with the number of assets, and not with that of inputs.
+        An input of which something cannot be read is unreadable, with the reason; it stops no other.
         """
-        known = [each for each in inputs if not each.problem]
-        assets = self._assets(catalogue, known)
-        self._find_versions(assets)
-        outcomes = self._outcomes(assets)
-        states = {
-            each.key: self._state(each, assets[each.asset], outcomes[each.asset], now) for each in known
-        }
-        unknown = {
-            each.key: DataState(each.asset, unreadable=True, partitions=each.label, problem=each.problem)
-            for each in inputs
-            if each.problem
-        }
-        return states | unknown
+        self.errors = {}
+        self._look_backs = 0
+        if len(self._good) > _MOST_KEPT:
+            self._good.clear()
+        known = [one for one in inputs if not one.problem]
+        facts = {asset: catalogue.assets.get(asset) for asset in sorted({one.asset for one in known})}
+        states = self._versions(facts, known)
+        daemon = self._of_daemon(facts)
+        found = {}
+        for one in inputs:
+            external = not ((known_facts := catalogue.assets.get(one.asset)) and known_facts.materializable)
+            problem = one.problem
+            if not problem and one.asset in self.errors:
+                problem = _problem(self.errors[one.asset])
+            if problem:
+                found[one.key] = DataState(
+                    one.asset, external=external, unreadable=True, partitions=one.label, problem=problem
+                )
+                continue
+            parts = [(partition, states[one.asset, partition]) for partition in one.partitions or (None,)]
+            found[one.key] = self._state(one, facts[one.asset], parts, daemon[one.asset], now, external)
+        return found
 
-    def _assets(self, catalogue: Catalogue, inputs: Iterable[Input]) -> dict[str, _Asset]:
-        assets: dict[str, _Asset] = {}
-        for each in inputs:
-            asset = assets.get(each.asset)
-            if asset is None:
-                asset = assets[each.asset] = _Asset(key_of(each.asset), catalogue.assets.get(each.asset))
-            if each.partitions is None:
-                asset.whole = True
+    def _versions(
+        self, facts: Mapping[str, AssetFacts | None], inputs: Iterable[Input]
+    ) -> dict[Place, VersionState]:
+        partitions: defaultdict[str, set[str]] = defaultdict(set)
+        whole: set[str] = set()
+        for one in inputs:
+            if one.partitions is None:
+                whole.add(one.asset)
             else:
-                asset.partitions.update(each.partitions)
-        return assets
+                partitions[one.asset].update(one.partitions)
+        states: dict[Place, VersionState] = {}
+        for each in self._each(sorted(whole), lambda some: self._reads.whole({a: facts[a] for a in some})):
+            states |= each
+        for asset, wanted in sorted(partitions.items()):
+            if asset in self.errors:
+                continue
+            try:
+                states |= self._reads.partitions(asset, facts[asset], wanted)
+            except Exception as error:  # noqa: BLE001  the asset's own
+                self.errors[asset] = error
+        return states
 
-    def _find_versions(self, assets: Mapping[str, _Asset]) -> None:
-        records = asset_records(self._instance, [asset.key for asset in assets.values()])
-        governed = [a.key for a in assets.values() if a.facts and a.facts.has_freshness_policy]
-        fresh = freshness_states(self._instance, governed) if governed else {}
-        for asset in assets.values():
-            record = records.get(asset.key)
-            asset.newest = record.asset_entry.last_materialization_storage_id if record else None
-            if asset.whole and asset.newest is not None:
-                asset.latest[None] = asset.newest
-            if asset.partitions and asset.newest is not None:
-                asset.latest.update(latest_versions(self._instance, asset.key, asset.partitions))
-            if asset.newest is None and _is_external(asset.facts):
-                parts = (*((None,) if asset.whole else ()), *sorted(asset.partitions))
-                asset.unreported = {
-                    part: VersionRow(-number, part, "", 0.0, {}) for number, part in enumerate(parts, 1)
-                }
-            told = fresh.get(asset.key)
-            asset.freshness = freshness_of(asset.facts, told.freshness_state.value if told else None)
-        wanted = {number for asset in assets.values() for number in asset.latest.values()}
-        self._know_versions(wanted)
+    def _of_daemon(self, facts: Mapping[str, AssetFacts | None]) -> dict[str, Freshness]:
+        """What the freshness daemon said last of each asset."""
+        with_policy = [asset for asset, known in facts.items() if known and known.has_freshness_policy]
+        found = dict.fromkeys(facts, Freshness.NO_POLICY)
+        if not with_policy:
+            return found
+        found |= dict.fromkeys(with_policy, Freshness.NOT_EVALUATED)
 
-    def _know_versions(self, ids: Collection[int]) -> None:
-        if len(self._versions) > KEPT:
-            self._versions = {}
-        self._versions |= versions(self._instance, [each for each in ids if each not in self._versions])
+        def read(assets: Sequence[str]) -> dict[str, Freshness]:
+            records = freshness_states(self._instance, [key_of(asset) for asset in assets])
+            return {
+                asset: _FRESHNESS[record.freshness_state.value]
+                for asset in assets
+                if (record := records.get(key_of(asset)))
+            }
 
-    def _outcomes(self, assets: Mapping[str, _Asset]) -> dict[str, dict[int, list[CheckOutcome]]]:
-        """By asset and version the checks that it did not pass."""
-        return self._judged({name: (asset, self._wanted(asset)) for name, asset in assets.items()})
+        for each in self._each(with_policy, read):
+            found |= each
+        return found
 
-    def _judged(
-        self, wanted: Mapping[str, tuple[_Asset, Sequence[VersionRow]]]
-    ) -> dict[str, dict[int, list[CheckOutcome]]]:
-        checked = [(asset, of) for asset, of in wanted.values() if asset.checks]
-        by_check = self._evaluations(
-            [check for asset, _ in checked for check in asset.checks],
-            [each for _, of in checked for each in of if each.id > 0],
-            latest=any(asset.unreported for asset, _ in checked),
-        )
-        found = {
-            name: [
-                (version, check, _newest(by_check.get(check, ()), version, asset.newest))
-                for version in of
-                for check in asset.checks
-            ]
-            for name, (asset, of) in wanted.items()
-        }
-        self._know_evaluations(row for rows in found.values() for _, _, row in rows if row and not row.passed)
-        outcomes: dict[str, dict[int, list[CheckOutcome]]] = {}
-        for name, (_, of) in wanted.items():
-            outcomes[name] = {version.id: [] for version in of}
-            for version, check, row in found[name]:
-                outcome = self._outcome(check.name, version, row)
-                if outcome is not None:
-                    outcomes[name][version.id].append(outcome)
-        return outcomes
-
-    def _wanted(self, asset: _Asset) -> list[VersionRow]:
-        """The versions of it that are asked for."""
-        found = [self._versions.get(number) for number in sorted(set(asset.latest.values()))]
-        return [*(each for each in found if each is not None), *asset.unreported.values()]
-
-    def _evaluations(
-        self, checks: Collection[dg.AssetCheckKey], of: Sequence[VersionRow], *, latest: bool
-    ) -> dict[dg.AssetCheckKey, list[EvaluationRow]]:
-        """The evaluations of some checks, the newest first."""
-        ids, runs = {version.id for version in of}, {version.run_id for version in of}
-        by_check: defaultdict[dg.AssetCheckKey, list[EvaluationRow]] = defaultdict(list)
-        rows = evaluations(self._instance, checks, ids, runs, latest=latest) if checks else []
-        for row in sorted(rows, key=lambda row: row.id, reverse=True):
-            by_check[row.key].append(row)
-        return by_check
-
-    def _know_evaluations(self, rows: Iterable[EvaluationRow]) -> None:
-        """Read what was said in ``rows``; an evaluation that comes later is another event of the same row."""
-        if len(self._said) > KEPT:
-            self._said = {}
-        missing = {row.row: row.id for row in rows if (row.row, row.id) not in self._said}
-        for number, said in evaluation_events(self._instance, missing).items():
-            self._said[number, missing[number]] = said
-
-    def _outcome(self, check: str, version: VersionRow, row: EvaluationRow | None) -> CheckOutcome | None:
-        """``None``: the check passed."""
-        partition = version.partition or ""
-        if row is None:
-            return CheckOutcome(check, CheckState.NOT_EVALUATED, partition)
-        if row.passed:
-            return None
-        event = self._said.get((row.row, row.id))
-        if event is None:  # it raised
-            return CheckOutcome(check, CheckState.NOT_EVALUATED, partition, run_id=row.run_id)
-        at, said = event
-        mark = said.metadata.get(CHECK_STATE)
-        state = CheckState.WARN if said.severity is dg.AssetCheckSeverity.WARN else CheckState.FAIL
-        if mark is not None and mark.value == NOT_EVALUATED:
-            state = CheckState.NOT_EVALUATED
-        return CheckOutcome(check, state, partition, words_of(said), row.run_id, at)
+    def _each(self, assets: Sequence[str], read: Callable[[Sequence[str]], T]) -> Iterator[T]:
+        """What is read of all assets at once, else of each; the errors of single assets are kept."""
+        if not assets:
+            return
+        try:
+            yield read(assets)
+        except Exception as error:  # noqa: BLE001  whose it is shows when each is read alone
+            if len(assets) > 1:
+                logger.info("The states of %d assets are read one by one: %s", len(assets), error)
+            for asset in assets:
+                try:
+                    yield read([asset])
+                except Exception as its_own:  # noqa: BLE001  the asset's own
+                    self.errors[asset] = its_own
 
     def _state(
         self,
-        wanted: Input,
-        asset: _Asset,
-        outcomes: Mapping[int, Sequence[CheckOutcome]],
+        one: Input,
+        facts: AssetFacts | None,
+        parts: Sequence[tuple[str | None, VersionState]],
+        daemon: Freshness,
         now: float,
+        external: bool,
     ) -> DataState:
-        parts = wanted.partitions if wanted.partitions is not None else (None,)
-        read = [(part, self._versions.get(asset.latest.get(part, -1))) for part in parts]
-        made = [version for _, version in read if version is not None]
-        external = _is_external(asset.facts)
-        unreported = [asset.unreported[part] for part in parts if part in asset.unreported]
-        missing = tuple(part for part, version in read if version is None and part is not None)
-        missing = () if unreported else missing
-        told = {version.id: outcomes.get(version.id, ()) for version in (*made, *unreported)}
-        together = _together(each for of in told.values() for each in of)
-        fresh, stale = self._freshness(asset, made, now)
-        modes = [(_mode(version), version.partition or "") for version in made]
-        mode, degraded = next((each for each in modes if each[0] not in WHOLE), (tags.FULL, ""))
+        made = [(partition or "", state.made) for partition, state in parts if state.made]
+        for partition, each in made:
+            if each.problem:
+                where = f" of the partition `{partition}`" if partition else ""
+                return DataState(
+                    one.asset,
+                    external=external,
+                    unreadable=True,
+                    partitions=one.label,
+                    problem=f"its materialization {each.storage_id}{where} cannot be read: {each.problem}",
+                )
+        missing = [
+            partition
+            for partition, state in parts
+            if partition is not None and not state.made and not state.unreported
+        ]
+        freshness, stale = daemon, ""
+        if one.partitions is not None and facts is not None and daemon in (Freshness.PASS, Freshness.WARN):
+            freshness, stale = self._freshness(facts, made, daemon, now)
+        modes = [(partition, each.marked or tags.FULL) for partition, each in made]
+        below = next(((partition, mode) for partition, mode in modes if mode not in WHOLE), None)
+        outcomes = _worst(state.outcomes for _, state in parts)
         return DataState(
-            wanted.asset,
-            materialized_at=min((version.at for version in made), default=None),
-            freshness=fresh,
-            outcomes=together,
-            mode=mode,
+            asset=one.asset,
+            materialized_at=min((each.at for _, each in made), default=None),
+            freshness=freshness,
+            outcomes=outcomes,
+            mode=below[1] if below else modes[0][1] if modes else tags.FULL,
             external=external,
-            partitions=wanted.label,
-            missing=missing[:MOST_NAMED],
-            more_missing=max(0, len(missing) - MOST_NAMED),
-            degraded=degraded,
+            partitions=one.label,
+            missing=tuple(missing[:_FEW]),
+            more_missing=max(0, len(missing) - _FEW),
+            degraded=below[0] if below else "",
             stale=stale,
-            good_at=self._good_at(wanted.asset, asset, made, together),
+            good_at=self._good_at(one.asset, facts, outcomes, dict(made), now),
         )
 
-    def _freshness(self, asset: _Asset, made: Iterable[VersionRow], now: float) -> tuple[Freshness, str]:
-        """That of the least fresh version, and its partition."""
-        worst, stale = asset.freshness, ""
-        if asset.facts is None or worst not in (Freshness.PASS, Freshness.WARN):
-            return worst, stale
-        for version in made:
-            if version.partition is not None:
-                of_version = worse(worst, judged(asset.facts, version.partition, version.at, now))
-                if of_version is not worst:
-                    worst, stale = of_version, version.partition
-        return worst, stale
+    def _freshness(
+        self, facts: AssetFacts, made: Sequence[tuple[str, Materialization]], daemon: Freshness, now: float
+    ) -> tuple[Freshness, str]:
+        """The least fresh of some partitions, and which one that is where it is worse than the asset.
+
+        A version that was made after the time window of its partition had ended is complete: it does not
+        age.
+        """
+        policy = read_policy(facts.freshness_policy)
+        if policy is None:
+            return daemon, ""
+        windows = facts.time_windows, facts.time_place
+        ends = self._windows.setdefault(windows, WindowEnds(*windows))
+        worst, which = daemon, ""
+        for partition, each in made:
+            end = ends.of(partition)
+            if end is not None and each.at >= end:
+                continue
+            own = _FRESHNESS[freshness_at(policy, each.at, now)]
+            if _WORSE[own] > _WORSE[worst]:
+                worst, which = own, partition
+        return worst, which
 
     def _good_at(
-        self, name: str, asset: _Asset, made: Sequence[VersionRow], outcomes: Sequence[CheckOutcome]
+        self,
+        asset: str,
+        facts: AssetFacts | None,
+        outcomes: Sequence[CheckOutcome],
+        made: Mapping[str, Materialization],
+        now: float,
     ) -> float | None:
-        """When the last good version was made of the partition of which a check has failed."""
-        failed = next((each for each in outcomes if each.state is CheckState.FAIL), None)
-        bad = next((v for v in made if failed and (v.partition or "") == failed.partition), None)
-        if bad is None:
+        """Of the partition that failed first; looked up anew for some inputs in each call."""
+        failed = [one for one in outcomes if one.state is not CheckState.NOT_EVALUATED]
+        first = min(failed, key=lambda one: one.state is not CheckState.FAIL, default=None)
+        version = made.get(first.partition) if first else None
+        if version is None:
             return None
-        key = (name, bad.partition, bad.id)
-        if key not in self._good:
-            if len(self._good) > KEPT:
-                self._good = {}
-            ids = earlier_versions(self._instance, asset.key, bad.partition, bad.id, LOOKED_BACK)
-            self._know_versions(ids)
-            before = [self._versions[number] for number in ids if number in self._versions]
-            judged_before = self._judged({name: (asset, before)})[name] if before else {}
-            good = (v.at for v in before if not any(_is_bad(each) for each in judged_before[v.id]))
-            self._good[key] = next(good, None)
-        return self._good[key]
+        place = asset, version.storage_id
+        read_at, good_at = self._good.get(place, (None, None))
+        fresh = read_at is not None and 0 <= now - read_at < _GOOD_FOR_S
+        if fresh or self._look_backs >= _MOST_GOOD:
+            return good_at
+        self._look_backs += 1
+        try:
+            good_at = self._reads.good_at(asset, facts, version)
+        except Exception as error:  # noqa: BLE001  evidence alone: the verdict stands without it
+            logger.info("When `%s` was last good cannot be read: %s", asset, error)
+        self._good[place] = now, good_at
+        return good_at
 
 
-def speaks_for(row: EvaluationRow, version: VersionRow, newest: int | None) -> bool:
-    """Whether an evaluation is of ``version``.
-
-    A check may be yielded before the output that it looks at, so what the version's own run evaluated is of
-    it, whatever Dagster noted as the latest version then. ``newest`` is the latest of the asset: what no run
-    evaluated, and of which nobody said the version, is of that, or of the latest of its partition. Where no
-    version was ever reported, whatever was evaluated is of what is there.
-    """
-    if row.partition and version.partition and row.partition != version.partition:
-        return False
-    if version.id < 0:
-        return True
-    if row.target == version.id or (row.run_id and row.run_id == version.run_id):
-        return True
-    if row.target is not None or row.run_id or row.id < version.id:
-        return False
-    return bool(row.partition) if version.partition and row.partition else version.id == newest
-
-
-def words_of(said: dg.AssetCheckEvaluation) -> str:
-    """What the check found, in a few words: the rows that fail, or the first line of its description."""
-    counts = [said.metadata.get(name) for name in ("failing_rows", "rows")]
-    failing, rows = (each.value if isinstance(each, dg.IntMetadataValue) else None for each in counts)
-    if failing and rows:
-        return f"{failing} of {rows} rows"
-    first = (said.description or "").strip().partition("\n")[0]
-    return quoted(first, _SAID)
-
-
-def _newest(rows: Sequence[EvaluationRow], version: VersionRow, newest: int | None) -> EvaluationRow | None:
-    return next((each for each in rows if speaks_for(each, version, newest)), None)
-
-
-def _together(outcomes: Iterable[CheckOutcome]) -> tuple[CheckOutcome, ...]:
-    """Each check once: the worst that was said of any version."""
-    worst: dict[str, CheckOutcome] = {}
+def _worst(outcomes: Iterable[Iterable[CheckOutcome]]) -> tuple[CheckOutcome, ...]:
+    """Of each check the first outcome of each state: that of one partition stands for others like it."""
+    found: dict[tuple[str, CheckState], CheckOutcome] = {}
     for each in outcomes:
-        known = worst.get(each.check)
-        if known is None or _WORST.index(each.state) < _WORST.index(known.state):
-            worst[each.check] = each
-    return tuple(sorted(worst.values(), key=lambda each: _WORST.index(each.state)))
+        for outcome in each:
+            found.setdefault((outcome.check, outcome.state), outcome)
+    return tuple(found.values())
 
 
-def _is_bad(outcome: CheckOutcome) -> bool:
-    return outcome.state is not CheckState.WARN
-
-
-def _mode(version: VersionRow) -> str:
-    said = version.metadata.get(tags.MODE)
-    return str(said.value) if said is not None else tags.FULL
-
-
-def _is_external(facts: AssetFacts | None) -> bool:
-    return facts is None or not facts.materializable
+def _problem(error: Exception) -> str:
+    lines = str(error).splitlines() or [""]
+    return f"its state cannot be read: {type(error).__name__}: {lines[0]}"[:300]

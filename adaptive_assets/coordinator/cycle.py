@@ -224,7 +224,7 @@ class Cycle:
             active=active,
             machine=machine,
             data=readable_states(
-                self._states, self._policy.assignment.catalogue, self._inputs.by_key(read), now, self._parts
+                self._states, self._policy.assignment.catalogue, self._inputs.by_key(read), self._parts, now
             ),
             run_limit=self._run_limit,
             limits=self._parts.attempt("pools", lambda: self._slots.limits(queued), {}),

@@ -37,12 +37,14 @@ class AssetFacts:
     stub: bool = False
     """Whether its code location only names it, as what another asset reads."""
     has_freshness_policy: bool = False
-    freshness: str = ""
-    """Its freshness policy, as text."""
-    windows: str = ""
-    """Its partitions as text, where they have time windows."""
+    freshness_policy: str = ""
+    """Dagster's own text of the policy; empty where there is none, or where it is not known."""
     partitions: str = ""
     """``static``, ``dynamic``, ``time`` or ``multipartitions``; empty for an asset without partitions."""
+    time_windows: str = ""
+    """Dagster's own text of the time windows that its partitions are; empty where they are none."""
+    time_place: int = -1
+    """Which part of a partition key of several dimensions names the window; -1: all of the key does."""
     own_mappings: tuple[str, ...] = ()
     """Those of ``parents`` to which a partition mapping of the project's own leads."""
     jobs: tuple[str, ...] = ()

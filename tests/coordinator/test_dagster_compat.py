@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,7 +28,7 @@ from dagster_shared.record import copy
 from adaptive_assets import dagster_compat as compat
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
-from adaptive_assets.assets.catalogues import facts_of_asset
+from adaptive_assets.assets.catalogues import catalogue_of, facts_of_asset
 from adaptive_assets.assets.selection import Selector
 from adaptive_assets.dagster_compat.modes import deaf_work
 from adaptive_assets.policy import Catalogue
@@ -67,6 +68,26 @@ source = dg.AssetSpec("source")
 defs = dg.Definitions(
     [asking, in_a_graph, both, source], jobs=[plain, careful, nightly], resources={"run_mode": 1}
 )
+"""
+
+
+WINDOWS = """
+import datetime as dt
+import dagster as dg
+
+days = dg.DailyPartitionsDefinition("2026-01-01")
+letters = dg.StaticPartitionsDefinition(["x", "y"])
+
+@dg.asset(partitions_def=days, freshness_policy=dg.FreshnessPolicy.time_window(dt.timedelta(hours=2)))
+def daily(): ...
+
+@dg.asset(partitions_def=dg.MultiPartitionsDefinition({"hour": days, "at": letters}))
+def both(): ...
+
+@dg.asset(name="letters", partitions_def=letters)
+def of_letters(): ...
+
+defs = dg.Definitions([daily, both, of_letters])
 """
 
 
@@ -309,33 +330,116 @@ def test_a_selection_is_resolved_over_any_graph() -> None:
 
 
 def test_states_of_data_are_read_in_one_go(world: World) -> None:
-    """Asset records, latest checks and freshness states, by key."""
-    key, check = dg.AssetKey("readings"), dg.AssetCheckKey(dg.AssetKey("readings"), "plausible")
+    """Asset records and freshness states, by key."""
+    key = dg.AssetKey("readings")
     assert compat.events.asset_records(world.instance, [key]) == {}
-    assert compat.events.latest_evaluations(world.instance, []) == {}
     world.materialize("readings", check=False)
     assert set(compat.events.asset_records(world.instance, [key])) == {key}
-    record = compat.events.latest_evaluations(world.instance, [check])[check]
-    assert record.evaluation is not None
-    assert record.evaluation.passed is False
     assert compat.events.freshness_states(world.instance, [key]) == {}
 
 
 @pytest.mark.parametrize("on_postgres", [False, True])
-def test_a_plan_to_execute_a_check_again_does_not_hide_its_result(
-    make_world: MakeWorld, on_postgres: bool
-) -> None:
-    """One read gives the latest result of each check, and nothing of one that has none."""
+def test_versions_and_evaluations_are_rows_of_the_event_log(make_world: MakeWorld, on_postgres: bool) -> None:
+    """By partition and storage id; a plan to check is none, and the order is that of the evaluations."""
     world = make_world(postgres=on_postgres)
-    check, unknown = (dg.AssetCheckKey(dg.AssetKey("readings"), name) for name in ("plausible", "unknown"))
-    for passed in (False, True):
-        world.materialize("readings", check=passed)
-        world.plan_check(world.create("readings"), "readings")
-    records = compat.events.latest_evaluations(world.instance, [check, unknown])
-    assert set(records) == {check}
-    evaluation = records[check].evaluation
-    assert evaluation is not None
-    assert evaluation.passed is True
+    key, versions = dg.AssetKey("readings"), compat.versions
+    check = dg.AssetCheckKey(key, "plausible")
+    planning = world.create("readings")
+    world.plan_check(planning, "readings")
+    for partition in (None, "a", "b", "a"):
+        world.instance.report_runless_asset_event(
+            dg.AssetMaterialization(key, partition=partition, metadata={"mark": f"of {partition}"})
+        )
+    latest = versions.latest_by_partition(world.instance, key, ["a", "b", "c"])
+    whole = versions.latest_without_partition(world.instance, key, 0.0)
+    assert whole is not None
+    assert set(latest) == {"a", "b"}
+    assert whole < latest["b"] < latest["a"]
+    assert versions.latest_without_partition(world.instance, key, time.time() + 60) is None
+    made = versions.materializations(world.instance, [whole, *latest.values()], "mark")
+    assert {(one.partition, one.marked, one.run_id, one.problem) for one in made.values()} == {
+        (None, "of None", "", ""),
+        ("a", "of a", "", ""),
+        ("b", "of b", "", ""),
+    }
+    assert all(abs(one.at - time.time()) < 3600 for one in made.values())
+    (older,) = versions.older_materializations(world.instance, key, [made[latest["a"]]], 5).values()
+    assert [one.partition for one in older] == ["a"]
+
+    for passed, partition in ((True, "a"), (False, "b")):
+        world.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(key, "plausible", passed, partition=partition, description=f"{passed}")
+        )
+    rows = versions.evaluation_rows_by_partition(world.instance, key, ["plausible"], list(made.values()))
+    rows.sort(key=lambda row: row.order)
+    assert [(row.succeeded, row.partition, row.target) for row in rows] == [
+        (True, "a", None),
+        (False, "b", None),
+    ]
+    assert (
+        sorted(
+            versions.evaluation_rows(world.instance, [check], list(made.values())), key=lambda row: row.order
+        )
+        == rows
+    )
+    assert sorted(versions.latest_evaluation_rows(world.instance, [check]), key=lambda row: row.order) == rows
+    (event,) = versions.evaluation_events(world.instance, [rows[-1].row_id]).values()
+    evaluation = versions.evaluation_of(event)
+    assert (evaluation.passed, evaluation.description) == (False, "False")
+
+
+def test_the_runs_that_were_to_materialize_an_asset_are_known(world: World) -> None:
+    """From their plan, whether they came to it or not."""
+    run = world.create("readings", planned=True)
+    other = world.create(job="plain", planned=True)
+    key = dg.AssetKey("readings")
+    found = compat.versions.planned_by(world.instance, [key], [run.run_id, other.run_id])
+    assert found == {(key.to_string(), run.run_id)}
+
+
+def test_freshness_by_the_policy_is_what_the_daemon_would_say() -> None:
+    """Windows are limits that belong to the worse side; a cron looks at its last deadline."""
+    window = dg.FreshnessPolicy.time_window(timedelta(hours=2), timedelta(hours=1))
+    ages = {1.0: "PASS", 3599.0: "PASS", 3600.0: "WARN", 7199.0: "WARN", 7200.0: "FAIL"}
+    found = {age: compat.freshness.freshness_at(window, 1e9 - age, 1e9) for age in ages}
+    assert found == ages
+    cron = dg.FreshnessPolicy.cron("0 10 * * *", timedelta(hours=1), timezone="Europe/Berlin")
+    noon = datetime(2026, 3, 1, 11, tzinfo=UTC).timestamp()  # the deadline was at 09:00 UTC
+    at = {hour: compat.freshness.freshness_at(cron, noon - 3600 * hour, noon) for hour in (2.5, 3.0, 3.1)}
+    assert at == {2.5: "PASS", 3.0: "PASS", 3.1: "FAIL"}
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_windows_and_policies_cross_to_another_process_as_text(tmp_path: Path, apart: bool) -> None:
+    """Of one dimension and of two; from definitions, and from a code location."""
+    file = tmp_path / "windows_location.py"
+    file.write_text(WINDOWS)
+    if apart:
+        location = {"python_file": {"relative_path": str(file)}}
+        with (
+            dg.DagsterInstance.local_temp() as instance,
+            compat.workspace.loaded_workspace(instance, {"load_from": [location]}) as loaded,
+        ):
+            (entry,) = loaded.entries.values()
+            assert entry.code_location is not None, loaded.failed
+            known = catalogue_of(entry.code_location).assets
+    else:
+        names: dict[str, Any] = {}
+        exec(compile(WINDOWS, str(file), "exec"), names)
+        known = {
+            text_of(node.key): facts_of_asset(node)
+            for node in names["defs"].resolve_asset_graph().asset_nodes
+        }
+    asked = [("daily", "2026-01-03"), ("both", "x|2026-01-03"), ("letters", "x"), ("daily", "no day")]
+    ends = [
+        compat.freshness.WindowEnds(known[name].time_windows, known[name].time_place).of(key)
+        for name, key in asked
+    ]
+    end = datetime(2026, 1, 4, tzinfo=UTC).timestamp()
+    assert ends == [end, end, None, None]
+    policy = compat.freshness.read_policy(known["daily"].freshness_policy)
+    assert policy == dg.FreshnessPolicy.time_window(timedelta(hours=2))
+    assert known["letters"].freshness_policy == ""
 
 
 def test_the_event_file_of_a_queued_run_is_taken_as_it_is(world: World) -> None:

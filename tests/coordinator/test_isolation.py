@@ -192,7 +192,7 @@ def test_an_asset_whose_state_cannot_be_read_holds_its_readers_alone(
     def failing(*_: object) -> None:
         raise InjectedError("no records")
 
-    monkeypatch.setattr("adaptive_assets.assets.input_states.asset_records", failing)
+    monkeypatch.setattr("adaptive_assets.assets.version_reads.asset_records", failing)
     assert world.pass_() == [plain]
     assert world.run(reader).tags[tags.REASON].startswith("inputs_unknown: ")
     monkeypatch.undo()
