@@ -110,6 +110,7 @@ def test_cycles_of_the_version_before_are_read(url: str, open_ledger: OpenLedger
         for column in ("planner_version", "digest", "left_out"):
             connection.execute(text(f"ALTER TABLE cycles DROP COLUMN {column}"))
         connection.execute(text("ALTER TABLE usages DROP COLUMN declared"))
+        connection.execute(text("DROP TABLE run_requests"))
         connection.execute(text(f"UPDATE {migrating.VERSION_TABLE} SET version_num = '0003'"))
     engine.dispose()
     assert list(open_ledger(url).recorded_cycles()) == [replace(cycle, planned=Planned())]
