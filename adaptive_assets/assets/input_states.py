@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
@@ -11,6 +12,7 @@ from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import key_of
 from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
 from adaptive_assets.assets.inputs import Input
+from adaptive_assets.assets.version_evaluations import LATEST, CheckEvaluations, Until
 from adaptive_assets.assets.version_freshness import freshness_of, judged, worse
 from adaptive_assets.dagster_compat.events import asset_records, freshness_states
 from adaptive_assets.dagster_compat.versions import (
@@ -19,7 +21,9 @@ from adaptive_assets.dagster_compat.versions import (
     earlier_versions,
     evaluation_events,
     evaluations,
+    latest_version,
     latest_versions,
+    next_versions,
     versions,
 )
 from adaptive_assets.planning.composition import WHOLE
@@ -34,7 +38,7 @@ LOOKED_BACK: Final = 20
 """Versions before the latest among which the last good one is looked for."""
 
 KEPT: Final = 50_000
-"""Versions and evaluations that are kept decoded; beyond that, all are read anew."""
+"""Versions and evaluations that are kept decoded; beyond that, only those that are asked for."""
 
 _SAID: Final = 100
 """Characters of what a check found."""
@@ -79,6 +83,8 @@ class InputStates:
         self._versions: dict[int, VersionRow] = {}
         self._said: dict[tuple[int, int], tuple[float, dg.AssetCheckEvaluation] | None] = {}
         """By the row and the event of an evaluation, when and what."""
+        self._next: dict[int, int] = {}
+        """By version, the next one of its asset."""
         self._good: dict[tuple[str, str | None, int], float | None] = {}
 
     def of(self, catalogue: Catalogue, inputs: Collection[Input], now: float) -> dict[str, DataState]:
@@ -131,11 +137,16 @@ class InputStates:
             told = fresh.get(asset.key)
             asset.freshness = freshness_of(asset.facts, told.freshness_state.value if told else None)
         wanted = {number for asset in assets.values() for number in asset.latest.values()}
+        if len(self._versions) > KEPT:
+            self._versions = {each: self._versions[each] for each in wanted if each in self._versions}
+            self._next = {each: self._next[each] for each in wanted if each in self._next}
+        for record in records.values():
+            version = latest_version(record)
+            if version is not None and version.id in wanted:  # its event goes with its run, and it does not
+                self._versions.setdefault(version.id, version)
         self._know_versions(wanted)
 
     def _know_versions(self, ids: Collection[int]) -> None:
-        if len(self._versions) > KEPT:
-            self._versions = {}
         self._versions |= versions(self._instance, [each for each in ids if each not in self._versions])
 
     def _outcomes(self, assets: Mapping[str, _Asset]) -> dict[str, dict[int, list[CheckOutcome]]]:
@@ -143,17 +154,21 @@ class InputStates:
         return self._judged({name: (asset, self._wanted(asset)) for name, asset in assets.items()})
 
     def _judged(
-        self, wanted: Mapping[str, tuple[_Asset, Sequence[VersionRow]]]
+        self,
+        wanted: Mapping[str, tuple[_Asset, Sequence[VersionRow]]],
+        following: Mapping[int, int] = MappingProxyType({}),
     ) -> dict[str, dict[int, list[CheckOutcome]]]:
+        """The same of some versions; ``following`` is the next of the partition of those not the latest."""
         checked = [(asset, of) for asset, of in wanted.values() if asset.checks]
         by_check = self._evaluations(
             [check for asset, _ in checked for check in asset.checks],
             [each for _, of in checked for each in of if each.id > 0],
             latest=any(asset.unreported for asset, _ in checked),
         )
+        until = self._until(checked, by_check, following)
         found = {
             name: [
-                (version, check, _newest(by_check.get(check, ()), version, asset.newest))
+                (version, check, by_check[check].newest(version, until.get(version.id, LATEST)))
                 for version in of
                 for check in asset.checks
             ]
@@ -169,6 +184,25 @@ class InputStates:
                     outcomes[name][version.id].append(outcome)
         return outcomes
 
+    def _until(
+        self,
+        checked: Iterable[tuple[_Asset, Sequence[VersionRow]]],
+        by_check: Mapping[dg.AssetCheckKey, CheckEvaluations],
+        following: Mapping[int, int],
+    ) -> dict[int, Until]:
+        """When each version was followed by another; of the asset only where evaluations are told by that."""
+        found = {number: Until(of_partition=next_id) for number, next_id in following.items()}
+        for asset, of in checked:
+            if not any(by_check[check].some_are_loose for check in asset.checks):
+                continue
+            ids = {version.id for version in of if version.id > 0} - {asset.newest}
+            unknown = [number for number in ids if number not in self._next]
+            self._next |= next_versions(self._instance, asset.key, unknown)
+            for number in ids:
+                # the newest is told by the asset's record even where its event was deleted
+                found[number] = Until(self._next.get(number, asset.newest), following.get(number))
+        return found
+
     def _wanted(self, asset: _Asset) -> list[VersionRow]:
         """The versions of it that are asked for."""
         found = [self._versions.get(number) for number in sorted(set(asset.latest.values()))]
@@ -176,14 +210,14 @@ class InputStates:
 
     def _evaluations(
         self, checks: Collection[dg.AssetCheckKey], of: Sequence[VersionRow], *, latest: bool
-    ) -> dict[dg.AssetCheckKey, list[EvaluationRow]]:
-        """The evaluations of some checks, the newest first."""
+    ) -> dict[dg.AssetCheckKey, CheckEvaluations]:
+        """The evaluations of each of some checks."""
         ids, runs = {version.id for version in of}, {version.run_id for version in of}
         by_check: defaultdict[dg.AssetCheckKey, list[EvaluationRow]] = defaultdict(list)
         rows = evaluations(self._instance, checks, ids, runs, latest=latest) if checks else []
-        for row in sorted(rows, key=lambda row: row.id, reverse=True):
+        for row in rows:
             by_check[row.key].append(row)
-        return by_check
+        return {check: CheckEvaluations(by_check[check]) for check in checks}
 
     def _know_evaluations(self, rows: Iterable[EvaluationRow]) -> None:
         """Read what was said in ``rows``; an evaluation that comes later is another event of the same row."""
@@ -271,29 +305,11 @@ class InputStates:
             ids = earlier_versions(self._instance, asset.key, bad.partition, bad.id, LOOKED_BACK)
             self._know_versions(ids)
             before = [self._versions[number] for number in ids if number in self._versions]
-            judged_before = self._judged({name: (asset, before)})[name] if before else {}
+            following = dict(zip(ids, (bad.id, *ids), strict=False))
+            judged_before = self._judged({name: (asset, before)}, following)[name] if before else {}
             good = (v.at for v in before if not any(_is_bad(each) for each in judged_before[v.id]))
             self._good[key] = next(good, None)
         return self._good[key]
-
-
-def speaks_for(row: EvaluationRow, version: VersionRow, newest: int | None) -> bool:
-    """Whether an evaluation is of ``version``.
-
-    A check may be yielded before the output that it looks at, so what the version's own run evaluated is of
-    it, whatever Dagster noted as the latest version then. ``newest`` is the latest of the asset: what no run
-    evaluated, and of which nobody said the version, is of that, or of the latest of its partition. Where no
-    version was ever reported, whatever was evaluated is of what is there.
-    """
-    if row.partition and version.partition and row.partition != version.partition:
-        return False
-    if version.id < 0:
-        return True
-    if row.target == version.id or (row.run_id and row.run_id == version.run_id):
-        return True
-    if row.target is not None or row.run_id or row.id < version.id:
-        return False
-    return bool(row.partition) if version.partition and row.partition else version.id == newest
 
 
 def words_of(said: dg.AssetCheckEvaluation) -> str:
@@ -304,10 +320,6 @@ def words_of(said: dg.AssetCheckEvaluation) -> str:
         return f"{failing} of {rows} rows"
     first = (said.description or "").strip().partition("\n")[0]
     return quoted(first, _SAID)
-
-
-def _newest(rows: Sequence[EvaluationRow], version: VersionRow, newest: int | None) -> EvaluationRow | None:
-    return next((each for each in rows if speaks_for(each, version, newest)), None)
 
 
 def _together(outcomes: Iterable[CheckOutcome]) -> tuple[CheckOutcome, ...]:

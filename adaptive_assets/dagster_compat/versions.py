@@ -9,6 +9,7 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     AssetCheckExecutionRecordStatus,
 )
+from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.sqlalchemy_compat import db_select
 from dagster._serdes import deserialize_value
@@ -23,7 +24,9 @@ __all__ = [
     "earlier_versions",
     "evaluation_events",
     "evaluations",
+    "latest_version",
     "latest_versions",
+    "next_versions",
     "versions",
 ]
 
@@ -60,6 +63,18 @@ class EvaluationRow:
     passed: bool
     row: int
     """The row's own id. Dagster writes the row when the run is planned, and fills it in later."""
+
+
+def latest_version(record: AssetRecord) -> VersionRow | None:
+    """The latest materialization of an asset, of whatever partition, as Dagster's record of the asset has it.
+
+    The record outlives the event, which is deleted with its run.
+    """
+    latest = record.asset_entry.last_materialization_record
+    made = latest.asset_materialization if latest else None
+    if latest is None or made is None:
+        return None
+    return VersionRow(latest.storage_id, made.partition, latest.run_id, latest.timestamp, made.metadata)
 
 
 def latest_versions(
@@ -109,6 +124,26 @@ def earlier_versions(
     )
     with event_log_storage(instance).index_connection() as connection:
         return [number for (number,) in connection.execute(wanted).fetchall()]
+
+
+def next_versions(instance: dg.DagsterInstance, asset: dg.AssetKey, ids: Collection[int]) -> dict[int, int]:
+    """The id of the materialization of ``asset`` that came next after each of these; the latest left out."""
+    of, after = SqlEventLogStorageTable.alias(), SqlEventLogStorageTable.alias()
+    following = (
+        db_select([func.min(after.c.id)])
+        .where(
+            after.c.asset_key == asset.to_string(),
+            after.c.dagster_event_type == _MATERIALIZATION.value,
+            after.c.id > of.c.id,
+        )
+        .scalar_subquery()
+    )
+    found: dict[int, int] = {}
+    for some in _chunks(sorted(ids)):
+        with event_log_storage(instance).index_connection() as connection:
+            rows = connection.execute(db_select([of.c.id, following]).where(of.c.id.in_(some))).fetchall()
+        found |= {number: after_it for number, after_it in rows if after_it is not None}
+    return found
 
 
 def evaluations(
