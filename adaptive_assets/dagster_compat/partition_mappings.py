@@ -9,13 +9,23 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.partitions.utils import get_builtin_partition_mapping_types
+from dagster._core.instance.types import CachingDynamicPartitionsLoader as DynamicPartitions
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
 
-__all__ = ["PARTITION_TAGS", "Mapped", "asset_graph", "loading_at", "mapped", "own_mappings", "partitions_of"]
+__all__ = [
+    "PARTITION_TAGS",
+    "DynamicPartitions",
+    "Mapped",
+    "asset_graph",
+    "loading_at",
+    "mapped",
+    "own_mappings",
+    "partitions_of",
+]
 
 PARTITION_TAGS = (PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 """The tags by which Dagster says which partition, or which range of them, a run makes."""
@@ -53,9 +63,9 @@ def own_mappings(graph: AssetGraph) -> dict[dg.AssetKey, list[dg.AssetKey]]:
 
 
 @contextmanager
-def loading_at(instance: dg.DagsterInstance, now: float) -> Iterator[None]:
-    """Let partitions be those that there are at ``now`` (POSIX seconds)."""
-    with dg.partition_loading_context(datetime.fromtimestamp(now, tz=UTC), instance):
+def loading_at(known: DynamicPartitions, now: float) -> Iterator[None]:
+    """Let partitions be those that there are at ``now`` (POSIX seconds), and dynamic ones those ``known``."""
+    with dg.partition_loading_context(datetime.fromtimestamp(now, tz=UTC), known):
         yield
 
 

@@ -184,6 +184,17 @@ def test_a_partition_that_does_not_exist_is_named(
     assert told.problem.isprintable()
 
 
+@pytest.mark.parametrize(
+    "named", [{}, {START: day(12), END: day(10)}], ids=["none", "a range that ends before it begins"]
+)
+def test_a_run_that_names_no_partition_of_a_partitioned_asset(asked: Asked, named: dict[str, str]) -> None:
+    """Such as one that was queued before the asset had any: what it reads is not known, and not nothing."""
+    (told,) = asked.of("same", tags=named)
+    assert (told.asset, told.partitions) == ("same", None)
+    assert told.problem.startswith("it has partitions, and the run names none")
+    assert asked.of("daily", tags=named) == []
+
+
 def test_a_dynamic_partition_that_comes_is_found_in_time(asked: Asked, world: World) -> None:
     """And one that is deleted is missed."""
     assert asked.of("of_shop", tags={PARTITION: "paris"})[0].problem
