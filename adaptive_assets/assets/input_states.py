@@ -260,7 +260,7 @@ class InputStates:
         missing = () if unreported else missing
         told = {version.id: outcomes.get(version.id, ()) for version in (*made, *unreported)}
         together = _together(each for of in told.values() for each in of)
-        fresh, stale = self._freshness(asset, made, now)
+        fresh, stale = self._freshness(wanted, asset, made, now)
         modes = [(_mode(version), version.partition or "") for version in made]
         mode, degraded = next((each for each in modes if each[0] not in WHOLE), (tags.FULL, ""))
         return DataState(
@@ -278,16 +278,23 @@ class InputStates:
             good_at=self._good_at(wanted.asset, asset, made, together),
         )
 
-    def _freshness(self, asset: _Asset, made: Iterable[VersionRow], now: float) -> tuple[Freshness, str]:
-        """That of the least fresh version, and its partition."""
+    def _freshness(
+        self, wanted: Input, asset: _Asset, made: Sequence[VersionRow], now: float
+    ) -> tuple[Freshness, str]:
+        """That of the least fresh version, and its partition.
+
+        What Dagster says is of the latest version of whatever partition, and so of none in particular.
+        """
         worst, stale = asset.freshness, ""
-        if asset.facts is None or worst not in (Freshness.PASS, Freshness.WARN):
+        if worst in (Freshness.NO_POLICY, Freshness.NOT_EVALUATED) or not made or wanted.partitions is None:
             return worst, stale
+        if asset.facts is None or not asset.facts.freshness:
+            return worst, stale
+        worst = Freshness.PASS
         for version in made:
-            if version.partition is not None:
-                of_version = worse(worst, judged(asset.facts, version.partition, version.at, now))
-                if of_version is not worst:
-                    worst, stale = of_version, version.partition
+            of_version = worse(worst, judged(asset.facts, version.partition or "", version.at, now))
+            if of_version is not worst:
+                worst, stale = of_version, version.partition or ""
         return worst, stale
 
     def _good_at(

@@ -1,6 +1,6 @@
 """Which partitions of one asset a run of others reads, by Dagster's own partition mappings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.partitions.subset import TimeWindowPartitionsSubset
 from dagster._core.definitions.partitions.utils import get_builtin_partition_mapping_types
 from dagster._core.instance.types import CachingDynamicPartitionsLoader as DynamicPartitions
 from dagster._core.storage.tags import (
@@ -35,7 +36,7 @@ AssetGraph = BaseAssetGraph[Any]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The partitions that are read, in their order, and those that would be and do not exist."""
+    """The partitions that are read, always in one order, and those that would be and do not exist."""
 
     partitions: Sequence[str]
     nonexistent: Sequence[str]
@@ -87,7 +88,7 @@ def partitions_of(graph: AssetGraph, asset: dg.AssetKey, tags: Sequence[str | No
         if not partitions.has_partition_key(key):
             raise LookupError(key)
     if one is None and first is not None and last is not None:
-        return list(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
+        return _plain(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
     return named
 
 
@@ -108,10 +109,18 @@ def mapped(
         downstream_partitions_def=of_child,
         upstream_partitions_def=of_parent,
     )
+    subset = result.partitions_subset
+    keys = _plain(subset.get_partition_keys())
     return Mapped(
-        list(result.partitions_subset.get_partition_keys()),
-        list(result.required_but_nonexistent_partition_keys),
+        # other subsets are sets, whose order is another one in each process
+        keys if isinstance(subset, TimeWindowPartitionsSubset) else sorted(keys),
+        _plain(result.required_but_nonexistent_partition_keys),
     )
+
+
+def _plain(keys: Iterable[str]) -> list[str]:
+    """Keys of several dimensions are of a type of Dagster's own, of which there is no JSON."""
+    return list(map(str, keys))
 
 
 def _is_own(mapping: object, known: tuple[type, ...]) -> bool:

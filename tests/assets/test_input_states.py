@@ -1,11 +1,14 @@
 """Which version would be read, and what checks said of it, where the event log is not as one expects."""
 
 import time
+from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.events import StepMaterializationData
 from dagster._core.test_utils import create_run_for_test
+from dagster._serdes import serialize_value
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +17,10 @@ from adaptive_assets.assets.input_states import InputStates
 from adaptive_assets.assets.inputs import Input
 from adaptive_assets.assets.version_evaluations import CheckEvaluations, Until, speaks_for
 from adaptive_assets.dagster_compat.versions import EvaluationRow, VersionRow
-from adaptive_assets.planning.snapshot import CheckState, DataState
+from adaptive_assets.planning.snapshot import CheckState, DataState, Freshness
 from adaptive_assets.policy import AssetFacts, Catalogue, CheckFacts
 from tests.conftest import MakeInstance
-from tests.data_events import evaluate, materialize
+from tests.data_events import evaluate, freshness, materialize
 
 CHECK = CheckFacts("c", blocking=True)
 CATALOGUE = Catalogue(
@@ -95,6 +98,23 @@ def test_more_versions_than_are_kept_are_all_there(
         inputs = [Input("parts", (name,)) for name in names]
         found = states.of(CATALOGUE, inputs, time.time())
         assert {(each.missing, each.good_at) for each in found.values()} == {((), 1.0)}
+
+
+@pytest.mark.parametrize("said", [FreshnessState.PASS, FreshnessState.WARN, FreshnessState.FAIL])
+@pytest.mark.parametrize(("days", "expected"), [(0, Freshness.PASS), (2, Freshness.FAIL)])
+def test_a_partition_is_as_fresh_as_it_is_itself(
+    make_instance: MakeInstance, said: FreshnessState, days: int, expected: Freshness
+) -> None:
+    """Whatever Dagster says of the asset, which is of its newest partition."""
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=1))
+    facts = AssetFacts(
+        "parts", partitions="static", has_freshness_policy=True, freshness=serialize_value(policy)
+    )
+    instance = make_instance()
+    materialize(instance, "parts", "a", at=time.time() - 86_400 * days)
+    freshness(instance, "parts", said)
+    found = InputStates(instance).of(Catalogue({"parts": facts}), [Input("parts", ("a",))], time.time())
+    assert [each.freshness for each in found.values()] == [expected]
 
 
 ROWS = st.builds(

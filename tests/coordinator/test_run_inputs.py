@@ -147,6 +147,15 @@ def test_one_dimension_of_two(asked: Asked) -> None:
     assert set(found.partitions or ()) == {f"{DAY}|{region}" for region in ("eu", "us", "asia")}
 
 
+def test_partitions_of_two_dimensions_are_plain_text(asked: Asked) -> None:
+    """Dagster has a type of its own for them, which nothing outside it can store."""
+    span = {START: f"{DAY}|eu", END: f"{DAY}|us"}
+    for found in (asked.of("of_cube", tags=span), asked.of("slice", tags={PARTITION: DAY})):
+        assert {type(each) for one in found for each in one.partitions or ()} == {str}
+        assert {type(one.label) for one in found} == {str}
+    assert asked.of("slice", tags={PARTITION: DAY})[0].label == f"{DAY}|asia to {DAY}|us (3)"
+
+
 def test_a_range_reads_what_its_partitions_read(asked: Asked) -> None:
     """What the run makes itself is no input."""
     span = {START: day(10), END: day(12)}
