@@ -13,9 +13,10 @@ _LONGEST: Final = 100
 class Input:
     """Some partitions of an asset, or all of an asset that has none.
 
-    ``asset`` is the asset's key as one text. ``partitions`` are partition keys in the order of the asset's
-    own, never empty; ``None`` for an asset without partitions. ``problem`` says why it is not known what
-    would be read, in a sentence that names the cause; the partitions are then those that are known.
+    ``asset`` is the asset's key as one text. ``partitions`` are partition keys, never empty, always in one
+    order, of time or of the alphabet; ``None`` for an asset without partitions. ``problem`` says why it
+    is not known what would be read, in a sentence that names the cause; the partitions are then those that
+    are known.
     """
 
     asset: str

@@ -8,7 +8,7 @@ import dagster as dg
 from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import key_of
 from adaptive_assets.assets.rollback import roll_back
-from adaptive_assets.dagster_compat.run_creation import create_run
+from adaptive_assets.dagster_compat.run_creation import create_run, locations_of_checks
 from adaptive_assets.dagster_compat.version_evidence import evaluated_by
 from adaptive_assets.ledger import RunRequestRow
 from adaptive_assets.planning.wanted_requests import RequestKind
@@ -57,9 +57,11 @@ def _create(instance: dg.DagsterInstance, context: Any, row: RunRequestRow, run_
     names = row.body.get("checks", ())
     match RequestKind(row.kind):
         case RequestKind.VALIDATE:
-            keys = [dg.AssetCheckKey(asset, name) for name in names]
+            wanted = [dg.AssetCheckKey(asset, name) for name in names]
+            # a check may have been renamed since: the others are run all the same
+            keys = [key for of_place in locations_of_checks(context, wanted).values() for key in of_place]
             return create_run(
-                instance, context, run_id=run_id, tags=carried, checks=keys, partition=row.partition
+                instance, context, run_id=run_id, tags=carried, checks=keys or wanted, partition=row.partition
             )
         case RequestKind.REFRESH:
             return create_run(

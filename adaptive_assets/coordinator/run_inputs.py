@@ -10,6 +10,7 @@ from adaptive_assets.assets.inputs import Input
 from adaptive_assets.dagster_compat.partition_mappings import (
     PARTITION_TAGS,
     AssetGraph,
+    DynamicPartitions,
     asset_graph,
     loading_at,
     mapped,
@@ -26,6 +27,8 @@ AGAIN_S: Final = 15.0
 _LONGEST: Final = 100
 """Characters of a partition key in a sentence."""
 
+_NONE_NAMED: Final = "it has partitions, and the run names none of them: request the run for a partition"
+
 _Asked = tuple[tuple[str, ...], tuple[str, ...], tuple[str | None, ...]]
 """What the inputs of a run depend on: its assets, what they read, and its partitions."""
 
@@ -35,6 +38,7 @@ class RunInputs:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
+        self._dynamic = DynamicPartitions(instance)
         self._entries: object = None
         self._graph: AssetGraph | None = None
         self._catalogue = Catalogue()
@@ -56,6 +60,7 @@ class RunInputs:
             self._entries = entries
         self._catalogue, self._looked_at = catalogue, now
         self._known, self._by_key = {}, {}
+        self._dynamic = DynamicPartitions(self._instance)  # it reads each definition once
         return True
 
     def of(self, run: dg.DagsterRun, work: Work) -> tuple[str, ...] | None:
@@ -82,7 +87,7 @@ class RunInputs:
             for each in reads:
                 yield Input(each, problem=self._not_loaded(each) if self._is_partitioned([each]) else "")
         else:
-            with loading_at(self._instance, self._now):
+            with loading_at(self._dynamic, self._now):
                 yield from self._by_mapping(self._graph, assets, tags)
 
     def _by_mapping(
@@ -90,25 +95,35 @@ class RunInputs:
     ) -> Iterator[Input]:
         made: dict[str, Sequence[str] | None] = {}
         for asset in assets:
-            if not graph.has(key_of(asset)):
-                yield Input(asset, problem=self._not_loaded(asset))
-                continue
-            try:
-                made[asset] = partitions_of(graph, key_of(asset), tags)
-            except LookupError as error:
-                gone = quoted(str(error.args[0]), _LONGEST)
-                yield Input(asset, problem=f"its partition `{gone}` does not exist (any more)")
-            except Exception as error:  # noqa: BLE001  Dagster raises whatever its parsers do
-                yield Input(asset, problem=f"its partitions cannot be made out: {_said(error)}")
+            if problem := self._make(graph, asset, tags, made):
+                yield Input(asset, problem=problem)
         read: dict[str, dict[str, None] | None] = {}
         for asset, partitions in made.items():
             for parent in self._parents(asset):
                 yield from self._read(graph, (asset, partitions), parent, made, read)
-        for parent, found in sorted(read.items()):
-            if found is None:
+        for parent, keys in sorted(read.items()):
+            if keys is None:
                 yield Input(parent)
-            elif found:
-                yield Input(parent, tuple(found))
+            elif keys:
+                yield Input(parent, tuple(keys))
+
+    def _make(
+        self,
+        graph: AssetGraph,
+        asset: str,
+        tags: Sequence[str | None],
+        made: dict[str, Sequence[str] | None],
+    ) -> str:
+        """Add to ``made`` the partitions of ``asset`` that the run makes; returns why they are not known."""
+        if not graph.has(key_of(asset)):
+            return self._not_loaded(asset)
+        try:
+            made[asset] = found = partitions_of(graph, key_of(asset), tags)
+        except LookupError as error:
+            return f"its partition `{quoted(str(error.args[0]), _LONGEST)}` does not exist (any more)"
+        except Exception as error:  # noqa: BLE001  Dagster raises whatever its parsers do
+            return f"its partitions cannot be made out: {_said(error)}"
+        return _NONE_NAMED if found is not None and not found and self._parents(asset) else ""
 
     def _read(
         self,

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import dagster as dg
 
+from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import key_of
 from adaptive_assets.assets.rollback import NothingToRollBackError
 from adaptive_assets.coordinator.parts import Parts
@@ -20,6 +21,7 @@ from adaptive_assets.coordinator.request_runs import carry_out, ended_well
 from adaptive_assets.dagster_compat.run_creation import LocationAwayError, locations_of_checks
 from adaptive_assets.dagster_compat.runs import FINISHED_STATUSES
 from adaptive_assets.dagster_compat.version_evidence import is_being_judged, is_being_made, version_id
+from adaptive_assets.dagster_compat.versions import materializations
 from adaptive_assets.ledger import Ledger, RequestState, RunRequestRow
 from adaptive_assets.ledger.texts import storable
 from adaptive_assets.planning.wanted_requests import RequestKind, Wanted
@@ -155,8 +157,14 @@ class RunRequests:
     def _ask_for_repair(
         self, wanted: Wanted, rows: list[RunRequestRow], version: int | None, now: float
     ) -> str | None:
-        since = float("-inf") if wanted.good_at is None else wanted.good_at
-        repairs = [row for row in rows if row.kind == RequestKind.REPAIR and row.at > since]
+        since = -inf if wanted.good_at is None else wanted.good_at
+        # those by another job are not counted: it was misnamed, or replaced
+        asked = [row for row in rows if row.kind == RequestKind.REPAIR and row.body.get("job") == wanted.job]
+        asked = [row for row in asked if row.at > since]
+        bodies = [row.body.get("version") for row in asked]
+        made = materializations(self._instance, {each for each in bodies if isinstance(each, int)}, tags.MODE)
+        helped = {number for number, each in made.items() if each.at <= since}
+        repairs = [row for row in asked if row.body.get("version") not in helped]
         if len(repairs) >= wanted.tries:
             times = "once" if len(repairs) == 1 else f"{len(repairs)} times"
             return (

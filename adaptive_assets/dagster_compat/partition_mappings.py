@@ -1,6 +1,6 @@
 """Which partitions of one asset a run of others reads, by Dagster's own partition mappings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,14 +8,25 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.partitions.subset import TimeWindowPartitionsSubset
 from dagster._core.definitions.partitions.utils import get_builtin_partition_mapping_types
+from dagster._core.instance.types import CachingDynamicPartitionsLoader as DynamicPartitions
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
 
-__all__ = ["PARTITION_TAGS", "Mapped", "asset_graph", "loading_at", "mapped", "own_mappings", "partitions_of"]
+__all__ = [
+    "PARTITION_TAGS",
+    "DynamicPartitions",
+    "Mapped",
+    "asset_graph",
+    "loading_at",
+    "mapped",
+    "own_mappings",
+    "partitions_of",
+]
 
 PARTITION_TAGS = (PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 """The tags by which Dagster says which partition, or which range of them, a run makes."""
@@ -25,7 +36,7 @@ AssetGraph = BaseAssetGraph[Any]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The partitions that are read, in their order, and those that would be and do not exist."""
+    """The partitions that are read, always in one order, and those that would be and do not exist."""
 
     partitions: Sequence[str]
     nonexistent: Sequence[str]
@@ -53,9 +64,9 @@ def own_mappings(graph: AssetGraph) -> dict[dg.AssetKey, list[dg.AssetKey]]:
 
 
 @contextmanager
-def loading_at(instance: dg.DagsterInstance, now: float) -> Iterator[None]:
-    """Let partitions be those that there are at ``now`` (POSIX seconds)."""
-    with dg.partition_loading_context(datetime.fromtimestamp(now, tz=UTC), instance):
+def loading_at(known: DynamicPartitions, now: float) -> Iterator[None]:
+    """Let partitions be those that there are at ``now`` (POSIX seconds), and dynamic ones those ``known``."""
+    with dg.partition_loading_context(datetime.fromtimestamp(now, tz=UTC), known):
         yield
 
 
@@ -77,7 +88,7 @@ def partitions_of(graph: AssetGraph, asset: dg.AssetKey, tags: Sequence[str | No
         if not partitions.has_partition_key(key):
             raise LookupError(key)
     if one is None and first is not None and last is not None:
-        return list(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
+        return _plain(partitions.get_partition_keys_in_range(dg.PartitionKeyRange(first, last)))
     return named
 
 
@@ -98,10 +109,18 @@ def mapped(
         downstream_partitions_def=of_child,
         upstream_partitions_def=of_parent,
     )
+    subset = result.partitions_subset
+    keys = _plain(subset.get_partition_keys())
     return Mapped(
-        list(result.partitions_subset.get_partition_keys()),
-        list(result.required_but_nonexistent_partition_keys),
+        # other subsets are sets, whose order is another one in each process
+        keys if isinstance(subset, TimeWindowPartitionsSubset) else sorted(keys),
+        _plain(result.required_but_nonexistent_partition_keys),
     )
+
+
+def _plain(keys: Iterable[str]) -> list[str]:
+    """Keys of several dimensions are of a type of Dagster's own, of which there is no JSON."""
+    return list(map(str, keys))
 
 
 def _is_own(mapping: object, known: tuple[type, ...]) -> bool:

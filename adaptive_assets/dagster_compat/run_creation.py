@@ -36,6 +36,14 @@ class LocationAwayError(RunCreationError):
     """The code location that would be needed is not loaded, or does not answer: later it may be."""
 
 
+def _not_defined(workspace: Any, what: str) -> RunCreationError:
+    """What no code location that is loaded has; while one is away, it may be that one's."""
+    entries = workspace.get_code_location_entries().values()
+    away = not entries or any(entry.code_location is None for entry in entries)
+    error = LocationAwayError if away else RunCreationError
+    return error(f"no code location that is loaded {what}")
+
+
 def locations_of_checks(
     workspace: Any, keys: Collection[dg.AssetCheckKey]
 ) -> dict[tuple[str, str], list[dg.AssetCheckKey]]:
@@ -67,7 +75,7 @@ def create_run(
     the only location that has one of its name. ``partition`` is that of the first asset.
 
     Raises:
-        LocationAwayError: a code location is down.
+        LocationAwayError: a code location is down, and what is asked for may be there.
         RunCreationError: what is asked for is not there.
     """
     try:
@@ -90,13 +98,11 @@ def _of_entities(
     graph = workspace.asset_graph
     for key in assets:
         if key not in graph.remote_asset_nodes_by_key:
-            raise LocationAwayError(
-                f"no code location that is loaded defines the asset `{key.to_user_string()}`"
-            )
+            raise _not_defined(workspace, f"defines the asset `{key.to_user_string()}`")
     for check in checks:
         if check not in graph.remote_asset_check_nodes_by_key:
             name = f"{check.asset_key.to_user_string()}: {check.name}"
-            raise LocationAwayError(f"no code location that is loaded defines the check `{name}`")
+            raise _not_defined(workspace, f"defines the check `{name}`")
     asset = assets[0] if assets else checks[0].asset_key
     # the checks without partitions of an asset that has some are told the partition by the tag all the same
     request = dg.RunRequest(
@@ -132,7 +138,7 @@ def _whole_job(
         if repository.has_job(job)
     ]
     if not found:
-        raise LocationAwayError(f"no code location that is loaded has a job `{job}`")
+        raise _not_defined(workspace, f"has a job `{job}`")
     graph = workspace.asset_graph
     if len(found) > 1 and near is not None and near in graph.remote_asset_nodes_by_key:
         handle = graph.get_repository_handle(near)

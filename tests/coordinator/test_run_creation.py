@@ -1,6 +1,7 @@
 """The contract of the private Dagster names by which runs are created and versions are told apart."""
 
 import inspect
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -8,7 +9,12 @@ from dagster._core.execution import submit_asset_runs
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
-from adaptive_assets.dagster_compat.run_creation import LocationAwayError, create_run, locations_of_checks
+from adaptive_assets.dagster_compat.run_creation import (
+    LocationAwayError,
+    RunCreationError,
+    create_run,
+    locations_of_checks,
+)
 from adaptive_assets.dagster_compat.version_evidence import (
     evaluated_by,
     has_newer_event,
@@ -17,7 +23,8 @@ from adaptive_assets.dagster_compat.version_evidence import (
     newest_event,
     version_id,
 )
-from tests.coordinator.world import World
+from tests.coordinator.locations import workspace_of
+from tests.coordinator.world import CODE, World
 
 KEY = dg.AssetKey("readings")
 CHECK = dg.AssetCheckKey(KEY, "plausible")
@@ -63,8 +70,20 @@ def test_a_run_is_created_once_under_its_id(world: World) -> None:
         {"checks": [dg.AssetCheckKey(KEY, "no")]},
         {"job": "no"},
     ):
-        with pytest.raises(LocationAwayError, match="no code location that is loaded"):
+        with pytest.raises(RunCreationError, match="no code location that is loaded") as told:
             create_run(world.instance, context, run_id="x", tags={}, **missing)
+        assert not isinstance(told.value, LocationAwayError)
+
+
+@pytest.mark.filterwarnings("ignore:Error loading repository location")
+def test_while_a_location_is_away_what_is_missing_may_be_its_own(world: World, tmp_path: Path) -> None:
+    """One location loads, and the other does not."""
+    codes = {"here": CODE, "away": "raise RuntimeError"}
+    (tmp_path / "codes").mkdir()
+    with workspace_of(world.instance, tmp_path / "codes", codes) as process:
+        context = process.create_request_context()
+        with pytest.raises(LocationAwayError, match="no code location that is loaded"):
+            create_run(world.instance, context, run_id="x", tags={}, checks=[dg.AssetCheckKey(KEY, "no")])
 
 
 def test_evidence_of_a_version(world: World) -> None:

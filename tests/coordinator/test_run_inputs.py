@@ -147,6 +147,15 @@ def test_one_dimension_of_two(asked: Asked) -> None:
     assert set(found.partitions or ()) == {f"{DAY}|{region}" for region in ("eu", "us", "asia")}
 
 
+def test_partitions_of_two_dimensions_are_plain_text(asked: Asked) -> None:
+    """Dagster has a type of its own for them, which nothing outside it can store."""
+    span = {START: f"{DAY}|eu", END: f"{DAY}|us"}
+    for found in (asked.of("of_cube", tags=span), asked.of("slice", tags={PARTITION: DAY})):
+        assert {type(each) for one in found for each in one.partitions or ()} == {str}
+        assert {type(one.label) for one in found} == {str}
+    assert asked.of("slice", tags={PARTITION: DAY})[0].label == f"{DAY}|asia to {DAY}|us (3)"
+
+
 def test_a_range_reads_what_its_partitions_read(asked: Asked) -> None:
     """What the run makes itself is no input."""
     span = {START: day(10), END: day(12)}
@@ -182,6 +191,17 @@ def test_a_partition_that_does_not_exist_is_named(
     assert told.asset == subject
     assert told.problem.startswith(problem)
     assert told.problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {START: day(12), END: day(10)}], ids=["none", "a range that ends before it begins"]
+)
+def test_a_run_that_names_no_partition_of_a_partitioned_asset(asked: Asked, named: dict[str, str]) -> None:
+    """Such as one that was queued before the asset had any: what it reads is not known, and not nothing."""
+    (told,) = asked.of("same", tags=named)
+    assert (told.asset, told.partitions) == ("same", None)
+    assert told.problem.startswith("it has partitions, and the run names none")
+    assert asked.of("daily", tags=named) == []
 
 
 def test_a_dynamic_partition_that_comes_is_found_in_time(asked: Asked, world: World) -> None:

@@ -5,10 +5,14 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from dagster._core.execution.api import execute_run
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
@@ -19,7 +23,9 @@ from adaptive_assets.coordinator.run_requests import RunRequests
 from adaptive_assets.ledger import RunRequestRow
 from adaptive_assets.planning.wanted_requests import RequestKind, Wanted
 from tests.coordinator.conftest import MakeWorld
+from tests.coordinator.locations import workspace_of
 from tests.coordinator.world import IDLE, World
+from tests.data_events import latest
 
 POLICIES = """\
 version: 1
@@ -220,7 +226,13 @@ def test_a_repair_that_helps_lets_the_run_go(make_world: MakeWorld) -> None:
 
 def evaluate_in(world: World, run_id: str, *, passed: bool) -> None:
     """What a run of the check writes."""
-    data = dg.AssetCheckEvaluation(dg.AssetKey("readings"), "plausible", passed, blocking=True)
+    version = latest(world.instance, "readings")
+    target = AssetCheckEvaluationTargetMaterializationData(
+        storage_id=version.storage_id, run_id=version.run_id, timestamp=version.timestamp
+    )
+    data = dg.AssetCheckEvaluation(
+        dg.AssetKey("readings"), "plausible", passed, blocking=True, target_materialization_data=target
+    )
     event = dg.DagsterEvent(
         dg.DagsterEventType.ASSET_CHECK_EVALUATION.value, "__ASSET_JOB", event_specific_data=data
     )
@@ -244,13 +256,50 @@ def test_a_failed_version_is_marked_once(make_world: MakeWorld) -> None:
     assert requested(world) == []
 
 
-def test_a_code_location_that_is_away_is_told_and_waited_for(make_world: MakeWorld) -> None:
+def test_a_check_that_is_gone_holds_up_no_other(make_world: MakeWorld) -> None:
+    """It was renamed after it was asked for: its request ends, and those that are left are run."""
+    world = make_world(IDLE, code=CODE)
+    world.materialize("readings")
+    requests, told = asker(world)
+    requests.ask([Wanted(RequestKind.VALIDATE, "readings", "", ("old",))], world.process_context, 1.0)
+    for at in (1.0, 40.0):
+        requests.carry_on(world.process_context, at)
+    assert [row.state for row in rows(world)] == ["failed"]
+    assert "defines the check `readings: old`" in told[0]
+    requests.request(RequestKind.VALIDATE, "readings", "", "w", "k", at=50.0, checks=("older", "plausible"))
+    assert requests.carry_on(world.process_context, 50.0)
+    (run,) = requested(world)
+    assert run.asset_check_selection == {dg.AssetCheckKey(dg.AssetKey("readings"), "plausible")}
+
+
+def test_a_repair_that_helped_is_not_counted_for_the_next_version(make_world: MakeWorld) -> None:
+    """It mended the version in place, so that the last good version is older than the repair."""
+    world = make_world(REPAIRED.replace("tries: 2", "tries: 1"), code=CODE)
+    for _ in range(3):
+        world.materialize("readings")
+        evaluate(world, "whole", True)
+        evaluate(world, "plausible", False)
+        waiting, launched = world.submit("report"), []
+        for _ in range(6):
+            for run_id in world.pass_():
+                launched.append(run_id)
+                if world.run(run_id).asset_check_selection:
+                    evaluate_in(world, run_id, passed=True)
+                end(world, run_id)
+        assert len(launched) == 3
+        assert launched[-1] == waiting
+
+
+@pytest.mark.filterwarnings("ignore:Error loading repository location")
+def test_a_code_location_that_is_away_is_told_and_waited_for(make_world: MakeWorld, tmp_path: Path) -> None:
     """The request is not lost, and not tried as often as one that fails."""
     world = make_world(IDLE, code=CODE)
     requests, told = asker(world)
     requests.request(RequestKind.VALIDATE, "elsewhere", "", "why", "k", at=1.0, checks=("c",))
-    for at in (1.0, 2.0, 3.0):
-        assert not requests.carry_on(world.process_context, at)
+    (tmp_path / "codes").mkdir()
+    with workspace_of(world.instance, tmp_path / "codes", {"away": "raise RuntimeError"}) as process:
+        for at in (1.0, 100.0, 200.0):
+            assert not requests.carry_on(process, at)
     assert "no code location that is loaded defines the check `elsewhere: c`" in told[0]
     assert [row.state for row in rows(world, "elsewhere")] == ["asked"]
 
