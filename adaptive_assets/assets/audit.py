@@ -28,7 +28,9 @@ class Audited:
     events: list[int] = field(default_factory=list)
     """The storage ids of its materializations, newest first; several after a rollback to it."""
     known: bool = True
-    """False where the instance does not know the run that made it."""
+    """False where the instance does not know the run that made it: it was deleted, with its events."""
+    after: int = 0
+    """Of one without events, the latest event of a version with a lower number."""
     planned: set[str] = field(default_factory=set)
     evaluated: dict[str, dg.AssetCheckEvaluation] = field(default_factory=dict)
     problem: str = ""
@@ -36,8 +38,8 @@ class Audited:
 
     @property
     def order(self) -> tuple[int, int]:
-        """Versions in the order in which Dagster recorded them; those it has no record of come first."""
-        return (self.events[0] if self.events else 0, self.version.number)
+        """Versions in the order in which Dagster recorded them; others stand by their number."""
+        return (self.events[0] if self.events else self.after, self.version.number)
 
 
 def audit(
@@ -48,8 +50,10 @@ def audit(
     A version is published when its materialization is recorded, every check that was planned in its run was
     evaluated, and none that blocks failed with severity ERROR or was not evaluated. The latest evaluation of
     a check counts, in whatever run it was made. Planned checks that are known not to block are not waited
-    for. A version whose checks never ran is not published, unless none of the versions has checks; nor is one
-    of a run that the instance does not know (deleted, or of another instance), unless no check is known.
+    for. A version whose checks never ran is not published, unless none of the versions has checks.
+
+    Where a run was deleted, its materialization is gone and what its checks said stays, and rules. A version
+    of a run that is gone of which no check says anything is published: it is older than the checks.
     """
     audited = {version.path.name: Audited(version) for version in versions}
     _add_events(instance, asset, partition, audited)
@@ -60,6 +64,10 @@ def audit(
     for each in audited.values():
         if not each.events:
             each.known = instance.has_run(each.version.run_id)
+            each.after = max(
+                (other.events[0] for other in audited.values() if other.events and _is_before(other, each)),
+                default=0,
+            )
         each.problem = _problem(each, free, has_checks=has_checks)
     return sorted(audited.values(), key=lambda each: each.order, reverse=True)
 
@@ -119,18 +127,20 @@ def _add_evaluations(
                 each.evaluated[row.name] = row.evaluation
 
 
+def _is_before(one: Audited, other: Audited) -> bool:
+    return one.version.number < other.version.number
+
+
 def _problem(each: Audited, free: set[str], *, has_checks: bool) -> str:
     run = f"run {each.version.run_id[:_SHORT]}"
-    if not each.known:
-        return f"the event log does not know {run}, which made it" if has_checks else ""
-    if not each.events:
+    if not each.events and each.known:
         return f"its materialization in {run} is not recorded"
     for name, said in sorted(each.evaluated.items()):
         if what := _spoils(said):
             return f"`{name}` {what} ({run})"
     if waiting := sorted(each.planned - each.evaluated.keys() - free):
         return f"`{waiting[0]}` was not evaluated ({run})"
-    if has_checks and not each.evaluated:
+    if has_checks and not each.evaluated and each.known:
         return f"none of its checks was evaluated ({run})"
     return ""
 

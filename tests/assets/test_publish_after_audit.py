@@ -102,6 +102,33 @@ def test_other_runs_read_the_newest_version_that_passed(site: Site) -> None:
     assert site.read() == 4
 
 
+def test_a_version_outlives_its_run(site: Site) -> None:
+    """Runs are deleted as they get old: what checks said of their versions stays, and so does their order."""
+    first = site.make(1)
+    site.instance.delete_run(first.run_id)
+    assert site.read() == 1
+    second = site.make(2)
+    bad = site.make(-1)
+    for run in (second, bad):
+        assert site.read() == 2
+        site.instance.delete_run(run.run_id)
+    assert site.read() == 2
+    site.run("number", value="3")
+    assert site.read() == 2
+    site.make(4)
+    assert site.read() == 4
+
+
+def test_versions_from_before_there_were_checks_are_read(site: Site) -> None:
+    """Also when their runs were deleted; of a version that failed since, the one before it is read."""
+    old = site.run("number", value="1")
+    assert site.read() == 1
+    site.instance.delete_run(old.run_id)
+    assert site.read() == 1
+    site.make(-1)
+    assert site.read() == 1
+
+
 def test_without_audit_the_newest_is_read(site: Site) -> None:
     """Who does not want it reads what is stored."""
     site.make(1)
