@@ -40,8 +40,11 @@ test: test-unit test-e2e ## run the unit tests, then the end-to-end tests
 test-unit: venv ## run the tests that need seconds
 	$(BIN)/python -m pytest -m "not e2e" -n 2 --dist worksteal $(PYTEST_ARGS)
 
+E2E = $$(grep -rl --include="*.py" "mark\.e2e" tests)
+
 test-e2e: venv ## run the tests that start real daemons and runs
-	$(BIN)/python -m pytest -m e2e $$(grep -rl --include="*.py" "mark\.e2e" tests) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "e2e and not alone" -n 2 --dist loadfile $(E2E) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "e2e and alone" $(E2E) $(PYTEST_ARGS)
 
 test-dagster: venv ## run Dagster's own tests of its run queue with our coordinator in place of Dagster's
 	$(BIN)/python tools/dagster_tests.py -n 2 $(PYTEST_ARGS)

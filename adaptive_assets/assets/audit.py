@@ -12,7 +12,7 @@ import dagster as dg
 
 from adaptive_assets.assets.check_states import CHECK_STATE, NOT_EVALUATED
 from adaptive_assets.assets.versions import Version
-from adaptive_assets.dagster_compat.evaluations import check_rows, materializations
+from adaptive_assets.dagster_compat.evaluations import check_rows, first_execution, materializations
 
 _CLOCKS_DIFFER_BY: Final = 24 * 60 * 60.0
 """Seconds. An event that is older than the file by more is not that of the file."""
@@ -50,17 +50,17 @@ def audit(
     A version is published when its materialization is recorded, every check that was planned in its run was
     evaluated, and none that blocks failed with severity ERROR or was not evaluated. The latest evaluation of
     a check counts, in whatever run it was made. Planned checks that are known not to block are not waited
-    for. A version whose checks never ran is not published, unless none of the versions has checks.
+    for. A version whose checks never ran is not published, unless it is older than the first check of the
+    asset.
 
-    Where a run was deleted, its materialization is gone and what its checks said stays, and rules. A version
-    of a run that is gone of which no check says anything is published: it is older than the checks.
+    Where a run was deleted, its materialization is gone and what its checks said stays, and rules.
     """
     audited = {version.path.name: Audited(version) for version in versions}
     _add_events(instance, asset, partition, audited)
     _add_evaluations(instance, asset, partition, audited)
     of_all = [evaluation for each in audited.values() for evaluation in each.evaluated.values()]
     free = {said.check_name for said in of_all if said.blocking is False}
-    has_checks = any(each.planned or each.evaluated for each in audited.values())
+    first_check = first_execution(instance, asset)
     for each in audited.values():
         if not each.events:
             each.known = instance.has_run(each.version.run_id)
@@ -68,7 +68,8 @@ def audit(
                 (other.events[0] for other in audited.values() if other.events and _is_before(other, each)),
                 default=0,
             )
-        each.problem = _problem(each, free, has_checks=has_checks)
+        is_checked = first_check is not None and each.order[0] > first_check
+        each.problem = _problem(each, free, is_checked=is_checked)
     return sorted(audited.values(), key=lambda each: each.order, reverse=True)
 
 
@@ -131,7 +132,8 @@ def _is_before(one: Audited, other: Audited) -> bool:
     return one.version.number < other.version.number
 
 
-def _problem(each: Audited, free: set[str], *, has_checks: bool) -> str:
+def _problem(each: Audited, free: set[str], *, is_checked: bool) -> str:
+    """``is_checked``: the asset had checks when it was made."""
     run = f"run {each.version.run_id[:_SHORT]}"
     if not each.events and each.known:
         return f"its materialization in {run} is not recorded"
@@ -140,7 +142,7 @@ def _problem(each: Audited, free: set[str], *, has_checks: bool) -> str:
             return f"`{name}` {what} ({run})"
     if waiting := sorted(each.planned - each.evaluated.keys() - free):
         return f"`{waiting[0]}` was not evaluated ({run})"
-    if has_checks and not each.evaluated and each.known:
+    if is_checked and not each.evaluated:
         return f"none of its checks was evaluated ({run})"
     return ""
 

@@ -13,11 +13,11 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus,
 )
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from adaptive_assets.dagster_compat.storage import event_log_storage
 
-__all__ = ["CheckRow", "Target", "check_rows", "materializations"]
+__all__ = ["CheckRow", "Target", "check_rows", "first_execution", "materializations"]
 
 _AT_ONCE: Final = 200
 """Values in one IN list, and materializations in one page."""
@@ -73,6 +73,15 @@ def check_rows(
                         _evaluation(record),
                     )
     return sorted(found.values(), key=lambda row: row.id)
+
+
+def first_execution(instance: dg.DagsterInstance, asset: dg.AssetKey) -> int | None:
+    """The storage id of the event by which a check of the asset was first planned or evaluated."""
+    column = AssetCheckExecutionsTable.c
+    first = select(func.min(column.evaluation_event_storage_id)).where(column.asset_key == asset.to_string())
+    with event_log_storage(instance).index_connection() as connection:
+        found = connection.execute(first).scalar()
+    return None if found is None else int(found)
 
 
 def materializations(

@@ -121,12 +121,21 @@ def test_a_version_outlives_its_run(site: Site) -> None:
 
 def test_versions_from_before_there_were_checks_are_read(site: Site) -> None:
     """Also when their runs were deleted; of a version that failed since, the one before it is read."""
+    site.run("number", value="0")
     old = site.run("number", value="1")
     assert site.read() == 1
     site.instance.delete_run(old.run_id)
     assert site.read() == 1
     site.make(-1)
     assert site.read() == 1
+
+
+def test_what_is_made_without_its_checks_is_not_read_in_any_partition(site: Site) -> None:
+    """Once the asset has checks; what was made before is."""
+    site.run("number", value="1", hour="06")
+    site.make(2)
+    site.run("number", value="3", hour="06")
+    assert site.read("06") == 1
 
 
 def test_without_audit_the_newest_is_read(site: Site) -> None:

@@ -116,6 +116,7 @@ def test_the_demos_policy_book_is_a_good_one() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.timeout(420)
 def test_the_demo_plays(tmp_path: Path) -> None:
     """Runs are launched, deferred and degraded, and no process and no file is left."""
@@ -141,6 +142,7 @@ def test_the_demo_plays(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 def test_a_demo_that_is_told_to_stop_stops_everything(tmp_path: Path) -> None:
     """SIGTERM in the middle of it: daemon, code server and runs end with it."""

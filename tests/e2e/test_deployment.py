@@ -101,6 +101,7 @@ def test_what_a_run_used_is_in_the_ledger(stack: Stack) -> None:
     assert usage.memory_peak > 20 * 2**20
 
 
+@pytest.mark.alone
 def test_a_forecast_degrades_inside_its_deadline_and_comes_back_to_full(stack: Stack) -> None:
     """In a memory squeeze the rung runs in time and says so; after it, full mode returns."""
     room = 2 * GIB

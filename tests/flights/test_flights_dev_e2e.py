@@ -102,6 +102,7 @@ def alive(home: Path) -> list[psutil.Process]:
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_start_stop_and_start_again(tmp_path: Path, policies: Path) -> None:
     """Started: the feed lands, the coordinator lets runs go, tables and model are made.
