@@ -13,7 +13,7 @@ from adaptive_assets.coordinator.parts import Parts
 from adaptive_assets.coordinator.run_requests import RunRequests
 from adaptive_assets.dagster_compat.run_creation import IMPLICIT_ASSET_JOB_NAME
 from adaptive_assets.dagster_compat.version_evidence import newest_event
-from adaptive_assets.ledger import Ledger
+from adaptive_assets.ledger import Ledger, LedgerError
 from adaptive_assets.planning.decisions import Plan, Verdict
 from adaptive_assets.planning.snapshot import Snapshot, Work
 from adaptive_assets.planning.wanted_requests import (
@@ -66,7 +66,7 @@ class Requesting:
             if (asset := reason.numbers.get("asset"))
         }
         self.awaited = tuple(key_of(asset) for asset in waits), self._newest
-        if not self._observes:
+        if not self._observes and not self._parts.has_failed("ledger"):
             self._parts.attempt_once(
                 "requests", lambda: self._request(snapshot, plan, assignment, workspace), None
             )
@@ -85,8 +85,11 @@ class Requesting:
             for each in wanted
             if each.kind is not RequestKind.REFRESH or not made_by_runs_at_hand(each, snapshot)
         ]
-        self.requests.ask(asked, workspace, snapshot.at)
-        self.requests.carry_on(workspace, snapshot.at)
+        try:
+            self.requests.ask(asked, workspace, snapshot.at)
+            self.requests.carry_on(workspace, snapshot.at)
+        except LedgerError as error:  # what is wrong with the ledger is told once, as its own
+            self._parts.failed("ledger", error)
 
 
 def _work_of(asset: str, assignment: PolicyAssignment) -> Work:
