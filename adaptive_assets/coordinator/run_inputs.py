@@ -7,6 +7,7 @@ import dagster as dg
 
 from adaptive_assets.assets.asset_keys import key_of
 from adaptive_assets.assets.inputs import Input
+from adaptive_assets.dagster_compat.definitions import is_stub
 from adaptive_assets.dagster_compat.partition_mappings import (
     PARTITION_TAGS,
     AssetGraph,
@@ -44,6 +45,8 @@ class RunInputs:
         self._catalogue = Catalogue()
         self._known: dict[_Asked, tuple[Input, ...]] = {}
         self._by_key: dict[str, Input] = {}
+        self._found_before: dict[Input, Input] = {}
+        self._whole: dict[dg.AssetKey, tuple[str, ...]] = {}
         self._looked_at: float | None = None
         self._now = 0.0
 
@@ -59,7 +62,7 @@ class RunInputs:
             self._graph = None if workspace is None else asset_graph(workspace)
             self._entries = entries
         self._catalogue, self._looked_at = catalogue, now
-        self._known, self._by_key = {}, {}
+        self._known, self._by_key, self._found_before, self._whole = {}, {}, {}, {}
         self._dynamic = DynamicPartitions(self._instance)  # it reads each definition once
         return True
 
@@ -68,7 +71,8 @@ class RunInputs:
         asked = (work.assets, work.reads, tuple(run.tags.get(tag) for tag in PARTITION_TAGS))
         inputs = self._known.get(asked)
         if inputs is None:
-            inputs = self._known[asked] = tuple(self._found(*asked))
+            same = self._found_before  # an input has a digest of its partitions, which may be thousands
+            inputs = self._known[asked] = tuple(same.setdefault(one, one) for one in self._found(*asked))
             self._by_key |= {each.key: each for each in inputs}
         keys = tuple(each.key for each in inputs)
         return None if keys == work.reads else keys
@@ -97,7 +101,7 @@ class RunInputs:
         for asset in assets:
             if problem := self._make(graph, asset, tags, made):
                 yield Input(asset, problem=problem)
-        read: dict[str, dict[str, None] | None] = {}
+        read: dict[str, tuple[str, ...] | None] = {}
         for asset, partitions in made.items():
             for parent in self._parents(asset):
                 yield from self._read(graph, (asset, partitions), parent, made, read)
@@ -105,7 +109,7 @@ class RunInputs:
             if keys is None:
                 yield Input(parent)
             elif keys:
-                yield Input(parent, tuple(keys))
+                yield Input(parent, keys)
 
     def _make(
         self,
@@ -115,7 +119,7 @@ class RunInputs:
         made: dict[str, Sequence[str] | None],
     ) -> str:
         """Add to ``made`` the partitions of ``asset`` that the run makes; returns why they are not known."""
-        if not graph.has(key_of(asset)):
+        if not self._is_loaded(graph, asset):
             return self._not_loaded(asset)
         try:
             made[asset] = found = partitions_of(graph, key_of(asset), tags)
@@ -131,11 +135,13 @@ class RunInputs:
         child: tuple[str, Sequence[str] | None],
         parent: str,
         made: Mapping[str, Sequence[str] | None],
-        read: dict[str, dict[str, None] | None],
+        read: dict[str, tuple[str, ...] | None],
     ) -> Iterator[Input]:
         """Add to ``read`` what ``child`` reads of ``parent``; yields what is not known of it."""
         asset, partitions = child
-        if not graph.has(key_of(parent)):
+        # what has no partitions is read whole, whoever defines it
+        is_needed = self._is_partitioned([parent]) or not graph.has(key_of(parent))
+        if is_needed and not self._is_loaded(graph, parent):
             yield Input(parent, problem=self._not_loaded(parent))
             return
         facts = self._catalogue.assets.get(asset)
@@ -147,7 +153,7 @@ class RunInputs:
             )
             return
         try:
-            found = mapped(graph, key_of(asset), partitions, key_of(parent))
+            found = mapped(graph, key_of(asset), partitions, key_of(parent), self._whole)
         except Exception as error:  # noqa: BLE001  as above
             yield Input(
                 parent, problem=f"which of its partitions `{asset}` reads is not known: {_said(error)}"
@@ -161,10 +167,19 @@ class RunInputs:
             gone = ", ".join(f"`{quoted(each, _LONGEST)}`" for each in found.nonexistent[:3])
             more = f" and {len(found.nonexistent) - 3} more" if len(found.nonexistent) > 3 else ""
             yield Input(parent, problem=f"`{asset}` reads its partition {gone}{more}, which does not exist")
-        own = set(made.get(parent) or ())
-        into = read.setdefault(parent, {})
-        if into is not None:
-            into |= dict.fromkeys(each for each in found.partitions if each not in own)
+        own, partitions = set(made.get(parent) or ()), found.partitions
+        if own:
+            partitions = tuple(each for each in partitions if each not in own)
+        before = read.get(parent)
+        read[parent] = tuple(dict.fromkeys((*before, *partitions))) if before else partitions
+
+    def _is_loaded(self, graph: AssetGraph, asset: str) -> bool:
+        """Whether the location that defines ``asset`` is loaded.
+
+        Where only locations that read it are, the graph has a stub in its place, which has no partitions.
+        """
+        key, facts = key_of(asset), self._catalogue.assets.get(asset)
+        return graph.has(key) and not (is_stub(graph.get(key)) and facts is not None and not facts.stub)
 
     def _is_partitioned(self, assets: Iterable[str]) -> bool:
         known = (self._catalogue.assets.get(each) for each in assets)

@@ -1,21 +1,23 @@
 """Which partitions of one asset a run of others reads, by Dagster's own partition mappings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
-from dagster._core.definitions.partitions.subset import TimeWindowPartitionsSubset
+from dagster._core.definitions.partitions.subset import AllPartitionsSubset, TimeWindowPartitionsSubset
 from dagster._core.definitions.partitions.utils import get_builtin_partition_mapping_types
-from dagster._core.instance.types import CachingDynamicPartitionsLoader as DynamicPartitions
+from dagster._core.instance.types import CachingDynamicPartitionsLoader
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     PARTITION_NAME_TAG,
 )
+from typing_extensions import override
 
 __all__ = [
     "PARTITION_TAGS",
@@ -33,12 +35,38 @@ PARTITION_TAGS = (PARTITION_NAME_TAG, ASSET_PARTITION_RANGE_START_TAG, ASSET_PAR
 
 AssetGraph = BaseAssetGraph[Any]
 
+_ONE_BY_ONE: Final = 20
+"""How many keys of a definition are looked up singly before all are read."""
+
+
+class DynamicPartitions(CachingDynamicPartitionsLoader):
+    """The dynamic partitions of an instance, each definition as it was when it was first asked for.
+
+    Dagster's own asks the database once for each key, which a backfill of hundreds makes slow.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        super().__init__(instance)
+        self._singly: defaultdict[str, set[str]] = defaultdict(set)
+        self._all: dict[str, frozenset[str]] = {}
+
+    @override
+    def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
+        """Whether there is one of this key."""
+        name, singly = partitions_def_name, self._singly[partitions_def_name]
+        if partition_key in singly or len(singly) < _ONE_BY_ONE:
+            singly.add(partition_key)
+            return super().has_dynamic_partition(name, partition_key)
+        if name not in self._all:
+            self._all[name] = frozenset(self.get_dynamic_partitions(name))
+        return partition_key in self._all[name]
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """The partitions that are read, always in one order, and those that would be and do not exist."""
 
-    partitions: Sequence[str]
+    partitions: tuple[str, ...]
     nonexistent: Sequence[str]
 
 
@@ -93,9 +121,15 @@ def partitions_of(graph: AssetGraph, asset: dg.AssetKey, tags: Sequence[str | No
 
 
 def mapped(
-    graph: AssetGraph, child: dg.AssetKey, made: Sequence[str] | None, parent: dg.AssetKey
+    graph: AssetGraph,
+    child: dg.AssetKey,
+    made: Sequence[str] | None,
+    parent: dg.AssetKey,
+    whole: MutableMapping[dg.AssetKey, tuple[str, ...]],
 ) -> Mapped | None:
     """What the partitions ``made`` of ``child`` read of ``parent``; ``None``: it has no partitions.
+
+    ``whole`` keeps all partitions of an asset from one call to the next: hours of years are slow to list.
 
     Raises:
         Exception: whatever Dagster raises where it cannot map one to the other.
@@ -109,13 +143,20 @@ def mapped(
         downstream_partitions_def=of_child,
         upstream_partitions_def=of_parent,
     )
+    missing = _plain(result.required_but_nonexistent_partition_keys)
     subset = result.partitions_subset
-    keys = _plain(subset.get_partition_keys())
-    return Mapped(
-        # other subsets are sets, whose order is another one in each process
-        keys if isinstance(subset, TimeWindowPartitionsSubset) else sorted(keys),
-        _plain(result.required_but_nonexistent_partition_keys),
-    )
+    if not isinstance(subset, AllPartitionsSubset):
+        by_time = isinstance(subset, TimeWindowPartitionsSubset)
+        return Mapped(_in_order(subset.get_partition_keys(), by_time=by_time), missing)
+    if parent not in whole:
+        by_time = isinstance(of_parent, dg.TimeWindowPartitionsDefinition)
+        whole[parent] = _in_order(subset.get_partition_keys(), by_time=by_time)
+    return Mapped(whole[parent], missing)
+
+
+def _in_order(keys: Iterable[str], *, by_time: bool) -> tuple[str, ...]:
+    """Dagster has those of time windows in order; others may be sets, with another order in each process."""
+    return tuple(_plain(keys) if by_time else sorted(_plain(keys)))
 
 
 def _plain(keys: Iterable[str]) -> list[str]:

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from adaptive_assets.assets.catalogues import catalogue_of
 from adaptive_assets.assets.inputs import Input
 from adaptive_assets.assets.policy_assignment import PolicyAssignment, facts_of
 from adaptive_assets.coordinator.run_inputs import AGAIN_S, RunInputs
+from adaptive_assets.dagster_compat.partition_mappings import (
+    DynamicPartitions,
+    asset_graph,
+    loading_at,
+    mapped,
+)
 from adaptive_assets.policy import Catalogue, PolicyBook
 from tests.conftest import MakeInstance, write_dagster_home
+from tests.coordinator.locations import at, submit_to
 from tests.coordinator.world import World, coordinator_section, open_world
 
 CODE = """
@@ -52,6 +62,7 @@ loaded = [
     asset("of_cube", both, "cube"),
     asset("slice", days, Dep("cube", partition_mapping=dg.MultiToSingleDimensionPartitionMapping("day"))),
     asset("own", days, Dep("own", partition_mapping=yesterday)),
+    asset("of_all", days, Dep("hourly", partition_mapping=dg.AllPartitionMapping())),
     asset("two", days, "daily", "plain", Dep("own", partition_mapping=yesterday)),
 ]
 defs = dg.Definitions(assets=loaded, jobs=[dg.define_asset_job("pair", ["daily", "week"])])
@@ -216,6 +227,41 @@ def test_a_dynamic_partition_that_comes_is_found_in_time(asked: Asked, world: Wo
     assert asked.of("of_shop", tags={PARTITION: "paris"})[0].problem
 
 
+def test_dynamic_partitions_cost_no_read_each(asked: Asked, world: World) -> None:
+    """However many runs of them wait."""
+    names = [f"shop{number}" for number in range(200)]
+    world.instance.add_dynamic_partitions("shops", names)
+    runs = [world.create("of_shop", tags={PARTITION: each}) for each in (*names, "gone")]
+    work = asked.assignment.work_of(facts_of(runs[0]))
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        found = [asked.inputs.of(each, work) for each in runs]
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert found[:-1] == [(f"shop[{each}]",) for each in names]
+    assert "`gone` does not exist" in asked.inputs.by_key(found[-1] or ())[0].problem
+    assert 0 < len(statements) < 100
+
+
+def test_all_partitions_are_listed_once(asked: Asked, world: World) -> None:
+    """For runs of different partitions, and in the order of time: hours of years are slow to list."""
+    first, second = (asked.of("of_all", tags={PARTITION: day(number)})[0] for number in (1, 31))
+    assert first is second
+    assert first.label == "2024-01-01-00:00 to 2024-01-31-23:00 (744)"
+    graph, child, parent = asset_graph(world.process_context), dg.AssetKey("of_all"), dg.AssetKey("hourly")
+    kept: dict[dg.AssetKey, tuple[str, ...]] = {}
+    with loading_at(DynamicPartitions(world.instance), 1_800_000_000.0):
+        one, other = (mapped(graph, child, [day(number)], parent, kept) for number in (1, 31))
+    assert one is not None
+    assert other is not None
+    assert one.partitions is other.partitions
+
+
 OWN = """
 import warnings
 import dagster as dg
@@ -269,13 +315,90 @@ def test_a_location_that_is_not_loaded_is_named(world: World) -> None:
     assert "is not loaded" in found.problem
 
 
+SOURCE = """
+import dagster as dg
+days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
+@dg.asset(partitions_def=days)
+def raw(): ...
+@dg.asset
+def plain(): ...
+defs = dg.Definitions(assets=[raw, plain])
+"""
+READER = """
+import dagster as dg
+days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
+@dg.asset(partitions_def=days, deps=["raw"])
+def clean(): ...
+@dg.asset(partitions_def=days, deps=["plain"])
+def dated(): ...
+@dg.asset(deps=["raw"])
+def total(): ...
+@dg.asset(deps=[clean])
+def report(): ...
+defs = dg.Definitions(assets=[clean, dated, total, report])
+"""
+BROKEN = "raise RuntimeError('the code is broken')\n"
+GATED = """\
+version: 1
+guards: {cpu: 100%, memory: 100%}
+default: {estimate: {cpu: 0, memory: 1MiB, duration: 1s}, gates: {checks: pass}}
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # a workspace warns of locations that fail to load
+def test_a_location_that_is_down_hides_no_partition(make_instance: MakeInstance, tmp_path: Path) -> None:
+    """Where only readers of an asset are loaded, Dagster's graph has it as one without partitions."""
+    policies = tmp_path / "policies.yaml"
+    policies.write_text(GATED)
+    instance = make_instance(
+        run_coordinator=coordinator_section(policies),
+        run_launcher={"module": "tests.coordinator.world", "class": "RecordingLauncher"},
+    )
+    for made in (dg.AssetMaterialization("raw", partition=day(9)), dg.AssetMaterialization("plain")):
+        instance.report_runless_asset_event(made)
+    days, clean = {"dagster__partition": day(10)}, dg.AssetKey("clean")
+    with at(instance, tmp_path, policies, {"source": SOURCE, "reader": READER}) as world:
+        waits = submit_to(world, "reader", clean, **days)
+        source = submit_to(world, "source", dg.AssetKey("raw"), **days)
+        assert world.pass_() == [source]
+    with at(instance, tmp_path, policies, {"source": BROKEN, "reader": READER}) as world:
+        goes = submit_to(world, "reader", dg.AssetKey("dated"), **days)
+        total = submit_to(world, "reader", dg.AssetKey("total"))
+        assert world.pass_() == [goes]
+        for run_id in (waits, total):
+            held = " ".join(world.run(run_id).tags.values())
+            assert "`source` is not loaded" in held
+    instance.report_runless_asset_event(dg.AssetMaterialization("raw", partition=day(10)))
+    with at(instance, tmp_path, policies, {"source": SOURCE, "reader": READER}) as world:
+        assert world.pass_() == [waits]
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_what_a_run_of_a_location_that_is_down_reads_is_not_known(
+    make_instance: MakeInstance, tmp_path: Path
+) -> None:
+    """Another location may name what the run makes, and then says nothing of its partitions."""
+    policies = tmp_path / "policies.yaml"
+    policies.write_text(GATED)
+    instance = make_instance(
+        run_coordinator=coordinator_section(policies),
+        run_launcher={"module": "tests.coordinator.world", "class": "RecordingLauncher"},
+    )
+    last = "import dagster as dg\n@dg.asset(deps=['clean'])\ndef last(): ...\n"
+    last += "defs = dg.Definitions(assets=[last])\n"
+    for number in range(1, 32):
+        instance.report_runless_asset_event(dg.AssetMaterialization("raw", partition=day(number)))
+    with at(instance, tmp_path, policies, {"source": SOURCE, "reader": READER, "last": last}) as world:
+        run = submit_to(world, "reader", dg.AssetKey("clean"), dagster__partition=day(10))
+    with at(instance, tmp_path, policies, {"source": SOURCE, "reader": BROKEN, "last": last}) as world:
+        assert world.pass_() == []
+        assert "`reader` is not loaded" in " ".join(world.run(run).tags.values())
+
+
 def test_a_run_waits_for_its_own_partition_alone(make_instance: MakeInstance, tmp_path: Path) -> None:
     """In a real pass: the bad one is held, the good one goes, and the one of a missing partition waits."""
     policies = tmp_path / "policies.yaml"
-    policies.write_text(
-        "version: 1\nguards: {cpu: 100%, memory: 100%}\n"
-        "default: {estimate: {cpu: 0, memory: 1MiB, duration: 1s}, gates: {checks: pass}}\n"
-    )
+    policies.write_text(GATED)
     launcher = {"module": "tests.coordinator.world", "class": "RecordingLauncher"}
     instance = make_instance(run_coordinator=coordinator_section(policies), run_launcher=launcher)
     with open_world(instance, tmp_path, policies, CODE) as world:
