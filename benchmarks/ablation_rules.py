@@ -99,6 +99,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _learning("declarations corrected by what runs took", declared_runs=inf),
     _learning("declarations before similar work", declared=False),
     _learning("sizes of inputs", size_runs=inf),
+    _learning("CPU that a run could not have", short_of_cpu=inf),
     _learning("changes of level", change_alarm=inf),
     _learning("earlier runs count less", forget=1.0),
     _learning("more memory after a kill", kill_more=0.0),

@@ -1,12 +1,14 @@
 """Inputs: what a run reads of one asset."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
-_LONGEST: Final = 100
-"""Characters of a partition key in a key of an input; a longer one is told by its digest."""
+_BRACKET: Final = re.compile(r"[\[\]]")
+_PLAIN: Final = re.compile(r"[^\[\]#?][^\[\]]{0,99}", re.DOTALL)
+"""A partition key that stands in the key of an input as it is; another one is told by its digest."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,18 @@ class Input:
 
     @cached_property
     def key(self) -> str:
-        """Its key in the snapshot's ``data``: the same for the same partitions, and for no others."""
+        """Its key in the snapshot's ``data``: the same for the same partitions, and for no others.
+
+        It can be read where no bracket in it could be part of a name; else it is told by a digest.
+        """
         if self.problem:
-            return f"{self.asset}[?{_digest(self.problem, *self.partitions or ())}]"
-        if self.partitions is None:
+            return f"{self.asset}[?{self._digest}]"
+        if self.partitions is None and not _BRACKET.search(self.asset):
             return self.asset
-        only = self.partitions[0] if len(self.partitions) == 1 else None
-        if only is not None and len(only) <= _LONGEST:
+        only = self.partitions[0] if self.partitions and len(self.partitions) == 1 else ""
+        if _PLAIN.fullmatch(only) and not _BRACKET.search(self.asset):
             return f"{self.asset}[{only}]"
-        return f"{self.asset}[#{_digest(*self.partitions)}]"
+        return f"{self.asset}[#{self._digest}]"
 
     @cached_property
     def label(self) -> str:
@@ -44,6 +49,7 @@ class Input:
             return self.partitions[0]
         return f"{self.partitions[0]} to {self.partitions[-1]} ({len(self.partitions)})"
 
-
-def _digest(*texts: str) -> str:
-    return sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    @property
+    def _digest(self) -> str:
+        texts = (self.problem, str(self.partitions is None), *(self.partitions or ()))
+        return sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

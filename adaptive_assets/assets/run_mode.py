@@ -92,8 +92,7 @@ class RunMode(dg.ConfigurableResource[None]):
         A run without our tags (from before the coordinator was installed, or in another deployment) has the
         mode ``untagged_mode``. The stamp is the metadata ``adaptive/mode`` with ``adaptive/mode_parameters``,
         ``adaptive/reason``, ``adaptive/decision`` and ``adaptive/inputs_degraded`` where there are any. Of an
-        asset that is a graph of ops,
-        the op that makes the output has to read it, for the stamp to get there.
+        asset that is a graph of ops, the op that makes the output has to read it, for the stamp to get there.
 
         Raises:
             dagster.Failure: A tag is malformed; the message names the tag, its value and what would be right.

@@ -224,6 +224,6 @@ def ended_run(work: Work, usage: RunUsageRow, busy: BusyTimes | None = None) -> 
         duration_s=duration,
         cpu=cpu,
         memory=usage.memory_peak,
-        short_of_cpu=busy is not None and busy.short_of_cpu(since, usage.ended_at),
+        cores_busy=busy.share(since, usage.ended_at) if busy else 0.0,
         run_id=usage.run_id,
     )

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from adaptive_assets.dagster_compat.events import asset_records
 from adaptive_assets.dagster_compat.storage import event_log_storage
+from adaptive_assets.dagster_compat.versions import latest_by_partition
 
 __all__ = [
     "evaluated_by",
@@ -36,11 +37,7 @@ _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 def version_id(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str = "") -> int | None:
     """The storage id of the latest materialization; ``None`` where there is none."""
     if partition:
-        found = event_log_storage(instance).get_latest_storage_id_by_partition(
-            asset, dg.DagsterEventType.ASSET_MATERIALIZATION, {partition}
-        )
-        latest: int | None = found.get(partition)
-        return latest
+        return latest_by_partition(instance, asset, [partition]).get(partition)
     record = asset_records(instance, [asset]).get(asset)
     return record.asset_entry.last_materialization_storage_id if record else None
 

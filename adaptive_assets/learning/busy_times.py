@@ -6,9 +6,6 @@ from typing import Final
 BUSY: Final = 0.95
 """The share of all cores that is in use while they count as busy: readings are smoothed."""
 
-MOSTLY: Final = 0.5
-"""The share of its time in which a run that was short of CPU found all cores busy."""
-
 KEPT_S: Final = 7 * 86400.0
 """For how long it is remembered: of a run that took longer, the last week says it."""
 
@@ -38,10 +35,10 @@ class BusyTimes:
             self._spans.popleft()
         self._is_busy, self._read_at = is_busy, at
 
-    def short_of_cpu(self, since: float, until: float) -> bool:
-        """Whether a run that had processes from ``since`` to ``until`` found all cores busy mostly."""
+    def share(self, since: float, until: float) -> float:
+        """The share of the time from ``since`` to ``until`` in which all cores were busy, from 0 to 1."""
         if until <= since or self._read_at is None:
-            return False
+            return 0.0
         busy = 0.0
         for start, end in reversed(self._spans):
             if end < since:
@@ -49,4 +46,4 @@ class BusyTimes:
             busy += max(0.0, min(end, until) - max(start, since))
         if self._is_busy:
             busy += max(0.0, until - max(since, self._read_at))
-        return busy >= MOSTLY * (until - since)
+        return busy / (until - since)

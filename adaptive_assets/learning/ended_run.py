@@ -63,8 +63,8 @@ class EndedRun:
     memory: int | None = None
     run_id: str = ""
     """Its own id, by which it is learned from once if it is told twice; empty where none is told twice."""
-    short_of_cpu: bool = False
-    """Whether all cores were busy for most of its time: it might have used more than ``cpu``."""
+    cores_busy: float = 0.0
+    """The share of its time in which all cores were busy, so that it might have used more than ``cpu``."""
 
     @property
     def succeeded(self) -> bool:

@@ -74,7 +74,7 @@ class Kind:
         runs would be admitted the shorter of CPU they are, and each of them would get less.
         """
         cpu, known = ended.cpu, self.records[1]
-        if cpu is None or not ended.short_of_cpu:
+        if cpu is None or ended.cores_busy < self._tuning.short_of_cpu:
             return cpu
         return cpu if known.is_above(known.quantity.to_scale(cpu), size) else None
 

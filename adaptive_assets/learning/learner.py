@@ -60,7 +60,11 @@ class Learner:
         self._kinds.observe(ended)
         self._attempts.observe(ended)
         if run.declared is not None and ended.succeeded and ended.mode == FULL:
-            took = (None if ended.short_of_cpu else ended.cpu, ended.memory, ended.duration_s)
+            took = (
+                None if ended.cores_busy >= self._tuning.short_of_cpu else ended.cpu,
+                ended.memory,
+                ended.duration_s,
+            )
             self._declarations.observe(run.work.policy, self._said(run), took)
 
     def of_kind(

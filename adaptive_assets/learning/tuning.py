@@ -69,6 +69,10 @@ class LearningTuning:
     size_step: float = log(2.0) / 2
     """Sizes (their logarithms) are rounded to half an octave, so that close ones share an estimate."""
 
+    # CPU that a run could not have.
+    short_of_cpu: float = 0.5
+    """The share of its time with all cores busy from which a run's CPU is a lower bound. Off: infinity."""
+
     # Kin: the kinds under one policy in one mode.
     kin_kinds: float = 3
     """Other kinds that must be known: what fewer do says little of what one more will do. Off: infinity."""

@@ -142,10 +142,6 @@ class Gates(PolicyValue):
         """Whether the state of that asset, by key, matters to a run that reads it."""
         return self.upstreams is None or self.upstreams.waits_for(asset)
 
-    def asks_for(self, asset: str, check: str) -> bool:
-        """Whether a run that reads that asset waits for that blocking check of it."""
-        return self.checks is not None and self.waits_for(asset) and self.checks.asks_for(asset, check)
-
     @field_validator("then")
     @classmethod
     def _goes_with_wait_at_most(cls, then: str | None, info: ValidationInfo) -> str | None:

@@ -30,6 +30,7 @@ from adaptive_assets.assets import tags
 from adaptive_assets.assets.asset_keys import text_of
 from adaptive_assets.assets.catalogues import catalogue_of, facts_of_asset
 from adaptive_assets.assets.selection import Selector
+from adaptive_assets.dagster_compat import automation
 from adaptive_assets.dagster_compat.modes import deaf_work
 from adaptive_assets.policy import Catalogue
 from tests.conftest import MakeInstance
@@ -635,22 +636,22 @@ def test_what_a_condition_sees_of_a_tick(instance_sqlite: dg.DagsterInstance) ->
     def whole() -> None: ...
 
     defs = dg.Definitions(assets=[above, below, whole], asset_checks=[strict, mild])
-    view = compat.automation.AssetGraphView.for_test(defs, instance_sqlite)
+    view = automation.AssetGraphView.for_test(defs, instance_sqlite)
     assert WeakKeyDictionary({view: 1})[view] == 1
     assert view.effective_dt.timestamp() <= time.time()
     full, single = view.get_full_subset(key=below.key), view.get_full_subset(key=whole.key)
-    assert compat.automation.parents_of(view, below.key) == [above.key, below.key]
-    assert compat.automation.partitions_in(full) == {"2024-01-01", "2024-01-02", "2024-01-03"}
-    assert compat.automation.partitions_in(single) == {None}
-    assert compat.automation.partitions_in(compat.automation.narrowed(view, single, [])) == set()
-    assert compat.automation.narrowed(view, single, [None]) is single
-    two = compat.automation.narrowed(view, full, ["2024-01-01", "2024-01-02"])
+    assert automation.parents_of(view, below.key) == [above.key, below.key]
+    assert automation.partitions_in(full) == {"2024-01-01", "2024-01-02", "2024-01-03"}
+    assert automation.partitions_in(single) == {None}
+    assert automation.partitions_in(automation.narrowed(view, single, [])) == set()
+    assert automation.narrowed(view, single, [None]) is single
+    two = automation.narrowed(view, full, ["2024-01-01", "2024-01-02"])
     for parent, read, absent in (
         (above.key, {"2024-01-02"}, {"2024-01-01"}),
         (below.key, {"2024-01-01"}, set[str]()),
     ):
-        found = compat.automation.read_by(view, two, parent)
-        assert [compat.automation.partitions_in(each) for each in found] == [read, absent]
-    found = compat.automation.read_by(view, single, above.key)
-    assert [compat.automation.partitions_in(each) for each in found] == [{"2024-01-02", "2024-01-03"}, set()]
-    assert compat.automation.blocking_checks(view, above.key) == {"strict": {"of": "a contract"}}
+        found = automation.read_by(view, two, parent)
+        assert [automation.partitions_in(each) for each in found] == [read, absent]
+    found = automation.read_by(view, single, above.key)
+    assert [automation.partitions_in(each) for each in found] == [{"2024-01-02", "2024-01-03"}, set()]
+    assert automation.blocking_checks(view, above.key) == {"strict": {"of": "a contract"}}

@@ -410,6 +410,14 @@ def test_a_run_waits_for_its_own_partition_alone(make_instance: MakeInstance, tm
         assert world.pass_() == [runs[11]]
 
 
+def test_no_two_inputs_share_a_key() -> None:
+    """Whatever characters the keys of assets and partitions have."""
+    parts = (None, ("b",), ("b", "c"), ("",), ("b]",), ("]", "["), ("x" * 200,))
+    inputs = [Input(asset, each) for asset in ("a", "a[b]", "a[]", "a[b]]", "a[#1") for each in parts]
+    inputs += [Input("a", problem="gone"), Input("a", problem="away")]
+    assert len({each.key for each in inputs}) == len(inputs)
+
+
 def test_nothing_is_known_of_an_empty_catalogue(world: World) -> None:
     """Whole assets, as their work says."""
     inputs = RunInputs(world.instance)

@@ -20,32 +20,30 @@ def read(*used: float, every_s: float = 10.0) -> BusyTimes:
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "short"),
+    ("since", "until", "share"),
     [
-        pytest.param(10, 30, True, id="in the busy time"),
-        pytest.param(0, 20, True, id="half of it"),
-        pytest.param(0, 18, False, id="less than half of it"),
-        pytest.param(30, 50, False, id="after it"),
-        pytest.param(60, 80, True, id="the last reading holds on"),
-        pytest.param(-100, -50, False, id="before the first reading"),
-        pytest.param(20, 20, False, id="no time at all"),
+        pytest.param(10, 30, 1.0, id="in the busy time"),
+        pytest.param(0, 20, 0.5, id="half of it"),
+        pytest.param(0, 16, 0.375, id="less than half of it"),
+        pytest.param(30, 40, 0.0, id="after it"),
+        pytest.param(60, 80, 1.0, id="the last reading holds on"),
+        pytest.param(-100, -50, 0.0, id="before the first reading"),
+        pytest.param(20, 20, 0.0, id="no time at all"),
     ],
 )
-def test_a_run_was_short_of_cpu_where_all_cores_were_busy_mostly(
-    since: float, until: float, *, short: bool
-) -> None:
+def test_the_share_of_time_with_all_cores_busy(since: float, until: float, share: float) -> None:
     """A reading of 95 % counts as all: readings are smoothed."""
-    assert read(3.0, 3.9, 4.0, 2.0, 3.7, 3.0, 4.0).short_of_cpu(since, until) is short
+    assert read(3.0, 3.9, 4.0, 2.0, 3.7, 3.0, 4.0).share(since, until) == share
 
 
 def test_nothing_is_known_without_readings_and_the_past_is_forgotten() -> None:
     """A reading that is told twice, or late, changes nothing."""
-    assert not BusyTimes().short_of_cpu(0, 10)
+    assert BusyTimes().share(0, 10) == 0.0
     busy = read(4.0, 0.0)
     busy.read(5.0, 0.0, 4.0)
-    assert busy.short_of_cpu(0, 10)
+    assert busy.share(0, 10) == 1.0
     busy.read(KEPT_S + 100.0, 0.0, 4.0)
-    assert not busy.short_of_cpu(0, 10)
+    assert busy.share(0, 10) == 0.0
 
 
 def test_a_mean_of_a_busy_time_is_a_lower_bound() -> None:
@@ -53,12 +51,12 @@ def test_a_mean_of_a_busy_time_is_a_lower_bound() -> None:
     known = taught([ended(cpu=1.0) for _ in range(5)])
     before = known.of_kind(WORK)
     starved, hungry = ended(cpu=0.1), ended(cpu=3.0)
-    after = taught([replace(starved, short_of_cpu=True) for _ in range(20)], known).of_kind(WORK)
+    after = taught([replace(starved, cores_busy=1.0) for _ in range(20)], known).of_kind(WORK)
     assert before
     assert after
     assert after.cpu == before.cpu
     assert after.runs > before.runs  # of the rest it says as much as any
-    raised = taught([replace(hungry, short_of_cpu=True)] * 5, known).of_kind(WORK)
+    raised = taught([replace(hungry, cores_busy=1.0)] * 5, known).of_kind(WORK)
     assert raised
     assert raised.cpu.p50 > before.cpu.p50
     lowered = taught([starved] * 20, taught([ended(cpu=1.0) for _ in range(5)])).of_kind(WORK)
@@ -69,7 +67,7 @@ def test_a_mean_of_a_busy_time_is_a_lower_bound() -> None:
 def test_what_was_only_ever_short_of_cpu_takes_what_is_assumed_of_it() -> None:
     """Its time and its memory are its own."""
     learner = Learner(assumed=lambda work, mode: ResourceRequest(1.5, 2 * GIB, 9.0))
-    told = taught([replace(ended(cpu=0.1), short_of_cpu=True) for _ in range(5)], learner).of_kind(WORK)
+    told = taught([replace(ended(cpu=0.1), cores_busy=1.0) for _ in range(5)], learner).of_kind(WORK)
     assert told
     assert (told.cpu.p50, told.source) == (1.5, Source.OWN)
     assert told.duration.p50 == pytest.approx(60.0)

@@ -30,6 +30,12 @@ def told(runs: Sequence[EndedRun], run: SubmittedRun = RUN, **changed: Any) -> A
     [
         pytest.param({"kin_kinds": inf}, similar(12), [], id="kin"),
         pytest.param({"size_runs": inf}, SIZED, [ended(run.duration_s) for run in SIZED], id="sizes"),
+        pytest.param(
+            {"short_of_cpu": inf},
+            [ended(), *[replace(ended(cpu=0.1), cores_busy=1.0)] * 9],
+            [ended(), *[ended(cpu=0.1)] * 9],
+            id="busy cores",
+        ),
         pytest.param({"forget": 1.0}, [ended(60.0)] * 20 + [ended(90.0)] * 9, None, id="forgetting"),
         pytest.param({"change_alarm": inf}, [ended(60.0)] * 20 + [ended(120.0)] * 9, None, id="changes"),
         pytest.param({"kill_more": 0.0}, [ended()] * 9 + [KILLED], [ended()] * 9, id="kill"),

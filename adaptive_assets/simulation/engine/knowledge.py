@@ -62,8 +62,8 @@ class SimulatedExperience:
         startup_s, startup_cpu = attempt.startup
         core_s = startup_s * startup_cpu + needs.cpu * needs.duration
         cpu = core_s / lasted if lasted > 0 else needs.cpu
-        short = attempt.node.busy.short_of_cpu(attempt.launched, now)
-        self._observe(attempt, now, Ending.SUCCEEDED, needs.memory, ran, cpu, short_of_cpu=short)
+        busy = attempt.node.busy.share(attempt.launched, now)
+        self._observe(attempt, now, Ending.SUCCEEDED, needs.memory, ran, cpu, cores_busy=busy)
 
     def killed(self, attempt: Attempt, held: int, now: float) -> None:
         """The attempt was killed for want of memory when it held so many bytes."""
@@ -118,11 +118,11 @@ class SimulatedExperience:
         duration_s: float | None = None,
         cpu: float | None = None,
         *,
-        short_of_cpu: bool = False,
+        cores_busy: float = 0.0,
     ) -> None:
         run, at = attempt.run, self._starts_at + now
         taken = (ending, duration_s, cpu, memory)
-        ended = EndedRun(run.submission, attempt.mode, at, *taken, short_of_cpu=short_of_cpu)
+        ended = EndedRun(run.submission, attempt.mode, at, *taken, cores_busy=cores_busy)
         self._learner.observe(ended)
         self._changed[run.kind] = None
 
